@@ -1,0 +1,36 @@
+"""merkit: facial micro-expression recognition.
+
+Importing this package loads nothing heavy; names below are imported on first use.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "evaluate": "merkit.evaluation.runner",
+    "EvaluateConfig": "merkit.evaluation.config",
+    "Recognizer": "merkit.inference.recognizer",
+    "load_dataset": "merkit.datasets",
+    "Clip": "merkit.types",
+    "Event": "merkit.types",
+}
+
+if TYPE_CHECKING:
+    from merkit.datasets import load_dataset as load_dataset
+    from merkit.evaluation.config import EvaluateConfig as EvaluateConfig
+    from merkit.evaluation.runner import evaluate as evaluate
+    from merkit.inference.recognizer import Recognizer as Recognizer
+    from merkit.types import Clip as Clip
+    from merkit.types import Event as Event
+
+__all__ = ["Clip", "EvaluateConfig", "Event", "Recognizer", "evaluate", "load_dataset"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'merkit' has no attribute '{name}'")

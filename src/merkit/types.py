@@ -1,0 +1,169 @@
+"""The nouns of merkit: frozen dataclasses, with units in the field names.
+
+Array shapes: T frames, H height, W width, R facial regions, S side of an aligned face.
+Frame numbers are those of the source: the digits in an image's file name, or the 0-based
+decoding position in a video file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+U8: TypeAlias = npt.NDArray[np.uint8]
+F32: TypeAlias = npt.NDArray[np.float32]
+F64: TypeAlias = npt.NDArray[np.float64]
+I64: TypeAlias = npt.NDArray[np.int64]
+Bool: TypeAlias = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionUnit:
+    """One coded FACS action unit (AU).
+
+    ``side``: L or R unilateral, T top, B bottom, A asymmetric, "" bilateral or not coded.
+    ``intensity``: A (trace) to E (maximum), "" when not coded.
+    ``uncertain``: the coder wrote "?" or named alternatives ("12 or 14").
+    """
+
+    number: int
+    side: Literal["", "L", "R", "T", "B", "A"] = ""
+    intensity: Literal["", "A", "B", "C", "D", "E"] = ""
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What is known of one expression before any pixel is read.
+
+    ``media`` is a video file or a folder of images; ``first_frame`` to ``last_frame``
+    (inclusive; None: to the end) is the part to read, which is onset to offset for a
+    pre-cut database. ``action_units`` is None where the database has no AU codes, which is
+    not the same as an empty tuple. ``raw`` holds the annotation row as distributed.
+    """
+
+    clip_id: str
+    dataset: str
+    subject: str
+    media: Path
+    fps_hz: float
+    emotion: str
+    first_frame: int | None = None
+    last_frame: int | None = None
+    onset_frame: int | None = None
+    apex_frame: int | None = None
+    offset_frame: int | None = None
+    action_units: tuple[ActionUnit, ...] | None = None
+    raw: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def subject_key(self) -> str:
+        """Subject id that is unique across databases (numbers repeat between them)."""
+        return f"{self.dataset}/{self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A long recording with its annotated expressions in order of time. The ``media`` of each
+    event is the recording itself."""
+
+    recording_id: str
+    dataset: str
+    subject: str
+    media: Path
+    fps_hz: float
+    events: tuple[Clip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What the container says; ``n_frames`` and ``duration_s`` may be estimates (or None)."""
+
+    path: Path
+    width_px: int
+    height_px: int
+    fps_hz: float
+    n_frames: int | None
+    duration_s: float | None
+    rotation_deg: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded frame: ``number`` as in the source, ``time_s`` from its own timestamp."""
+
+    number: int
+    time_s: float
+    rgb: U8  # (H, W, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """A short run of frames in memory."""
+
+    rgb: U8  # (T, H, W, 3)
+    numbers: I64  # (T,)
+    time_s: F64  # (T,)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceTrack:
+    """One face through T frames. Where ``found`` is False the values are the last known ones
+    carried forward (or, before the first find, the first known ones), never guessed anew."""
+
+    landmarks_px: F32  # (T, 68, 2) x, y in source pixels, iBUG 68-point order
+    box_px: F32  # (T, 4) left, top, right, bottom
+    found: Bool  # (T,)
+
+    @property
+    def found_share(self) -> float:
+        """Share of frames in which the face was found, 0 to 1."""
+        return float(self.found.mean()) if len(self.found) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a recipe makes of a clip: named arrays, no label.
+
+    Known names: ``rgb`` u8 (T,3,S,S); ``flow`` f32 (T,R,2) in pixels of the normalised face;
+    ``flow_map`` u8 (3,28,28); ``frame_time_s`` f64 (T,); ``landmarks_px`` f32 (T,68,2) in
+    aligned pixels.
+    """
+
+    clip_id: str
+    arrays: Mapping[str, np.ndarray]
+    found_share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Clip ids of one train/validation/test division. The only way to data."""
+
+    name: str
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+    test: tuple[str, ...]
+    unlabelled: tuple[str, ...] = ()  # target clips used without labels (transductive)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A micro-expression found in a longer recording.
+
+    ``score`` is the probability of ``label``; ``motion_px`` the height of the movement in
+    pixels of the face normalised to about 256 px, which is what the event was spotted by.
+    """
+
+    onset_s: float
+    apex_s: float
+    offset_s: float
+    label: str
+    score: float
+    motion_px: float
+    probabilities: Mapping[str, float]
+    found_share: float
