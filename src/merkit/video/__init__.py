@@ -1,0 +1,17 @@
+"""Video in and out: files through PyAV, folders of numbered images through OpenCV."""
+
+from __future__ import annotations
+
+from merkit.video.images import frame_files
+from merkit.video.read import frame_numbers, iter_frames, probe, read_frames
+from merkit.video.write import write_frames, write_video
+
+__all__ = [
+    "frame_files",
+    "frame_numbers",
+    "iter_frames",
+    "probe",
+    "read_frames",
+    "write_frames",
+    "write_video",
+]

@@ -1,0 +1,190 @@
+"""Folders of numbered images: what databases distribute their clips as."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from cv2.typing import MatLike
+
+from merkit.errors import VideoError
+from merkit.types import U8, Frame
+
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm")
+)
+VIDEO_SUFFIXES = frozenset(
+    (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv", ".mpg", ".mpeg", ".mts", ".flv")
+)
+
+_DIGITS = re.compile(r"[0-9]+")
+_LARGEST = 2**63 - 1  # frame numbers are kept as 64-bit integers
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedImage:
+    """One image file and the frame number its name ends in."""
+
+    number: int
+    path: Path
+
+
+def frame_number(stem: str) -> int | None:
+    """The integer in the last group of digits of a file stem, None when it has none.
+
+    >>> frame_number("006_05562"), frame_number("reg_img46")
+    (5562, 46)
+    """
+    groups = _DIGITS.findall(stem)
+    return int(groups[-1]) if groups else None
+
+
+def list_images(folder: Path) -> list[NumberedImage]:
+    """Images of a folder in order of frame number; nothing is decoded.
+
+    Hidden files, sub-folders and files of other kinds (Thumbs.db, .txt) are left out.
+
+    Raises:
+        VideoError: no images, an image without a number, or two with the same one.
+    """
+    try:
+        files = [p for p in folder.iterdir() if not p.name.startswith(".")]
+    except OSError as error:
+        raise VideoError(f"'{folder}' cannot be listed ({error.strerror})") from error
+    paths = sorted(p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    if not paths:
+        raise _no_images(folder, files)
+    images = sorted((_numbered(p) for p in paths), key=lambda image: image.number)
+    for before, after in pairwise(images):
+        if before.number == after.number:
+            raise VideoError(
+                f"'{folder}' has two images with frame number {after.number}: "
+                f"'{before.path.name}' and '{after.path.name}'",
+                "one image a number",
+                "move one of them out of the folder",
+            )
+    return images
+
+
+def iter_images(
+    images: Sequence[NumberedImage], origin: int, fps_hz: float, size_of: NumberedImage
+) -> Iterator[Frame]:
+    """Decode images one at a time; ``time_s`` is (number - ``origin``) / ``fps_hz``.
+
+    Raises:
+        VideoError: an image cannot be read, or its size is not that of ``size_of``.
+    """
+    wanted: tuple[int, ...] | None = None
+    for image in images:
+        rgb = read_image(image.path)
+        if wanted is None:
+            wanted = rgb.shape if image == size_of else read_image(size_of.path).shape
+        if rgb.shape != wanted:
+            raise VideoError(
+                f"'{image.path}' is {rgb.shape[1]}x{rgb.shape[0]}, while the folder's first "
+                f"image '{size_of.path.name}' is {wanted[1]}x{wanted[0]}",
+                "images of one size",
+                "move foreign images out of the folder",
+            )
+        yield Frame(image.number, (image.number - origin) / fps_hz, rgb)
+
+
+def read_image(path: Path) -> U8:
+    """Read one image as (H, W, 3) RGB.
+
+    8 or 16 bits (the full 16-bit range is scaled to 8), grey or colour, alpha dropped, EXIF
+    rotation obeyed.
+
+    Raises:
+        VideoError: not an image, truncated, or of another pixel type.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise VideoError(f"image '{path}' cannot be opened ({error.strerror})") from error
+    pixels = None if _cut_off(data) else _decode(data)
+    if pixels is None:
+        raise VideoError(
+            f"image '{path}' cannot be read ({len(data)} bytes)",
+            "a complete image of 8 or 16 bits a channel",
+            "copy this image again from its source, or take it out of the folder",
+        )
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise VideoError(f"image '{path}' has {pixels.dtype} pixels", "8 or 16 bits a channel")
+    if pixels.dtype == np.uint16:
+        pixels = (pixels.astype(np.uint32) + 128) // 257  # 65535 = 257 * 255
+    return np.ascontiguousarray(pixels[:, :, ::-1].astype(np.uint8, copy=False))
+
+
+def _decode(data: bytes) -> MatLike | None:
+    """Three channels, blue first, at the file's own depth; None when that cannot be done."""
+    level = cv2.utils.logging.setLogLevel(0)  # our error says it, once
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    except cv2.error:  # such as more pixels than OpenCV accepts
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+def _cut_off(data: bytes) -> bool:
+    """Whether a JPEG or PNG lacks its end; some decoders fill the rest with grey instead."""
+    if data[:2] == b"\xff\xd8":
+        # Within the scan 0xFF is always stuffed, so markers are found by plain search.
+        return data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+    if data[:4] == b"\x89PNG":
+        return b"IEND" not in data
+    return len(data) == 0
+
+
+def _numbered(path: Path) -> NumberedImage:
+    number = frame_number(path.stem)
+    if number is None or number > _LARGEST:
+        what = "no number" if number is None else "too long a number"
+        raise VideoError(
+            f"image '{path}' has {what} in its name",
+            "names that end in the frame number, such as img46.jpg",
+            "rename it, or move it out of the folder",
+        )
+    return NumberedImage(number, path)
+
+
+def _no_images(folder: Path, files: Sequence[Path]) -> VideoError:
+    videos = sorted(p.name for p in files if p.suffix.lower() in VIDEO_SUFFIXES)
+    folders = sorted(p.name for p in files if p.is_dir())
+    if videos:
+        return VideoError(
+            f"'{folder}' is a folder that holds {len(videos)} video(s), no images",
+            "a video file, or a folder of images",
+            f"give the video itself: '{folder / videos[0]}'",
+        )
+    if folders:
+        return VideoError(
+            f"'{folder}' holds {len(folders)} folder(s), no images",
+            "a folder of images",
+            f"give the folder that has them, perhaps '{folder / folders[0]}'",
+        )
+    if not files:
+        return VideoError(f"'{folder}' is an empty folder", "a folder of images")
+    return VideoError(
+        f"'{folder}' holds {len(files)} file(s), none of them an image",
+        f"images ({', '.join(sorted(IMAGE_SUFFIXES))})",
+    )
+
+
+def frame_files(folder: Path, first: int | None = None, last: int | None = None) -> list[Path]:
+    """Files of the images numbered ``first`` to ``last`` (inclusive; None: no bound), in order.
+
+    Raises:
+        VideoError: as ``list_images``.
+    """
+    return [
+        image.path
+        for image in list_images(folder)
+        if (first is None or image.number >= first) and (last is None or image.number <= last)
+    ]

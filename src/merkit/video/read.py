@@ -1,0 +1,184 @@
+"""Read frames from a video file or a folder of images, through the same four functions.
+
+Frame numbers are those of the source: the digits of an image's name, or the 0-based decoding
+position in a video file. Ranges are inclusive. Times come from a file's own timestamps
+(variable frame rates included); a folder has none, so its caller gives the rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from merkit.errors import MissingDataError, VideoError
+from merkit.types import I64, Frame, Frames, VideoInfo
+from merkit.video.decode import count_video, iter_video, probe_video
+from merkit.video.images import NumberedImage, iter_images, list_images, read_image
+from merkit.video.ranges import check_range, outside
+
+PathInput: TypeAlias = str | PathLike[str]
+
+#: Frame rate of a folder of images when the caller gives none.
+DEFAULT_FOLDER_FPS_HZ = 25.0
+
+
+def probe(path: PathInput, fps_hz: float | None = None) -> VideoInfo:
+    """Size, rate and length of a video file or folder of images.
+
+    ``width_px`` and ``height_px`` are those of the upright picture; ``rotation_deg`` is the
+    clockwise turn (0, 90, 180, 270) that reading applies. For a file, ``n_frames`` and
+    ``duration_s`` are the header's word; ``frame_numbers`` counts.
+
+    Args:
+        fps_hz: rate of a folder of images (default 25); a file has its own.
+
+    Raises:
+        MissingDataError: nothing there.
+        VideoError: it cannot be read.
+    """
+    source = _existing(path)
+    if not source.is_dir():
+        return probe_video(source)
+    rate = _folder_rate(fps_hz)
+    images = list_images(source)
+    height, width = read_image(images[0].path).shape[:2]
+    duration_s = (images[-1].number - images[0].number + 1) / rate
+    return VideoInfo(source, width, height, rate, len(images), duration_s)
+
+
+def iter_frames(
+    path: PathInput,
+    first: int | None = None,
+    last: int | None = None,
+    step: int = 1,
+    *,
+    fps_hz: float | None = None,
+) -> Iterator[Frame]:
+    """Stream frames ``first`` to ``last`` (inclusive; None: to the end), one in memory at a time.
+
+    Args:
+        step: keep every ``step``-th frame of the range, beginning with its first.
+        fps_hz: rate of a folder of images (default 25); a file has its own timestamps.
+
+    Raises:
+        MissingDataError: nothing there.
+        VideoError: it cannot be read, is truncated, or does not reach the range. What is known
+            before decoding is raised by the call, the rest when the frame is reached.
+    """
+    source = _existing(path)
+    check_range(source, first, last, step)
+    if not source.is_dir():
+        return iter_video(source, first, last, lambda n: (n - (first or 0)) % step == 0)
+    images = list_images(source)
+    chosen = _within(source, images, first, last)[::step]
+    return iter_images(chosen, images[0].number, _folder_rate(fps_hz), images[0])
+
+
+def read_frames(
+    path: PathInput,
+    first: int | None = None,
+    last: int | None = None,
+    numbers: Sequence[int] | I64 | None = None,
+    *,
+    fps_hz: float | None = None,
+) -> Frames:
+    """Read a range, or the frames in ``numbers`` (any order, repeats allowed), into memory.
+
+    Only the frames asked for are kept.
+
+    Raises:
+        MissingDataError: nothing there.
+        VideoError: as ``iter_frames``, or a number that the source does not have, named.
+    """
+    if numbers is None:
+        found = list(iter_frames(path, first, last, fps_hz=fps_hz))
+        order = np.arange(len(found))
+    else:
+        if first is not None or last is not None:
+            raise VideoError(f"both a range ({first} to {last}) and frame numbers", "one of them")
+        wanted = np.asarray(numbers, dtype=np.int64)
+        unique, order = np.unique(wanted, return_inverse=True)
+        found = _read_numbers(_existing(path), unique.tolist(), fps_hz)
+    return Frames(
+        np.stack([found[i].rgb for i in order]),
+        np.array([found[i].number for i in order], dtype=np.int64),
+        np.array([found[i].time_s for i in order], dtype=np.float64),
+    )
+
+
+def frame_numbers(path: PathInput, first: int | None = None, last: int | None = None) -> I64:
+    """Numbers of the frames there are between ``first`` and ``last`` (inclusive), increasing.
+
+    A folder is only listed. A file's packets are read without decoding where its codec allows,
+    which is right for variable frame rates too; otherwise it is decoded.
+
+    Raises:
+        MissingDataError: nothing there.
+        VideoError: it cannot be read, is truncated, or does not reach the range.
+    """
+    source = _existing(path)
+    check_range(source, first, last, 1)
+    if source.is_dir():
+        images = _within(source, list_images(source), first, last)
+        return np.array([image.number for image in images], dtype=np.int64)
+    count = count_video(source)
+    if max(first or 0, last or 0) >= count:
+        raise outside(source, first, last, 0, count - 1)
+    return np.arange(first or 0, count if last is None else last + 1, dtype=np.int64)
+
+
+def _read_numbers(source: Path, wanted: list[int], fps_hz: float | None) -> list[Frame]:
+    """Frames of increasing, unique numbers."""
+    if not wanted:
+        raise VideoError(f"0 frame numbers asked of '{source}'", "at least 1")
+    if source.is_dir():
+        images = list_images(source)
+        by_number = {image.number: image for image in images}
+        _check_all_there(source, wanted, list(by_number))
+        chosen = [by_number[number] for number in wanted]
+        return list(iter_images(chosen, images[0].number, _folder_rate(fps_hz), images[0]))
+    check_range(source, wanted[0], wanted[-1], 1)
+    return list(iter_video(source, wanted[0], wanted[-1], set(wanted).__contains__))
+
+
+def _check_all_there(source: Path, wanted: list[int], there: list[int]) -> None:
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        raise VideoError(
+            f"'{source}' has no frame {missing[0]}"
+            + (f" (nor {len(missing) - 1} more that were asked for)" if len(missing) > 1 else ""),
+            f"frames between {there[0]} and {there[-1]} ({len(there)} of them)",
+        )
+
+
+def _within(
+    source: Path, images: list[NumberedImage], first: int | None, last: int | None
+) -> list[NumberedImage]:
+    lowest, highest = images[0].number, images[-1].number
+    low = lowest if first is None else first
+    high = highest if last is None else last
+    chosen = [image for image in images if low <= image.number <= high]
+    if low < lowest or high > highest or not chosen:
+        raise outside(source, first, last, lowest, highest)
+    return chosen
+
+
+def _folder_rate(fps_hz: float | None) -> float:
+    if fps_hz is None:
+        return DEFAULT_FOLDER_FPS_HZ
+    if not (np.isfinite(fps_hz) and fps_hz > 0):
+        raise VideoError(f"frame rate {fps_hz} Hz", "a rate above 0")
+    return float(fps_hz)
+
+
+def _existing(path: PathInput) -> Path:
+    source = Path(path)
+    if not source.exists():
+        raise MissingDataError(
+            f"'{source}' does not exist", "a video file or a folder of images", "check the path"
+        )
+    return source

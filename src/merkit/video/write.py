@@ -1,0 +1,149 @@
+"""Write frames: an H.264 file or a folder of images. Either whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from os import PathLike
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.error import FFmpegError
+
+from merkit.errors import VideoError
+from merkit.types import U8
+
+#: Fixed, so that the same frames give the same bytes whatever the number of cores.
+ENCODER_THREADS = 2
+
+
+def write_video(
+    path: str | PathLike[str],
+    frames: Iterable[U8],
+    fps_hz: float,
+    crf: int = 18,
+    preset: str = "medium",
+) -> int:
+    """Write (H, W, 3) RGB frames as H.264 (yuv420p) at a constant rate; return their count.
+
+    Frames are taken one at a time. An odd width or height is made even by repeating the last
+    column or row. The container follows the suffix (.mp4, .mkv, .mov, .avi).
+
+    Args:
+        crf: quality, 0 (lossless) to 51; 18 is visually near lossless.
+        preset: x264 speed preset, "ultrafast" to "veryslow".
+
+    Raises:
+        VideoError: no frames, frames of mixed or wrong shape, or an encoder setting refused.
+    """
+    target = Path(path)
+    if not (np.isfinite(fps_hz) and fps_hz > 0):
+        raise VideoError(f"frame rate {fps_hz} Hz for '{target}'", "a rate above 0")
+    with _beside(target) as folder:
+        temporary = folder / target.name
+        try:
+            count = _encode(temporary, _same_shape(target, frames), fps_hz, crf, preset)
+        except (FFmpegError, ValueError) as error:
+            raise VideoError(f"'{target}' cannot be encoded: {error}") from error
+        os.replace(temporary, target)
+    return count
+
+
+def write_frames(
+    folder: str | PathLike[str],
+    frames: Iterable[U8],
+    start: int = 1,
+    pattern: str = "img{n}.jpg",
+    quality: int = 95,
+) -> int:
+    """Write (H, W, 3) RGB frames as images numbered from ``start``; return their count.
+
+    The folder appears when every image is in it.
+
+    Args:
+        pattern: file name with ``{n}`` (or ``{n:05d}``); its suffix chooses the format.
+        quality: JPEG quality, 0 to 100.
+
+    Raises:
+        VideoError: no frames, mixed shapes, a bad pattern, or a folder that is not empty.
+    """
+    target = Path(folder)
+    if pattern.format(n=start) == pattern.format(n=start + 1):
+        raise VideoError(f"file name pattern '{pattern}'", "one with {n}, such as 'img{n}.jpg'")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise VideoError(f"'{target}' exists already", "a new or empty folder")
+    with _beside(target) as parent:
+        temporary = parent / target.name
+        temporary.mkdir()
+        count = 0
+        for rgb in _same_shape(target, frames):
+            _write_image(temporary / pattern.format(n=start + count), rgb, quality)
+            count += 1
+        if target.exists():
+            target.rmdir()  # it is empty; Windows does not replace folders
+        os.replace(temporary, target)
+    return count
+
+
+def _encode(path: Path, frames: Iterator[U8], fps_hz: float, crf: int, preset: str) -> int:
+    count = 0
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(
+            "libx264", rate=Fraction(float(fps_hz)).limit_denominator(1001)
+        )
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": str(crf), "preset": preset}
+        stream.thread_count = ENCODER_THREADS
+        for rgb in frames:
+            height, width = rgb.shape[:2]
+            even = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+            if count == 0:
+                stream.height, stream.width = even.shape[:2]
+            picture = av.VideoFrame.from_ndarray(even, format="rgb24")
+            container.mux(stream.encode(picture))
+            count += 1
+        container.mux(stream.encode())
+    return count
+
+
+def _write_image(path: Path, rgb: U8, quality: int) -> None:
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    try:
+        done, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
+    except cv2.error as error:
+        raise VideoError(f"image suffix '{path.suffix}'", "one such as .jpg or .png") from error
+    if not done:
+        raise VideoError(f"'{path.name}' cannot be encoded as {path.suffix}")
+    path.write_bytes(data.tobytes())
+
+
+def _same_shape(target: Path, frames: Iterable[U8]) -> Iterator[U8]:
+    shape: tuple[int, ...] | None = None
+    for i, rgb in enumerate(frames):
+        shape = shape or rgb.shape
+        right = rgb.dtype == np.uint8 and rgb.ndim == 3 and rgb.shape[2] == 3 and rgb.size > 0
+        if not right or rgb.shape != shape:
+            raise VideoError(
+                f"frame {i} for '{target}' is {rgb.dtype} of shape {rgb.shape}",
+                f"uint8 (H, W, 3), all like frame 0, which is {shape}",
+            )
+        yield rgb
+    if shape is None:
+        raise VideoError(f"0 frames to write to '{target}'", "at least 1")
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A temporary folder on the same disk as ``target``, gone afterwards whatever happens."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=".merkit-", dir=target.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
