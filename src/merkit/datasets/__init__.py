@@ -1,0 +1,55 @@
+"""The databases. Adding one is one file beside these and one line here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from merkit.datasets.base import Database
+from merkit.errors import ConfigError, MissingDataError
+from merkit.registry import Registry
+from merkit.types import Clip
+
+DATASETS: Registry[Database] = Registry(
+    "database",
+    {
+        "synthetic": "merkit.datasets.synthetic:DATABASE",
+        "casme2": "merkit.datasets.casme2:DATABASE",
+        "samm": "merkit.datasets.samm:DATABASE",
+        "smic": "merkit.datasets.smic:DATABASE",
+        "smic-e": "merkit.datasets.smic_e:DATABASE",
+        "casme3": "merkit.datasets.casme3:DATABASE",
+        "meview": "merkit.datasets.meview:DATABASE",
+        "4dme": "merkit.datasets.fourdme:DATABASE",
+    },
+)
+
+
+def load_dataset(
+    name: str, root: Path | str, variant: str = "", corrections: str = "certain"
+) -> tuple[Clip, ...]:
+    """Every annotated clip of a database below ``root``, sorted by clip id.
+
+    Args:
+        corrections: ``none``, the sheet as distributed; ``certain``, its known errors
+            corrected and noted in ``Clip.raw``; ``all``, also what public code puts in for
+            missing or doubtful values (:mod:`merkit.datasets.corrections`).
+
+    Raises:
+        ConfigError: unknown database or variant.
+        MissingDataError: ``root`` is not a folder.
+        DatasetError: the annotation is not as the adapter expects.
+    """
+    from merkit.datasets.corrections import apply_corrections
+
+    database = DATASETS[name]
+    variant = variant or database.variants[0]
+    if variant not in database.variants:
+        raise ConfigError(
+            f"database '{name}' has no variant '{variant}'", f"one of {list(database.variants)}"
+        )
+    root = Path(root)
+    if not root.is_dir():
+        raise MissingDataError(
+            f"{root} is not a folder", f"the folder of {database.title}", database.request
+        )
+    return apply_corrections(database.load(root, variant), corrections)

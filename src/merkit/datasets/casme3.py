@@ -1,0 +1,173 @@
+"""CAS(ME)^3 Part A: 860 micro-expressions of 94 subjects, colour and depth, 30 frames a second.
+
+Source: Li et al. 2023, "CAS(ME)^3: A third generation facial spontaneous micro-expression
+database with depth information and high ecological validity", IEEE TPAMI 45(3). Licence:
+research use by agreement with the Institute of Psychology, Chinese Academy of Sciences; ask at
+casme.psych.ac.cn/casme/e4.
+
+The owner's tree is ``part_A/data/part_A/spNO.1/a/color/175.jpg`` (and ``depth``), one folder a
+recording, numbered from 1 as in the sheet JpgIndex v2. Read too: ``ME_A/spNO.1/a2/color``, one
+folder a clip, and ``spNO.1_a_355``, one folder a clip named by its onset. A clip's key is
+(subject, recording, onset): a recording holds several, and case counts ("J" is not "j").
+On disk 83 clips have fewer images than offset - onset + 1; what exists is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from merkit.datasets.base import Database, Expected, sort_clips
+from merkit.datasets.fields import objective_class, raw_fields, read_action_units, sheet_version
+from merkit.datasets.label_maps import label_maps
+from merkit.datasets.layout import child_folder, find_sheet, find_tree, holds_images, scan
+from merkit.datasets.sheets import Row, complete_rows, read_table
+from merkit.errors import DatasetError
+from merkit.labels import canonical_emotion
+from merkit.types import Clip
+
+FPS_HZ = 30.0
+_COLUMNS = ("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "emotion")
+_SHEETS = ("cas(me)3_part_a_me_label*v2*.xls*", "cas(me)3_part_a_me*.xls*", "*part_a_me*.csv")
+_SUBJECT = re.compile(r"spNO[.\s]*0*(\d+)", re.IGNORECASE)
+_FLAT = re.compile(r"spNO\.?0*(\d+)_([a-z]+)_0*(\d+)", re.IGNORECASE)
+
+
+def normal_subject(text: str) -> str:
+    """``spNO.1`` from "spNO.1", "spNO1", "spNO.001".
+
+    Raises:
+        DatasetError: another form.
+    """
+    match = _SUBJECT.fullmatch(text.strip())
+    if match is None:
+        raise DatasetError(f"CAS(ME)^3 subject '{text}'", "a name such as spNO.1")
+    return f"spNO.{match[1]}"
+
+
+def load(root: Path, variant: str) -> tuple[Clip, ...]:
+    """Every row of the micro-expression sheet, with colour or depth images."""
+    sheet = find_sheet(root, _SHEETS)
+    table = read_table(sheet, _COLUMNS, prefer="label")
+    rows = complete_rows(table, ("Subject", "Filename", "Onset"))
+    tree = find_tree(
+        root,
+        rf"spNO\.?\d+|{_FLAT.pattern}",
+        r"part[-_ ]?A|ME[-_ ]?A",
+        r"part[-_ ]?[BC]|ME[-_ ]?[BC](?![a-z])",
+        default="part_A/data/part_A",
+    )
+    images = _Images(root, tree, variant, _flat_folders(tree, root))
+    version = sheet_version(sheet)
+    return sort_clips(
+        _clip(row, images.of(row, repeat), version) for row, repeat in _with_repeats(rows)
+    )
+
+
+def _with_repeats(rows: list[Row]) -> Iterator[tuple[Row, int]]:
+    """Rows with their place among the rows in a row of one recording, counted from 1."""
+    before, repeat = ("", ""), 0
+    for row in rows:
+        key = row["Subject"], row["Filename"]
+        repeat = repeat + 1 if key == before else 1
+        before = key
+        yield row, repeat
+
+
+def _flat_folders(tree: Path, root: Path) -> dict[tuple[str, str, int], str]:
+    """(subject, recording, frame) -> folder, where every clip has its own beside the others."""
+    if not tree.is_dir():
+        return {}
+    matches = [_FLAT.fullmatch(name) for name in scan(tree, root).folders]
+    return {(f"spNO.{m[1]}", m[2], int(m[3])): m[0] for m in matches if m}
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """Where a row's images lie, in any of the three layouts."""
+
+    root: Path
+    tree: Path
+    kind: str  # color or depth
+    flat: dict[tuple[str, str, int], str]
+
+    def of(self, row: Row, repeat: int) -> Path:
+        """Folder of one row; the owner's place where there is none."""
+        subject, name = normal_subject(row["Subject"]), row["Filename"]
+        for column in ("Onset", "Apex"):
+            found = self.flat.get((subject, name, row.integer(column) or 0))
+            if found:
+                return self._below(child_folder(self.tree, self.root, found))
+        number = int(subject.removeprefix("spNO."))
+        spellings = subject, f"spNO{number}", f"spNO.{number:03d}"
+        person = child_folder(self.tree, self.root, *spellings)
+        own = child_folder(person, self.root, f"{name}{repeat}")
+        if repeat > 1 and own.is_dir():
+            return self._below(own)
+        return self._below(child_folder(person, self.root, name))
+
+    def _below(self, folder: Path) -> Path:
+        """The sub-folder of this kind; some folders hold the images themselves."""
+        below = child_folder(folder, self.root, self.kind)
+        if below.is_dir() or not folder.is_dir():
+            return below
+        return folder if holds_images(scan(folder, self.root)) else below
+
+
+def _clip(row: Row, media: Path, version: str) -> Clip:
+    subject, name = normal_subject(row["Subject"]), row["Filename"]
+    raw = raw_fields(row, version)
+    if found := objective_class(row.get("Objective class")):
+        raw["objective_class"] = found
+    onset, apex, offset = (row.integer(c) for c in ("Onset", "Apex", "Offset"))
+    if apex is not None and apex == onset:
+        raw["doubtful:apex_frame"] = "equals the onset: unusable against the onset frame"
+    return Clip(
+        clip_id=f"casme3/{subject}/{name}_{onset}",
+        dataset="casme3",
+        subject=subject,
+        media=media,
+        fps_hz=FPS_HZ,
+        emotion=canonical_emotion(row["emotion"]),
+        first_frame=onset,
+        last_frame=offset,
+        onset_frame=onset,
+        apex_frame=apex,
+        offset_frame=offset,
+        action_units=read_action_units(row["AU"], raw),
+        raw=raw,
+    )
+
+
+_EXPECTED = Expected(
+    clips=860,
+    subjects=94,
+    emotions={
+        "disgust": 250,
+        "surprise": 187,
+        "others": 161,
+        "fear": 86,
+        "anger": 64,
+        "sadness": 57,
+        "happiness": 55,
+    },
+    source="Part A sheet JpgIndex v2; the first version's paper prints 943",
+)
+
+#: Of 83 clips of these subjects fewer images exist than the sheet says.
+_SHORT = (170, 171, 172, 174, 202, 206, 207, 208, 209, 210, 212, 213, 214, 215)
+
+DATABASE = Database(
+    name="casme3",
+    title="CAS(ME)^3 Part A",
+    citation="Li et al. 2023, IEEE TPAMI 45(3): 2782-2800",
+    licence="research only, agreement",
+    request="casme.psych.ac.cn/casme/e4: agreement",
+    load=load,
+    label_maps=label_maps("casme3"),
+    variants=("color", "depth"),
+    expected={"color": _EXPECTED, "depth": _EXPECTED},
+    known_missing={f"casme3/spNO.{number}/*": "anywhere" for number in _SHORT},
+)

@@ -1,0 +1,140 @@
+"""Known errors of the distributed sheets, corrected by key from one table.
+
+``data/corrections.csv`` gives dataset, subject, clip, column, old and new value, level,
+condition, reason and source. A correction is made only where the old value stands in the
+clip, and every one made is written into ``Clip.raw`` as ``corrected:<column>``.
+
+Columns: ``onset_frame``, ``apex_frame``, ``offset_frame`` (empty: no value), ``emotion``,
+``action_units`` (old ``uncertain``: a cell that names alternatives), ``raw:<column>``.
+Levels: ``certain``, made by default; ``reported``, what public code uses instead of a missing
+or doubtful value, made only when asked for. Condition ``files``: only where the clip's first
+image (for an onset) or last image (for an offset) has the new number.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+
+from merkit.datasets.action_units import format_action_units, parse_action_units
+from merkit.datasets.layout import frame_numbers
+from merkit.errors import ConfigError
+from merkit.types import Clip
+
+LEVELS = ("none", "certain", "all")
+_PREFIX = "corrected:"
+_FRAMES = ("onset_frame", "apex_frame", "offset_frame")
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One row of the table; ``clip`` is the last part of the clip id."""
+
+    dataset: str
+    subject: str
+    clip: str
+    column: str
+    old: str
+    new: str
+    level: str
+    condition: str
+    reason: str
+    source: str
+
+    @property
+    def clip_id(self) -> str:
+        """Id of the clip it is for."""
+        return f"{self.dataset}/{self.subject}/{self.clip}"
+
+
+@cache
+def known_corrections() -> tuple[Correction, ...]:
+    """The shipped table."""
+    text = files("merkit.datasets").joinpath("data/corrections.csv").read_text("utf-8")
+    return tuple(Correction(**row) for row in csv.DictReader(text.splitlines()))
+
+
+def apply_corrections(
+    clips: Iterable[Clip], level: str = "certain", table: Sequence[Correction] | None = None
+) -> tuple[Clip, ...]:
+    """The clips with the table's corrections made and noted.
+
+    Raises:
+        ConfigError: unknown level.
+    """
+    if level not in LEVELS:
+        raise ConfigError(f"corrections '{level}'", f"one of {list(LEVELS)}")
+    if level == "none":
+        return tuple(clips)
+    by_clip: dict[str, list[Correction]] = {}
+    for correction in known_corrections() if table is None else table:
+        if level == "all" or correction.level == "certain":
+            by_clip.setdefault(correction.clip_id, []).append(correction)
+    return tuple(_corrected(clip, by_clip.get(clip.clip_id, [])) for clip in clips)
+
+
+def corrections_made(clip: Clip) -> dict[str, str]:
+    """Column -> what was corrected and why, for the corrections made on this clip."""
+    return {k.removeprefix(_PREFIX): v for k, v in clip.raw.items() if k.startswith(_PREFIX)}
+
+
+def _corrected(clip: Clip, corrections: list[Correction]) -> Clip:
+    for correction in corrections:
+        if correction.column in corrections_made(clip):
+            continue  # alternatives for one column: the first whose condition holds
+        if _matches(clip, correction) and _condition_holds(clip, correction):
+            clip = _with(clip, correction)
+    return clip
+
+
+def _matches(clip: Clip, correction: Correction) -> bool:
+    column = correction.column
+    if column.startswith("raw:"):
+        return clip.raw.get(column[4:], "").strip() == correction.old
+    if column == "action_units":
+        units = clip.action_units or ()
+        if correction.old == "uncertain":
+            return any(u.uncertain for u in units)
+        return format_action_units(units) == correction.old
+    value = getattr(clip, column)
+    return ("" if value is None else str(value)) == correction.old
+
+
+def _condition_holds(clip: Clip, correction: Correction) -> bool:
+    if not correction.condition:
+        return True
+    numbers = frame_numbers(clip.media)
+    place = 0 if correction.column == "onset_frame" else -1
+    return bool(numbers) and str(numbers[place]) == correction.new
+
+
+def _with(clip: Clip, correction: Correction) -> Clip:
+    column, new = correction.column, correction.new
+    old = format_action_units(clip.action_units or ()) if column == "action_units" else ""
+    note = f"{old or correction.old or 'empty'} -> {new or 'empty'}: {correction.reason}"
+    raw = dict(clip.raw) | {_PREFIX + column: f"{note} ({correction.source})"}
+    if column.startswith("raw:"):
+        return replace(clip, raw=raw | {column[4:]: new})
+    if column == "emotion":
+        return replace(clip, raw=raw, emotion=new)
+    if column == "action_units":
+        return replace(clip, raw=raw, action_units=parse_action_units(new))
+    return _with_frame(replace(clip, raw=raw), column, int(new) if new else None)
+
+
+def _with_frame(clip: Clip, column: str, frame: int | None) -> Clip:
+    """The clip with one frame number changed; the part to read follows where it was the same."""
+    if column == "onset_frame":
+        follows = clip.first_frame == clip.onset_frame
+        first = frame if follows else clip.first_frame
+        return replace(clip, onset_frame=frame, first_frame=first)
+    if column == "offset_frame":
+        follows = clip.last_frame == clip.offset_frame
+        last = frame if follows else clip.last_frame
+        return replace(clip, offset_frame=frame, last_frame=last)
+    if column == "apex_frame":
+        return replace(clip, apex_frame=frame)
+    raise ConfigError(f"the corrections name the column '{column}'", f"one of {list(_FRAMES)}")

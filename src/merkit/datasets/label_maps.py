@@ -1,0 +1,123 @@
+"""Published tasks as tables: which labels of a database make which class, and how many clips.
+
+``data/label_maps.csv`` holds one row a map (name, database, alias, where the label stands,
+clips left out, citation), ``data/label_classes.csv`` one row a class (labels, published count).
+Papers disagree on the classes of one database, so every variant has its own name, such as
+``casme2-3-megc2019``; ``"3"`` or ``"5"`` stands for the commonest map of a database.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from typing import Literal, cast
+
+from merkit.errors import ConfigError, DatasetError
+from merkit.labels import GENERIC_MAPS, LabelMap
+from merkit.types import Clip
+
+Source = Literal["emotion", "first_emotion", "objective_class", "self_report"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMap(LabelMap):
+    """A label map with what a published task needs beside emotions.
+
+    Args:
+        database: the registered database that it belongs to.
+        alias: short name within the database ("3"), or "".
+        source: ``emotion``; ``first_emotion``, the first of a clip's label set (4DME);
+            ``objective_class``, I to VII by action units, whatever the emotion;
+            ``self_report``, what the subject said to have felt (CAS(ME)^2).
+        excluded: clip ids (shell patterns) that the task leaves out.
+    """
+
+    database: str = ""
+    alias: str = ""
+    source: Source = "emotion"
+    excluded: tuple[str, ...] = ()
+
+
+def clip_label(label_map: LabelMap, clip: Clip) -> int | None:
+    """Class index of a clip under a map, or None where the task leaves the clip out.
+
+    Raises:
+        DatasetError: the map needs objective classes and the clip has none.
+    """
+    if not isinstance(label_map, TaskMap):
+        return label_map.index(clip.emotion)
+    if any(fnmatchcase(clip.clip_id, pattern) for pattern in label_map.excluded):
+        return None
+    if label_map.source == "first_emotion":
+        return label_map.index(clip.emotion.split("+")[0])
+    if label_map.source == "emotion":
+        return label_map.index(clip.emotion)
+    if label_map.source == "self_report":
+        return label_map.index(clip.raw.get("self_report", ""))
+    if not clip.raw.get("objective_class"):
+        raise DatasetError(
+            f"clip '{clip.clip_id}' has no objective class",
+            f"one of I to VII, for label map '{label_map.name}'",
+            "put the sheet of objective classes below the root, or choose a map of emotions",
+        )
+    return label_map.index(clip.raw["objective_class"])
+
+
+def class_counts(label_map: LabelMap, clips: Iterable[Clip]) -> tuple[int, ...]:
+    """Number of clips in each class, in the order of ``label_map.classes``."""
+    found = Counter(clip_label(label_map, clip) for clip in clips)
+    return tuple(found[i] for i in range(len(label_map.classes)))
+
+
+def label_maps(database: str) -> tuple[TaskMap, ...]:
+    """All named maps of a database; empty where it has none of its own."""
+    return tuple(task for task in _all_maps() if task.database == database)
+
+
+def label_map(database: str, name: str) -> LabelMap:
+    """A map by its full name, by an alias of the database ("3"), or a generic one.
+
+    Raises:
+        ConfigError: none has this name.
+    """
+    own = label_maps(database)
+    for task in own:
+        if name in (task.name, task.alias):
+            return task
+    if name in GENERIC_MAPS:
+        return GENERIC_MAPS[name]
+    names = [task.name for task in own] + list(GENERIC_MAPS)
+    raise ConfigError(f"database '{database}' has no label map '{name}'", f"one of {names}")
+
+
+@cache
+def _all_maps() -> tuple[TaskMap, ...]:
+    classes: dict[str, list[dict[str, str]]] = {}
+    for row in _table("label_classes.csv"):
+        classes.setdefault(row["map"], []).append(row)
+    return tuple(_task(row, classes[row["map"]]) for row in _table("label_maps.csv"))
+
+
+def _task(row: dict[str, str], classes: list[dict[str, str]]) -> TaskMap:
+    counted = all(c["count"] for c in classes)
+    return TaskMap(
+        name=row["map"],
+        classes=tuple(c["class"] for c in classes),
+        mapping={label: c["class"] for c in classes for label in c["labels"].split()},
+        citation=row["citation"],
+        counts=tuple(int(c["count"]) for c in classes) if counted else (),
+        database=row["database"],
+        alias=row["alias"],
+        source=cast(Source, row["source"]),
+        excluded=tuple(row["excluded"].split()),
+    )
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    text = files("merkit.datasets").joinpath(f"data/{name}").read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))

@@ -1,0 +1,225 @@
+"""Folders of a database: found by what they hold, read by name only, never left.
+
+Only file and folder names are looked at. Nothing outside the root is reached: links that lead
+out are passed over, and names from a sheet may not carry a path.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import islice
+from pathlib import Path
+
+from merkit.datasets.sheets import fingerprint
+from merkit.errors import DatasetError, MissingDataError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".mpg", ".mpeg", ".wmv", ".webm"})
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder and the sorted names in it (hidden names and links that lead out left away)."""
+
+    path: Path
+    folders: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+def inside(root: Path, *parts: str) -> Path:
+    """``root`` joined with names that come from a sheet.
+
+    Raises:
+        DatasetError: a name that is empty, holds a path separator, ``..``, a control character
+            or a formula, or a link that leads out of ``root``.
+    """
+    return _joined(root, root, *parts)
+
+
+def _joined(folder: Path, root: Path, *parts: str) -> Path:
+    for part in parts:
+        if not _plain_name(part):
+            raise DatasetError(
+                f"{part!r} cannot be the name of a subject or clip",
+                "a plain file or folder name, without separators, '..' or formulas",
+                "correct the cell in the sheet, or get the sheet again from the owner",
+            )
+    path = folder.joinpath(*parts)
+    base = root.resolve()
+    if not path.resolve().is_relative_to(base):
+        raise DatasetError(
+            f"{path} is a link that leads to {path.resolve()}",
+            f"data inside {base}",
+            "give the folder that really holds the data as root",
+        )
+    return path
+
+
+def _plain_name(text: str) -> bool:
+    if not text.strip() or text in {".", ".."} or text[0] in "=+@-":
+        return False
+    return text.isprintable() and not set(text) & set('/\\:*?"<>|')
+
+
+def scan(folder: Path, root: Path) -> Folder:
+    """The names in one folder; links that lead out of ``root`` are passed over."""
+    folders: list[str] = []
+    files: list[str] = []
+    base = root.resolve()
+    for entry in _entries(folder):
+        hidden = entry.name.startswith((".", "~$"))
+        if hidden or (entry.is_symlink() and not _leads_inside(entry.path, base)):
+            continue
+        (folders if entry.is_dir() else files).append(entry.name)
+    return Folder(folder, tuple(sorted(folders)), tuple(sorted(files)))
+
+
+def _leads_inside(path: str, base: Path) -> bool:
+    return Path(path).resolve().is_relative_to(base)
+
+
+def walk(
+    root: Path, depth: int, stop: Callable[[Folder], bool] = lambda folder: False
+) -> Iterator[Folder]:
+    """Folders from ``root`` down, level by level; folders of images, and what is below a
+    folder that ``stop`` accepts, are not gone into."""
+    level, seen = [root], {root.resolve()}
+    for step in range(depth + 1):
+        below: list[Path] = []
+        for path in level:
+            if step and _holds_images(path):
+                continue
+            folder = scan(path, root)
+            yield folder
+            for name in () if stop(folder) else folder.folders:
+                target = (path / name).resolve()
+                if target not in seen:  # a link back up would go round for ever
+                    seen.add(target)
+                    below.append(path / name)
+        level = below
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether an image is among the first names; enough to tell, cheap for huge folders."""
+    first = islice(_entries(path), 16)
+    return any(os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES for entry in first)
+
+
+def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except OSError as error:
+        raise DatasetError(
+            f"{folder} cannot be listed: {error.strerror}",
+            "a readable folder",
+            "check that it exists and that you may read it",
+        ) from error
+
+
+def find_sheet(root: Path, patterns: Sequence[str], depth: int = 3) -> Path:
+    """The one file below ``root`` whose name fits the first pattern that fits any.
+
+    Patterns are as in a shell, without regard to case. Copies with equal bytes count as one.
+
+    Raises:
+        MissingDataError: no such file.
+        DatasetError: several that differ.
+    """
+    found = [folder.path / name for folder in walk(root, depth) for name in folder.files]
+    for pattern in patterns:
+        fits = [path for path in found if fnmatchcase(path.name.lower(), pattern.lower())]
+        versions = {fingerprint(path): path for path in reversed(fits)}
+        if len(versions) > 1:
+            listed = ", ".join(str(p.relative_to(root)) for p in versions.values())
+            raise DatasetError(
+                f"{len(versions)} different annotation files fit '{pattern}': {listed}",
+                "exactly one, so that the score names its sheet",
+                "keep the one you want below this root and move the others away",
+            )
+        if versions:
+            return next(iter(versions.values()))
+    raise MissingDataError(
+        f"no annotation file below {root}",
+        f"a file named like {' or '.join(patterns)}",
+        "give the folder that holds both the sheet and the images",
+    )
+
+
+def find_tree(
+    root: Path,
+    child: str,
+    wanted: str,
+    unwanted: str = "",
+    *,
+    default: str,
+    strict: bool = False,
+    depth: int = 4,
+) -> Path:
+    """The tree of subject folders: a folder with sub-folders named like ``child``.
+
+    Args:
+        root: where to look.
+        child: expression that a subject folder's whole name matches.
+        wanted: expression found in the tree's path below ``root`` (its name if it is ``root``).
+        unwanted: expression that a tree of another variant has in its path.
+        default: path below ``root`` where the tree is expected when there is none.
+        strict: take no tree whose path does not say ``wanted``; otherwise the nearest whose
+            path does not say ``unwanted`` will do.
+    """
+    name = re.compile(child, re.IGNORECASE)
+
+    def holds_subjects(folder: Folder) -> bool:
+        return any(name.fullmatch(n) for n in folder.folders)
+
+    trees = [f.path for f in walk(root, depth, holds_subjects) if holds_subjects(f)]
+    fit = [tree for tree in trees if not _says(unwanted, tree, root)]
+    said = [tree for tree in fit if _says(wanted, tree, root)]
+    if said or (fit and not strict):
+        return (said or fit)[0]
+    return root / default
+
+
+def _says(expression: str, tree: Path, root: Path) -> bool:
+    path = root.name if tree == root else tree.relative_to(root).as_posix()
+    return bool(expression) and re.search(expression, path, re.IGNORECASE) is not None
+
+
+def child_folder(folder: Path, root: Path, *names: str) -> Path:
+    """The first of several spellings that exists, then any without regard to case; else the
+    first spelling, which a check then reports as missing."""
+    paths = [_joined(folder, root, name) for name in names]
+    for path in paths:
+        if path.is_dir():
+            return path
+    if folder.is_dir():
+        wanted = {name.casefold() for name in names}
+        for found in scan(folder, root).folders:
+            if found.casefold() in wanted:
+                return _joined(folder, root, found)
+    return paths[0]
+
+
+def holds_images(folder: Folder) -> bool:
+    """Whether images lie in the folder itself."""
+    return any(os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in folder.files)
+
+
+def frame_number(name: str) -> int | None:
+    """The last group of digits of a file's stem, or None."""
+    groups = _DIGITS.findall(Path(name).stem)
+    return int(groups[-1]) if groups else None
+
+
+def frame_numbers(folder: Path) -> list[int]:
+    """Frame numbers of the images in a folder, ascending; [] where there is no such folder."""
+    if not folder.is_dir():
+        return []
+    names = [n for n in os.listdir(folder) if not n.startswith(".")]
+    images = [n for n in names if os.path.splitext(n)[1].lower() in IMAGE_SUFFIXES]
+    return sorted(n for n in map(frame_number, images) if n is not None)

@@ -1,0 +1,234 @@
+"""Annotation tables: the right sheet, the header row, and rows that know where they stand."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from merkit.datasets.workbooks import DATE_MARK, Sheet, read_workbook
+from merkit.errors import DatasetError
+
+#: Cells that stand for "no value" where a number is wanted (compared in lower case).
+MISSING = frozenset({"", "/", "-", "?", "null", "nan", "none", "na", "n/a"})
+#: Rows in which the header is looked for.
+HEADER_WITHIN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One data row. ``values``: column -> cell as distributed; ``number`` counts from 1 as
+    spreadsheet programs show it; ``row["Column"]`` is the cell without outer spaces."""
+
+    values: Mapping[str, str]
+    number: int
+    source: str
+
+    def __getitem__(self, column: str) -> str:
+        return self.values[column].strip()
+
+    def get(self, column: str, default: str = "") -> str:
+        """The cell without outer spaces, or ``default`` where the sheet lacks the column."""
+        return self.values.get(column, default).strip()
+
+    @property
+    def where(self) -> str:
+        """File, sheet and row, for messages."""
+        return f"{self.source}, row {self.number}"
+
+    def integer(self, column: str) -> int | None:
+        """A whole number, or None for an empty or missing-value cell.
+
+        Raises:
+            DatasetError: anything else, naming the row.
+        """
+        text = self.get(column)
+        if text.lower() in MISSING:
+            return None
+        try:
+            return int(text.removesuffix(".0"))
+        except ValueError:
+            raise DatasetError(
+                f"{self.where}: column '{column}' holds '{text[:60]}'",
+                "a whole number, or an empty cell",
+                "compare the row with the sheet as the owner distributes it",
+            ) from None
+
+
+def is_date(text: str) -> bool:
+    """Whether a cell was stored as a date (often a code that a spreadsheet program changed)."""
+    return text.startswith(DATE_MARK)
+
+
+def fingerprint(path: Path) -> str:
+    """First eight hexadecimal digits of the file's SHA-256, to name a sheet's version by."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+def column_key(name: str) -> str:
+    """A column's name for comparison: case, spaces and trailing apostrophes do not count."""
+    return " ".join(name.split()).strip("'\u2019 ").casefold()
+
+
+def read_table(
+    path: Path,
+    required_columns: Sequence[str] = (),
+    *,
+    sheet: str | int | Callable[[str], bool] | None = None,
+    prefer: str = "",
+    header_row: int | None = None,
+    columns: Sequence[str] | None = None,
+    encoding: str = "utf-8-sig",
+) -> list[Row]:
+    """The data rows of one table, every cell as text.
+
+    Args:
+        path: ``.xlsx``, ``.xls`` or ``.csv``.
+        required_columns: names that the header must have; the returned rows use these
+            spellings. Other columns keep their own; unnamed ones become ``unnamed_<i>``,
+            i counted from 0.
+        sheet: a name, an index, or a test of the name; None: any sheet with the columns.
+        prefer: name of the sheet to look at first.
+        header_row: index of the header from 0; None: the first row with the columns.
+        columns: names for a sheet without a header, in order; every row is data then.
+        encoding: of a CSV file.
+
+    Raises:
+        MissingDataError: no such file.
+        DatasetError: unreadable file, no sheet with these columns, merged cells or formulas
+            without a stored value in required columns.
+    """
+    sheets = read_workbook(path, encoding)
+    chosen = _allowed(path, sheets, sheet, prefer)
+    if columns is not None:
+        header = dict(enumerate(columns))
+        return _rows(path, chosen[0], 0, header, set(header))
+    for candidate in chosen:
+        at = _find_header(candidate, required_columns, header_row)
+        if at is not None:
+            header = _header(candidate.rows[at], required_columns)
+            needed = {i for i, name in header.items() if name in required_columns}
+            return _rows(path, candidate, at + 1, header, needed)
+    raise _no_header(path, chosen, required_columns)
+
+
+def complete_rows(rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
+    """Rows with all ``columns`` filled; notes and sums below the table are left out.
+
+    Raises:
+        DatasetError: a row inside the table lacks one of them.
+    """
+    full = [row for row in rows if all(row.get(c) for c in columns)]
+    last = full[-1].number if full else 0
+    for row in rows:
+        lacking = [c for c in columns if not row.get(c)]
+        if row.number < last and lacking and len(lacking) < len(columns):
+            raise DatasetError(
+                f"{row.where}: no value in {lacking}",
+                f"a value in each of {list(columns)}",
+                "compare the row with the sheet as the owner distributes it",
+            )
+    return full
+
+
+def _allowed(
+    path: Path, sheets: list[Sheet], wanted: str | int | Callable[[str], bool] | None, prefer: str
+) -> list[Sheet]:
+    if isinstance(wanted, int):
+        found = sheets[wanted : wanted + 1]
+    elif isinstance(wanted, str):
+        found = [s for s in sheets if column_key(s.name) == column_key(wanted)]
+    elif wanted is not None:
+        found = [s for s in sheets if wanted(s.name)]
+    else:
+        found = sheets
+    if not found:
+        raise DatasetError(
+            f"{path.name} has the sheets {[s.name for s in sheets]}",
+            f"a sheet named '{wanted}'" if isinstance(wanted, str) else "the database's sheet",
+            "use the annotation file as the owner distributes it",
+        )
+    return sorted(found, key=lambda s: column_key(s.name) != column_key(prefer))
+
+
+def _find_header(sheet: Sheet, required: Sequence[str], at: int | None) -> int | None:
+    wanted = {column_key(name) for name in required}
+    places = range(min(len(sheet.rows), HEADER_WITHIN)) if at is None else [at]
+    for place in places:
+        row = sheet.rows[place] if place < len(sheet.rows) else ()
+        if row and wanted <= {column_key(text) for text in row}:
+            return place
+    return None
+
+
+def _header(cells: Sequence[str], required: Sequence[str]) -> dict[int, str]:
+    """Column index -> name: as required, as distributed, or ``unnamed_<i>``."""
+    spelling = {column_key(name): name for name in required}
+    names: dict[int, str] = {}
+    for i, cell in enumerate(cells):
+        name = spelling.get(column_key(cell), cell.strip()) or f"unnamed_{i}"
+        names[i] = f"{name}_{i}" if name in names.values() else name
+    return names
+
+
+def _rows(
+    path: Path, sheet: Sheet, start: int, header: dict[int, str], need: set[int]
+) -> list[Row]:
+    source = f"{path.name}, sheet '{sheet.name}'"
+    rows = []
+    uncached: dict[int, dict[int, str]] = {}
+    for (row, column), text in sheet.uncached.items():
+        uncached.setdefault(row, {})[column - 1] = text
+    for number, cells in enumerate(sheet.rows[start:], start + 1):
+        formulas = uncached.get(number, {})
+        if not cells and not formulas:
+            continue
+        _refuse_uncached(source, number, formulas, header, need)
+        width = max(len(cells), len(header))
+        values = {
+            header.get(i, f"unnamed_{i}"): (cells[i] if i < len(cells) else "")
+            or formulas.get(i, "")
+            for i in range(width)
+        }
+        rows.append(Row(values, number, source))
+    if rows:
+        _refuse_merged(source, sheet, start + 1, rows[-1].number, need)
+    return rows
+
+
+def _refuse_uncached(
+    source: str, number: int, formulas: Mapping[int, str], header: Mapping[int, str], need: set[int]
+) -> None:
+    for i in sorted(need & set(formulas)):
+        raise DatasetError(
+            f"{source}, row {number}: column '{header[i]}' holds the formula "
+            f"'{formulas[i][:60]}' without a stored value",
+            "a value (formulas are never computed here)",
+            "open the file in a spreadsheet program and save it, so that values are stored",
+        )
+
+
+def _refuse_merged(source: str, sheet: Sheet, first: int, last: int, need: set[int]) -> None:
+    for merged in sheet.merged:
+        columns = set(range(merged.first_column - 1, merged.last_column))
+        if merged.last_row >= first and merged.first_row <= last and columns & need:
+            raise DatasetError(
+                f"{source}: the cells {merged.ref} are merged, so rows lack their own values",
+                "one value in each cell",
+                "unmerge them and fill every row, or use the sheet as the owner distributes it",
+            )
+
+
+def _no_header(path: Path, sheets: list[Sheet], required: Sequence[str]) -> DatasetError:
+    wanted = {column_key(name) for name in required}
+    seen = []
+    for sheet in sheets:
+        rows = [row for row in sheet.rows[:HEADER_WITHIN] if any(c.strip() for c in row)]
+        best = max(rows, key=lambda r: len(wanted & {column_key(c) for c in r}), default=())
+        seen.append(f"'{sheet.name}': {[c.strip() for c in best if c.strip()][:16]}")
+    return DatasetError(
+        f"{path.name}: no sheet has the columns; seen are {'; '.join(seen)}",
+        f"a header row with {list(required)}",
+        "use the annotation file as the owner distributes it",
+    )

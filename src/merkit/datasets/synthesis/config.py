@@ -1,0 +1,162 @@
+"""Every dial of the synthetic database."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from merkit.errors import ConfigError
+from merkit.labels import GENERIC_MAPS
+
+#: Raised when the same configuration would give other pixels or tables than before.
+SYNTHESIS_VERSION = 1
+#: Motion is stated at this face width (jaw edge to jaw edge), as in the literature.
+REFERENCE_FACE_PX = 256.0
+
+_NOT_NEGATIVE = (
+    "pose_jitter_px",
+    "head_motion_px",
+    "blink_rate_hz",
+    "flicker",
+    "noise_std",
+    "fold_strength",
+    "lead_s",
+)
+
+
+@dataclass(frozen=True)
+class SynthConfig:
+    """What to generate. Every nuisance is off at 0.
+
+    Args:
+        subjects: number of identities with clips.
+        classes: label map of ``merkit.labels.GENERIC_MAPS`` whose classes are filled evenly;
+            the emotions within a class take turns.
+        clips_per_class: clips of each subject in each class.
+        seed: same seed, same bytes.
+        fps_hz: frame rate; 30, 100 and 200 are those of common databases.
+        duration_s: shortest and longest onset-to-offset time.
+        amplitude_px: smallest and largest peak skin displacement, in pixels at 256 px face
+            width (0.3 to 4 is the range of micro-expressions); equal values fix it.
+        fold_strength: depth of wrinkles and folds; 1 as designed, 0 motion only.
+        size_px: frame width and height.
+        face_width_px: face width in the frame.
+        media: clips as image folders or as mp4 files.
+        image_format: of the image folders.
+        jpeg_quality: 1 to 100.
+        crf: quality of mp4, 0 (lossless) to 51.
+        lead_s: neutral time before onset and after offset; 0 is a pre-cut database.
+        pose_jitter_px: still offset of the head from clip to clip, at 256 px face width.
+        head_motion_px: largest head shift within a clip, at 256 px face width; rotation and
+            scale go with it.
+        blink_rate_hz: mean number of blinks a second.
+        flicker: relative change of illumination from frame to frame (standard deviation).
+        noise_std: sensor noise, in grey levels of 255.
+        long_videos: number of long recordings.
+        long_duration_s: length of each.
+        events_per_video: micro-expressions in each, between neutral stretches.
+        long_media: as ``media``, for the recordings.
+        long_subjects: identities that have no clips, or the same ones as the clips.
+    """
+
+    subjects: int = 8
+    classes: str = "3"
+    clips_per_class: int = 4
+    seed: int = 0
+    fps_hz: float = 30.0
+    duration_s: tuple[float, float] = (0.25, 0.5)
+    amplitude_px: tuple[float, float] = (1.5, 3.0)
+    fold_strength: float = 1.0
+    size_px: tuple[int, int] = (320, 320)
+    face_width_px: float = 200.0
+    media: Literal["frames", "mp4"] = "frames"
+    image_format: Literal["jpg", "png"] = "jpg"
+    jpeg_quality: int = 95
+    crf: int = 15
+    lead_s: float = 0.0
+    pose_jitter_px: float = 4.0
+    head_motion_px: float = 0.5
+    blink_rate_hz: float = 0.1
+    flicker: float = 0.005
+    noise_std: float = 1.5
+    long_videos: int = 0
+    long_duration_s: float = 20.0
+    events_per_video: int = 4
+    long_media: Literal["frames", "mp4"] = "mp4"
+    long_subjects: Literal["new", "same"] = "new"
+
+    def __post_init__(self) -> None:
+        if self.classes not in GENERIC_MAPS:
+            raise ConfigError(f"classes is '{self.classes}'", f"one of {list(GENERIC_MAPS)}")
+        _check_counts(self)
+        _check_ranges(self)
+        _check_frame(self)
+        _check_recordings(self)
+
+
+def _require(holds: bool, name: str, value: object, wanted: str) -> None:
+    if not holds:
+        raise ConfigError(f"{name} is {value}", wanted)
+
+
+def _check_counts(config: SynthConfig) -> None:
+    _require(config.subjects >= 1, "subjects", config.subjects, "at least 1")
+    _require(config.clips_per_class >= 1, "clips_per_class", config.clips_per_class, "at least 1")
+    _require(config.long_videos >= 0, "long_videos", config.long_videos, "at least 0")
+    _require(config.seed >= 0, "seed", config.seed, "at least 0")
+    _require(0 <= config.crf <= 51, "crf", config.crf, "0 to 51")
+    _require(1 <= config.jpeg_quality <= 100, "jpeg_quality", config.jpeg_quality, "1 to 100")
+
+
+def _check_ranges(config: SynthConfig) -> None:
+    for name in _NOT_NEGATIVE:
+        value = getattr(config, name)
+        _require(math.isfinite(value) and value >= 0, name, value, "0 or more")
+    _require(1 <= config.fps_hz <= 1000, "fps_hz", config.fps_hz, "1 to 1000")
+    short, long = config.duration_s
+    _require(0 < short <= long < 60, "duration_s", config.duration_s, "0 < shortest <= longest")
+    _require(
+        short * config.fps_hz >= 3,
+        "the shortest clip",
+        f"{short} s at {config.fps_hz} frames/s",
+        "at least 3 frame intervals (onset, apex and offset between neutral frames)",
+    )
+    low, high = config.amplitude_px
+    _require(
+        0 < low <= high <= 8,
+        "amplitude_px",
+        config.amplitude_px,
+        "0 < smallest <= largest, up to 8",
+    )
+
+
+def _check_frame(config: SynthConfig) -> None:
+    width, height = config.size_px
+    _require(
+        64 <= width <= 4096 and 64 <= height <= 4096 and width % 2 == 0 and height % 2 == 0,
+        "size_px",
+        config.size_px,
+        "even width and height from 64 to 4096",
+    )
+    # the source photograph is 5.5 face widths wide and high
+    smallest, largest = max(width, height) / 5.4, min(width, height) / 1.2
+    _require(
+        max(smallest, 40.0) <= config.face_width_px <= largest,
+        "face_width_px",
+        config.face_width_px,
+        f"from {max(smallest, 40.0):.0f} to {largest:.0f} in a frame of {width} x {height}",
+    )
+
+
+def _check_recordings(config: SynthConfig) -> None:
+    if not config.long_videos:
+        return
+    _require(config.events_per_video >= 0, "events_per_video", config.events_per_video, "0 or more")
+    needed = config.events_per_video * (config.duration_s[1] + 0.5) + 1.0
+    _require(
+        config.long_duration_s >= needed,
+        "long_duration_s",
+        config.long_duration_s,
+        f"at least {needed:.1f} s for {config.events_per_video} events with neutral time between",
+    )

@@ -1,0 +1,62 @@
+"""Time courses: action-unit intensity, head motion, blinks, flicker."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from merkit.types import F64
+
+BLINK_DURATION_S = 0.25
+#: head rotation and relative scale that go with one pixel of shift at 256 px face width
+HEAD_DEG_PER_PX = 0.15
+HEAD_SCALE_PER_PX = 0.001
+
+
+def smooth_step(x: F64) -> F64:
+    """Minimum-jerk rise from 0 to 1 over x in [0, 1] (Flash & Hogan 1985)."""
+    x = np.clip(x, 0.0, 1.0)
+    return np.asarray(x**3 * (10.0 - 15.0 * x + 6.0 * x**2))
+
+
+def intensity_curve(n: int, onset: int, apex: int, offset: int, lag: float = 0.0) -> F64:
+    """(n,) intensity: 0 up to ``onset``, 1 at ``apex``, 0 from ``offset`` on (indices).
+
+    ``lag`` delays the start and hastens the end, as a share of rise and decay.
+    """
+    t = np.arange(n, dtype=float)
+    rise = (t - onset) / max(apex - onset, 1)
+    decay = (offset - t) / max(offset - apex, 1)
+    shape = np.where(t <= apex, rise, decay)
+    return smooth_step((shape - lag) / (1.0 - lag))
+
+
+def head_motion(rng: np.random.Generator, time_s: F64, shift_px: float) -> F64:
+    """(T, 4) shift x, y in pixels, rotation in degrees, log scale: a few slow sinusoids.
+
+    No shift exceeds ``shift_px`` in length.
+    """
+    frequency = rng.uniform(0.15, 1.2, (3, 4))
+    phase = rng.uniform(0.0, 2.0 * np.pi, (3, 4))
+    weight = rng.dirichlet(np.ones(3), 4).T
+    angle = 2.0 * np.pi * frequency[None] * time_s[:, None, None] + phase[None]
+    wave = (weight[None] * np.sin(angle)).sum(axis=1)
+    unit = np.array([np.sqrt(0.5), np.sqrt(0.5), HEAD_DEG_PER_PX, HEAD_SCALE_PER_PX])
+    return np.asarray(wave * unit * shift_px)
+
+
+def blink_curve(rng: np.random.Generator, time_s: F64, rate_hz: float) -> F64:
+    """(T,) closure of the lids from 0 to 1; blinks come as a Poisson process."""
+    closure = np.zeros(len(time_s))
+    start, end = float(time_s[0]) - BLINK_DURATION_S, float(time_s[-1])
+    count = int(rng.poisson(rate_hz * (end - start)))
+    for begin in rng.uniform(start, end, count):
+        x = (time_s - begin) / BLINK_DURATION_S
+        closing, opening = smooth_step(x / 0.35), smooth_step((1.0 - x) / 0.55)
+        closure = np.maximum(closure, np.minimum(closing, opening))
+    return closure
+
+
+def flicker_gain(rng: np.random.Generator, n: int, deviation: float) -> F64:
+    """(n,) factor on the illumination of each frame: half beat of the mains, half random."""
+    beat = np.sin(rng.uniform(0.5, 2.5) * np.arange(n) + rng.uniform(0.0, 2.0 * np.pi))
+    return np.asarray(1.0 + deviation * (beat + np.sqrt(0.5) * rng.standard_normal(n)))

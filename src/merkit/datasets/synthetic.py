@@ -1,0 +1,180 @@
+"""The synthetic database: reads what ``merkit synth`` wrote. Metadata only."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from merkit.datasets.action_units import parse_action_units
+from merkit.datasets.base import Database
+from merkit.datasets.layout import inside
+from merkit.datasets.sheets import Row, read_table
+from merkit.errors import DatasetError
+from merkit.labels import ACTION_UNITS, EMOTIONS, GENERIC_MAPS
+from merkit.types import ActionUnit, Clip, Recording
+
+FORMAT = "merkit-synthetic"
+NAME = "synthetic"
+_VIDEO = ("subject", "media", "fps_hz", "first_frame", "last_frame")
+_EVENT = ("onset", "apex", "offset", "emotion", "action_units", "amplitude_px")
+ANNOTATION_COLUMNS = ("clip", *_VIDEO, *_EVENT)
+RECORDING_COLUMNS = ("recording", *_VIDEO)
+EVENT_COLUMNS = ("recording", "event", *_EVENT)
+
+
+def load(root: Path, variant: str) -> tuple[Clip, ...]:
+    """Pre-cut clips (``clips``) or the events of the long recordings (``long``), by clip id.
+
+    Raises:
+        DatasetError: not a synthetic database, or a broken row (with its number).
+        MissingDataError: no annotation table.
+    """
+    root = Path(root)
+    if variant == "long":
+        clips = [event for recording in load_recordings(root) for event in recording.events]
+    else:
+        _check_record(root)
+        rows = read_table(root / "annotation.csv", ANNOTATION_COLUMNS)
+        clips = [_event(root, row, row, f"{row['subject']}_{row['clip']}") for row in rows]
+        _refuse_repeats((clip.clip_id for clip in clips), "annotation.csv")
+    return tuple(sorted(clips, key=lambda clip: clip.clip_id))
+
+
+def load_recordings(root: Path) -> tuple[Recording, ...]:
+    """The long recordings with their events in order of time; empty where none were made.
+
+    Raises:
+        DatasetError, MissingDataError: as ``load``.
+    """
+    root = Path(root)
+    _check_record(root)
+    if not (root / "recordings.csv").is_file():
+        return ()
+    rows = read_table(root / "recordings.csv", RECORDING_COLUMNS)
+    _refuse_repeats((row["recording"] for row in rows), "recordings.csv")
+    homes = {row["recording"]: row for row in rows}
+    events: dict[str, list[Clip]] = {name: [] for name in homes}
+    for row in read_table(root / "events.csv", EVENT_COLUMNS):
+        name = row["recording"]
+        if name not in homes:
+            raise _error(row, f"recording '{name}' is not in recordings.csv", "one that is")
+        clip_id = f"{name}_{_frame(row, 'event'):02d}"
+        events[name].append(_event(root, row, homes[name], clip_id))
+    for found in events.values():
+        _refuse_repeats((clip.clip_id for clip in found), "events.csv")
+    return tuple(_recording(root, row, events[name]) for name, row in sorted(homes.items()))
+
+
+def _check_record(root: Path) -> None:
+    path = root / "database.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        record = None
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{path} cannot be read: {error}", "the record of a synthetic database"
+        ) from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise DatasetError(
+            f"{root} is no synthetic database (database.json with format '{FORMAT}')",
+            "a folder made by: merkit synth",
+        )
+
+
+def _error(row: Row, came: str, wanted: str) -> DatasetError:
+    return DatasetError(f"{row.where}: {came}", wanted, "make it again with: merkit synth")
+
+
+def _refuse_repeats(names: Iterable[str], table: str) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise DatasetError(f"{table} names {name} {count} times", "once")
+
+
+def _frame(row: Row, column: str) -> int:
+    number = row.integer(column)
+    if number is None:
+        raise _error(row, f"{column} is empty", "a whole number")
+    return number
+
+
+def _event(root: Path, row: Row, home: Row, clip_id: str) -> Clip:
+    """``home``: the row that names subject, media and frame rate."""
+    onset, apex, offset = (_frame(row, column) for column in ("onset", "apex", "offset"))
+    first, last = _frame(home, "first_frame"), _frame(home, "last_frame")
+    if not first <= onset <= apex <= offset <= last:
+        raise _error(
+            row,
+            f"onset {onset}, apex {apex}, offset {offset} in frames {first} to {last}",
+            "first <= onset <= apex <= offset <= last",
+        )
+    if row["emotion"] not in EMOTIONS:
+        raise _error(row, f"emotion is '{row['emotion']}'", f"one of {list(EMOTIONS)}")
+    return Clip(
+        clip_id=clip_id,
+        dataset=NAME,
+        subject=home["subject"],
+        media=_media(root, home),
+        fps_hz=_rate(home),
+        emotion=row["emotion"],
+        first_frame=onset,
+        last_frame=offset,
+        onset_frame=onset,
+        apex_frame=apex,
+        offset_frame=offset,
+        action_units=_action_units(row),
+        raw=dict(row.values),
+    )
+
+
+def _recording(root: Path, row: Row, events: Sequence[Clip]) -> Recording:
+    in_time = sorted(events, key=lambda clip: (clip.first_frame or 0, clip.clip_id))
+    return Recording(
+        recording_id=row["recording"],
+        dataset=NAME,
+        subject=row["subject"],
+        media=_media(root, row),
+        fps_hz=_rate(row),
+        events=tuple(in_time),
+    )
+
+
+def _rate(row: Row) -> float:
+    try:
+        rate = float(row["fps_hz"])
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < float("inf"):
+        raise _error(row, f"fps_hz is '{row['fps_hz']}'", "frames per second, more than 0")
+    return rate
+
+
+def _media(root: Path, row: Row) -> Path:
+    """The named file or folder, which must lie inside the database."""
+    path = inside(root, *row["media"].split("/"))
+    if not path.exists():
+        raise _error(row, f"{path} does not exist", "the media that belongs to the row")
+    return path
+
+
+def _action_units(row: Row) -> tuple[ActionUnit, ...]:
+    units = parse_action_units(row["action_units"])
+    if not units or any(u.number not in ACTION_UNITS or not u.intensity for u in units):
+        came = f"action units '{row['action_units']}'"
+        raise _error(row, came, "units with their intensities, such as 6B+L12C")
+    return units
+
+
+DATABASE = Database(
+    name=NAME,
+    title="synthetic faces with known motion",
+    citation="merkit; source photograph: NASA, Eileen Collins, public domain (scikit-image)",
+    licence="free: generated from a public-domain photograph",
+    request="make it with: merkit synth OUT",
+    load=load,
+    label_maps=tuple(GENERIC_MAPS.values()),
+    variants=("clips", "long"),
+)

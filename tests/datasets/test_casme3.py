@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from miniatures import CASME3_HEADER, CASME3_ROWS, CASME3_SHEET, write_casme3, write_xlsx
+
+from merkit.datasets import DATASETS, load_dataset
+from merkit.datasets.base import apex_is_usable
+from merkit.datasets.casme3 import normal_subject
+from merkit.datasets.corrections import corrections_made
+from merkit.datasets.label_maps import TaskMap, class_counts
+from merkit.datasets.layout import frame_numbers
+from merkit.errors import DatasetError
+from merkit.types import ActionUnit, Clip
+
+
+def load(root: Path, variant: str = "color", corrections: str = "certain") -> dict[str, Clip]:
+    clips = load_dataset("casme3", root, variant, corrections)
+    return {c.clip_id.removeprefix("casme3/"): c for c in clips}
+
+
+def in_order(clip: Clip) -> bool:
+    numbers = [clip.onset_frame, clip.apex_frame, clip.offset_frame]
+    known = [n for n in numbers if n is not None]
+    return known == sorted(known)
+
+
+def test_rows_become_clips(tmp_path: Path) -> None:
+    clips = load(write_casme3(tmp_path))
+    assert len(clips) == len(CASME3_ROWS)
+    clip = clips["spNO.1/a_5"]
+    assert (clip.emotion, clip.fps_hz, clip.raw["emotion"]) == ("others", 30.0, "Others")
+    assert clip.action_units == (ActionUnit(12, "R"), ActionUnit(28, "B"))
+    assert clip.raw["objective_class"] == "VII"
+    assert clips["spNO.14/J_3"].emotion == "happiness"
+    assert clips["spNO.14/J_3"].media.parent.name == "J"  # case counts
+    assert clips["spNO.149/d_112"].emotion == "sadness"
+
+
+@pytest.mark.parametrize("layout", ["owner", "clips", "flat"])
+def test_layouts(tmp_path: Path, layout: str) -> None:
+    clips = load(write_casme3(tmp_path, layout=layout), corrections="none")
+    for clip in clips.values():
+        assert clip.media.is_dir()
+        assert max(clip.onset_frame or 0, 1) in frame_numbers(clip.media)
+    first, second = clips["spNO.1/a_5"].media, clips["spNO.1/a_20"].media
+    assert (first == second) == (layout == "owner")  # one recording with two clips
+    if layout == "clips":
+        assert (first.parent.name, second.parent.name) == ("a", "a2")
+
+
+def test_depth_with_and_without_its_level(tmp_path: Path) -> None:
+    clips = load(write_casme3(tmp_path), "depth")
+    assert clips["spNO.14/J_3"].media.name == "depth"
+    assert clips["spNO.1/a_5"].media.name == "a"
+    assert frame_numbers(clips["spNO.1/a_5"].media)[0] == 5
+
+
+def test_subject_folder_without_its_point(tmp_path: Path) -> None:
+    assert "spNO210" in load(write_casme3(tmp_path))["spNO.210/b_4"].media.parts
+
+
+def test_four_order_violations_before_and_none_after(tmp_path: Path) -> None:
+    rows = (*CASME3_ROWS, ("spNO.40", "e", "2327", "2330", "0", "1", "II", "fear"))
+    write_xlsx(tmp_path / CASME3_SHEET, {"label": [CASME3_HEADER, *rows]})
+    before, after = load(tmp_path, corrections="none"), load(tmp_path)
+    assert sum(not in_order(c) for c in before.values()) == 4
+    assert sum(not in_order(c) for c in after.values()) == 0
+    assert set(before) == set(after)  # ids keep the onset of the sheet
+    assert after["spNO.149/d_112"].apex_frame is None
+    assert after["spNO.216/d_3647"].onset_frame == after["spNO.216/d_3647"].first_frame == 2647
+    assert after["spNO.40/e_1812"].offset_frame == after["spNO.40/e_1812"].last_frame == 1845
+    assert after["spNO.40/e_2327"].offset_frame == 2403
+    assert (after["spNO.216/e_0"].onset_frame, after["spNO.216/e_0"].apex_frame) == (1, 1)
+    assert sum(bool(corrections_made(c)) for c in after.values()) == 5
+
+
+def test_apex_equal_to_onset_is_marked_unusable(tmp_path: Path) -> None:
+    clips = load(write_casme3(tmp_path))
+    assert not apex_is_usable(clips["spNO.1/a_5"])
+    assert "equals the onset" in clips["spNO.1/a_5"].raw["doubtful:apex_frame"]
+    assert apex_is_usable(clips["spNO.1/a_20"])
+    assert not apex_is_usable(clips["spNO.149/d_112"])
+
+
+def test_subjects() -> None:
+    names = ("spNO.1", "spNO1", "spNO.001", " spno.1 ")
+    assert {normal_subject(n) for n in names} == {"spNO.1"}
+    with pytest.raises(DatasetError, match="subject 's1'"):
+        normal_subject("s1")
+
+
+def test_published_counts_come_out_of_a_full_sheet_in_good_time(tmp_path: Path) -> None:
+    spelling = {"happiness": "happy", "sadness": "sad"}
+    emotions = DATASETS["casme3"].expected["color"].emotions
+    labels = [spelling.get(e, e) for e, n in emotions.items() for _ in range(n)]
+    labels[labels.index("others")] = "Others"
+    classes = "I " * 15 + "II " * 151 + "III " * 234 + "IV " * 37 + "V " * 47 + "VI " * 3
+    classes += "VII " * 373
+    rows = [
+        (f"spNO.{1 + i % 94}", "abc"[i % 3], str(i), str(i + 5), str(i + 9), "4", k, emotion)
+        for i, (emotion, k) in enumerate(zip(labels, classes.split(), strict=True))
+    ]
+    write_xlsx(tmp_path / CASME3_SHEET, {"label": [CASME3_HEADER, *rows], "Sheet2": []})
+    start = time.perf_counter()
+    clips = load_dataset("casme3", tmp_path)
+    assert time.perf_counter() - start < 5.0
+    assert (len(clips), len({c.subject for c in clips})) == (860, 94)
+    for task in DATASETS["casme3"].label_maps:
+        assert isinstance(task, TaskMap)
+        if task.counts and not task.excluded:
+            assert class_counts(task, clips) == task.counts, task.name
