@@ -1,0 +1,213 @@
+"""Scores of predictions: UF1, UAR and accuracy from pooled confusion matrices.
+
+Per-fold scores are never averaged: confusion matrices are summed over folds first (MEGC2019
+guideline, METHODS section 5). A confusion matrix has true classes in rows and predicted
+classes in columns; functions of one also take a stack of them, (..., C, C).
+
+Classes without clips. F1 of a class is 2TP/(2TP+FP+FN): 0/0 when the class is neither true
+nor predicted anywhere; recall is TP/n, 0/0 when no clip is of the class. With
+``absent="skip"`` (default) such a class is left out of the mean, which is scikit-learn's
+``zero_division=nan`` and what the MEGC scripts do; with ``absent="zero"`` it counts as 0
+(``zero_division=0``). A class that was predicted but is never true has F1 = 0 either way. On
+a pooled result of a whole database no class is absent and the two agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from merkit.errors import ConfigError
+from merkit.types import F64, I64
+
+Absent: TypeAlias = Literal["skip", "zero"]
+MetricName: TypeAlias = Literal["uf1", "uar", "acc"]
+METRIC_NAMES: tuple[MetricName, ...] = ("uf1", "uar", "acc")
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """UF1 (mean F1 over classes), UAR (mean recall), ACC (= WAR), 0 to 1, and clips."""
+
+    uf1: float
+    uar: float
+    acc: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """One class: ``support`` clips are of it, ``predicted`` are called it.
+
+    A ratio without a denominator is NaN.
+    """
+
+    label: int
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    predicted: int
+
+
+def confusion_matrix(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, n_classes: int) -> I64:
+    """Clips by true class (rows) and predicted class (columns), (C, C).
+
+    Raises:
+        ConfigError: arrays of different length, or a class index outside 0 to C-1.
+    """
+    true, predicted = class_indices(y_true, n_classes), class_indices(y_pred, n_classes)
+    if true.shape != predicted.shape:
+        raise ConfigError(
+            f"{true.size} true classes and {predicted.size} predictions", "one prediction a clip"
+        )
+    cells = np.bincount(true * n_classes + predicted, minlength=n_classes * n_classes)
+    return cells.reshape(n_classes, n_classes).astype(np.int64)
+
+
+def class_indices(values: npt.ArrayLike, n_classes: int) -> I64:
+    """A flat array of class indices.
+
+    Raises:
+        ConfigError: not whole numbers, or outside 0 to C-1.
+    """
+    array = np.asarray(values)
+    if array.size and not np.issubdtype(array.dtype, np.integer):
+        raise ConfigError(f"class indices of type {array.dtype}", "whole numbers")
+    flat = array.astype(np.int64).ravel()
+    wrong = flat[(flat < 0) | (flat >= n_classes)]
+    if wrong.size:
+        raise ConfigError(
+            f"class index {int(wrong[0])} with {n_classes} classes",
+            f"0 to {n_classes - 1}",
+            "score with the label map the model was trained with",
+        )
+    return flat
+
+
+def uf1(confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
+    """Unweighted F1: mean over classes of 2TP/(2TP+FP+FN), (...) for matrices (..., C, C)."""
+    hits, true, predicted = _margins(confusion)
+    return _mean_over_classes(2 * hits, true + predicted, absent)
+
+
+def uar(confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
+    """Unweighted average recall: mean over classes of TP/n, (...) for (..., C, C)."""
+    hits, true, _ = _margins(confusion)
+    return _mean_over_classes(hits, true, absent)
+
+
+def accuracy(confusion: npt.ArrayLike) -> F64:
+    """Share of right predictions (ACC, WAR), (...) for (..., C, C); NaN without clips."""
+    hits, true, _ = _margins(confusion)
+    return _divide(hits.sum(axis=-1), true.sum(axis=-1))
+
+
+def score(name: MetricName, confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
+    """One of the three by name.
+
+    Raises:
+        ConfigError: another name.
+    """
+    if name == "uf1":
+        return uf1(confusion, absent)
+    if name == "uar":
+        return uar(confusion, absent)
+    if name == "acc":
+        return accuracy(confusion)
+    raise ConfigError(f"unknown metric '{name}'", f"one of: {', '.join(METRIC_NAMES)}")
+
+
+def pooled(confusions: Sequence[npt.ArrayLike]) -> I64:
+    """The sum of the folds' confusion matrices, in any order.
+
+    Raises:
+        ConfigError: none was given.
+    """
+    if not confusions:
+        raise ConfigError("no confusion matrices to pool", "one a fold")
+    total: I64 = np.stack([np.asarray(m, dtype=np.int64) for m in confusions]).sum(axis=0)
+    return total
+
+
+def scores_of(confusion: npt.ArrayLike, absent: Absent = "skip") -> Scores:
+    """All three scores of one (C, C) matrix.
+
+    Raises:
+        ConfigError: the matrix holds no clip.
+    """
+    matrix = np.asarray(confusion)
+    n = int(matrix.sum())
+    if n == 0:
+        raise ConfigError("no predictions to score", "at least one")
+    return Scores(
+        float(uf1(matrix, absent)), float(uar(matrix, absent)), float(accuracy(matrix)), n
+    )
+
+
+def scores(
+    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, n_classes: int, absent: Absent = "skip"
+) -> Scores:
+    """All three scores of predictions pooled over folds (class indices, one a clip)."""
+    return scores_of(confusion_matrix(y_true, y_pred, n_classes), absent)
+
+
+def scores_by_part(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    parts: npt.ArrayLike,
+    n_classes: int,
+    absent: Absent = "skip",
+) -> dict[str, Scores]:
+    """Scores of each part (database, subject ...), sorted by name; ``parts`` one a clip."""
+    true, predicted = np.asarray(y_true), np.asarray(y_pred)
+    names = np.asarray(parts).astype(str)
+    if names.shape != true.shape:
+        raise ConfigError(f"{names.size} part names for {true.size} clips", "one a clip")
+    return {
+        str(name): scores(true[names == name], predicted[names == name], n_classes, absent)
+        for name in np.unique(names)
+    }
+
+
+def class_scores(confusion: npt.ArrayLike) -> tuple[ClassScore, ...]:
+    """Precision, recall, F1, support of every class of one (C, C) matrix."""
+    hits, true, predicted = _margins(confusion)
+    precision, recall = _divide(hits, predicted), _divide(hits, true)
+    f1 = _divide(2 * hits, true + predicted)
+    return tuple(
+        ClassScore(
+            c, float(precision[c]), float(recall[c]), float(f1[c]), int(true[c]), int(predicted[c])
+        )
+        for c in range(len(hits))
+    )
+
+
+def _margins(confusion: npt.ArrayLike) -> tuple[F64, F64, F64]:
+    """True positives, clips of the class, clips called the class: each (..., C)."""
+    matrix = np.asarray(confusion, dtype=np.float64)
+    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
+        raise ConfigError(f"a confusion matrix of shape {matrix.shape}", "(..., C, C)")
+    hits = np.diagonal(matrix, axis1=-2, axis2=-1)
+    return hits, matrix.sum(axis=-1), matrix.sum(axis=-2)
+
+
+def _divide(top: F64, bottom: F64) -> F64:
+    """top / bottom, NaN where bottom is 0."""
+    safe = np.where(bottom == 0, 1.0, bottom)
+    return np.where(bottom == 0, np.nan, top / safe)
+
+
+def _mean_over_classes(top: F64, bottom: F64, absent: Absent) -> F64:
+    """Mean of top / bottom over the last axis; classes with bottom 0 skipped or zero."""
+    defined = bottom > 0
+    ratio = np.where(defined, top / np.where(defined, bottom, 1.0), 0.0)
+    if absent == "skip":
+        return _divide(ratio.sum(axis=-1), defined.sum(axis=-1).astype(np.float64))
+    if absent == "zero":
+        return np.asarray(ratio.mean(axis=-1))
+    raise ConfigError(f"absent is '{absent}'", "skip or zero")

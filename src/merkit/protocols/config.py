@@ -1,0 +1,112 @@
+"""The settings of a protocol, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from merkit.errors import ConfigError
+
+ProtocolName = Literal[
+    "loso",
+    "group_kfold",
+    "stratified_kfold",
+    "holdout_database",
+    "composite",
+    "cross_database",
+    "official",
+    "frozen",
+]
+
+#: protocols whose test side is another database, so that it may be adapted to
+_ADAPTABLE = ("holdout_database", "cross_database")
+
+
+@dataclass(frozen=True)
+class ProtocolConfig:
+    """How clips are divided into training, validation and test.
+
+    Args:
+        name: ``loso`` leave one subject out; ``group_kfold`` k folds of subjects;
+            ``stratified_kfold`` k folds of clips, classes balanced, marked
+            subject-dependent; ``holdout_database`` train on one database, test on another,
+            every direction (MEGC2018 HDE); ``composite`` leave one subject out over several
+            databases (MEGC2019 CDE); ``cross_database`` train databases to test databases;
+            ``official`` the split printed with the database (DFME test A and B); ``frozen``
+            a manifest written before.
+        n_splits: k of the k-fold protocols (DFME: 10).
+        balance: what the folds of ``group_kfold`` balance: ``clips`` deals the largest
+            subjects first to the smallest fold; ``subjects`` is scikit-learn's
+            ``KFold(n_splits, shuffle=True, random_state=seed)`` over the sorted subject
+            keys, as public DFME code does.
+        seed: of every random choice; the same folds on every machine and library version.
+        val_share: share of the training subjects held out for choosing the epoch; 0 for no
+            validation side.
+        val_min_subjects: at least this many of them.
+        train_databases, test_databases: the sides of ``cross_database``; the training
+            databases are joined, each test database is one fold.
+        adapt: give the target's clips, without labels, to training
+            (``Fold.unlabelled``); marked transductive.
+        train_split, test_splits: the sides of ``official`` (``ClipRow.split``); no
+            ``test_splits`` means every other split, one fold each.
+        manifest: the file of ``frozen``.
+
+    Raises:
+        ConfigError: a value out of its range, or one the protocol has no use for.
+    """
+
+    name: ProtocolName = "loso"
+    n_splits: int = 5
+    balance: Literal["clips", "subjects"] = "clips"
+    seed: int = 0
+    val_share: float = 0.1
+    val_min_subjects: int = 1
+    train_databases: tuple[str, ...] = ()
+    test_databases: tuple[str, ...] = ()
+    adapt: bool = False
+    train_split: str = "train"
+    test_splits: tuple[str, ...] = ()
+    manifest: Path | None = None
+
+    def __post_init__(self) -> None:
+        self._check_numbers()
+        if self.adapt and self.name not in _ADAPTABLE:
+            raise ConfigError(
+                f"adapt=True with protocol '{self.name}'",
+                f"one of {', '.join(_ADAPTABLE)}",
+                "set adapt to false, or choose a protocol with a target database",
+            )
+        if (self.name == "frozen") != (self.manifest is not None):
+            raise ConfigError(
+                f"protocol '{self.name}' with manifest {self.manifest}",
+                "a manifest with protocol 'frozen', and only there",
+            )
+        if self.name == "cross_database":
+            self._check_sides()
+
+    def _check_numbers(self) -> None:
+        if self.n_splits < 2:
+            raise ConfigError(f"n_splits is {self.n_splits}", "2 or more")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed is {self.seed}", "0 to 4294967295")
+        if not 0 <= self.val_share < 1:
+            raise ConfigError(
+                f"val_share is {self.val_share}",
+                "a share of the training subjects, from 0 (no validation) to below 1",
+            )
+        if self.val_min_subjects < 1:
+            raise ConfigError(
+                f"val_min_subjects is {self.val_min_subjects}",
+                "1 or more",
+                "for no validation side set val_share to 0",
+            )
+
+    def _check_sides(self) -> None:
+        train, test = set(self.train_databases), set(self.test_databases)
+        if not train or not test or train & test:
+            raise ConfigError(
+                f"train_databases {sorted(train)}, test_databases {sorted(test)}",
+                "at least one on each side, none on both",
+                "name both sides of the cross-database protocol",
+            )

@@ -1,0 +1,89 @@
+"""The light table that protocols divide: one row a clip, no pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from merkit.errors import DatasetError
+from merkit.labels import LabelMap
+from merkit.types import Clip
+
+#: key of ``Clip.raw`` in which an adapter keeps the official split of a clip
+SPLIT_FIELD = "split"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ClipRow:
+    """What a protocol needs to know of a clip.
+
+    ``subject_key`` is unique across databases (``Clip.subject_key``); ``label`` is a class
+    index; ``split`` names the official part the clip belongs to, "" where there is none.
+    """
+
+    clip_id: str
+    dataset: str
+    subject_key: str
+    label: int
+    split: str = ""
+
+
+def rows(
+    clips: Iterable[Clip], label_map: LabelMap, splits: Mapping[str, str] | None = None
+) -> tuple[ClipRow, ...]:
+    """Rows of the clips that have a class under the label map, sorted by clip id.
+
+    Args:
+        clips: of one or several databases; those the map leaves out are dropped.
+        label_map: emotion -> class.
+        splits: clip id -> official split; by default ``Clip.raw["split"]``.
+
+    Raises:
+        DatasetError: two clips have the same id.
+    """
+    found = []
+    for clip in clips:
+        label = label_map.index(clip.emotion)
+        if label is None:
+            continue
+        split = clip.raw.get(SPLIT_FIELD, "") if splits is None else splits.get(clip.clip_id, "")
+        found.append(ClipRow(clip.clip_id, clip.dataset, clip.subject_key, label, split))
+    return checked(found)
+
+
+def checked(table: Iterable[ClipRow]) -> tuple[ClipRow, ...]:
+    """The rows sorted by clip id.
+
+    Raises:
+        DatasetError: a clip id stands twice, a subject key in two databases, or a label is
+            negative.
+    """
+    ordered = tuple(sorted(table))
+    home: dict[str, str] = {}
+    seen: set[str] = set()
+    for row in ordered:
+        if row.clip_id in seen:
+            raise DatasetError(f"clip id '{row.clip_id}' stands twice", "one row a clip")
+        seen.add(row.clip_id)
+        if home.setdefault(row.subject_key, row.dataset) != row.dataset:
+            raise DatasetError(
+                f"subject key '{row.subject_key}' is in '{home[row.subject_key]}' "
+                f"and in '{row.dataset}'",
+                "keys that are unique across databases",
+                "build them as 'database/subject' (Clip.subject_key)",
+            )
+        if row.label < 0:
+            raise DatasetError(
+                f"clip '{row.clip_id}' has label {row.label}", "a class index, 0 or more"
+            )
+    return ordered
+
+
+def subjects_of(table: Iterable[ClipRow]) -> tuple[str, ...]:
+    """The distinct subject keys, sorted."""
+    return tuple(sorted({row.subject_key for row in table}))
+
+
+def databases_of(table: Iterable[ClipRow]) -> tuple[str, ...]:
+    """The distinct databases, sorted."""
+    return tuple(sorted({row.dataset for row in table}))
