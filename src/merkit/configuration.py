@@ -40,7 +40,7 @@ def _refuse_unknown(config: type[Any], values: Mapping[str, Any], where: str) ->
     for name, value in values.items():
         full = f"{where}.{name}" if where else name
         if name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(str(name), known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else ""
             raise ConfigError(
                 f"unknown setting '{full}'", f"one of: {', '.join(sorted(known))}", hint

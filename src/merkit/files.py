@@ -12,14 +12,35 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from merkit.errors import ConfigError
+
 TEMPORARY_PREFIX = ".tmp-"
 
 
 @contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {path}: {error.strerror or error}",
+            "a place that may be written, on a disk with room",
+            "choose another path",
+        ) from None
+
+
+@contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it into place if the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent)
+    """Yield a temporary path beside ``path``; rename it into place if the block succeeds.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent
+        )
     os.close(handle)
     temporary = Path(name)
     try:
@@ -33,9 +54,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """The same for a folder that does not exist yet. If another process made it meanwhile,
-    theirs stays and ours is dropped."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
+    theirs stays and ours is dropped.
+
+    Raises:
+        ConfigError: nothing can be written there.
+    """
+    with _writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
     try:
         yield temporary
         temporary.chmod(0o755)

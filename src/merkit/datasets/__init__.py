@@ -20,6 +20,14 @@ DATASETS: Registry[Database] = Registry(
         "casme3": "merkit.datasets.casme3:DATABASE",
         "meview": "merkit.datasets.meview:DATABASE",
         "4dme": "merkit.datasets.fourdme:DATABASE",
+        "dfme": "merkit.datasets.dfme:DATABASE",
+        "mmew": "merkit.datasets.mmew:DATABASE",
+        "name": "merkit.datasets.name:DATABASE",
+        "casme-squared": "merkit.datasets.casme_squared:DATABASE",
+        "samm-long": "merkit.datasets.samm_long:DATABASE",
+        "megc2019": "merkit.datasets.megc2019:DATABASE",
+        "flow-maps": "merkit.datasets.flow_maps:DATABASE",
+        "manifest": "merkit.datasets.manifest:DATABASE",
     },
 )
 

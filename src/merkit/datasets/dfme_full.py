@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
-from merkit.datasets.layout import child_folder, frame_numbers, scan, walk
+from merkit.datasets.layout import child_folder, frame_numbers, inside, scan, walk
 from merkit.datasets.sheets import Row, read_table
 from merkit.errors import DatasetError, MissingDataError
 from merkit.labels import canonical_emotion
@@ -81,7 +81,7 @@ def load_full(root: Path, cropped: bool) -> Iterator[Clip]:
             yield _clip(media, _part_rate(part), lines.get(media.name.lower()))
     for name, line in lines.items():
         if name not in seen:
-            yield _clip(root / line.row["Filename"], None, line)
+            yield _clip(inside(root, line.row["Filename"]), None, line)
 
 
 def _part_rate(part: Path) -> float | None:
@@ -178,4 +178,4 @@ def _doubts(name: str, emotion: str, media: Path, line: _Line | None) -> dict[st
     if not others:
         return {}
     listed = ", ".join(f"the {k} says '{v}'" for k, v in others.items())
-    return {"differs:emotion": f"the name ends in '{name.split('-')[-1]}', {listed}"}
+    return {"differs:emotion": f"the name '{name}' says {emotion}, {listed}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +40,7 @@ class FlowImage:
         return self.clip_id.rpartition("/")[0]
 
 
+@lru_cache(maxsize=4096)  # every image stands in every fold
 def image_key(name: str) -> str | None:
     """Clip id out of a file name such as ``s03_s03_ne_06 .png``; None for another form.
 

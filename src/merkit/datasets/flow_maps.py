@@ -18,11 +18,11 @@ from pathlib import Path
 
 from merkit.datasets.base import Database, Expected, sort_clips
 from merkit.datasets.fields import sheet_version
+from merkit.datasets.findings import ContentKey, Finding
 from merkit.datasets.flow_map_findings import flat_findings, loso_findings
 from merkit.datasets.flow_map_images import FlowImage, list_flat, list_loso
-from merkit.datasets.findings import ContentKey, Finding
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import find_sheet
+from merkit.datasets.layout import find_sheet, inside
 from merkit.datasets.megc_labels import CLASSES, Label, read_labels
 from merkit.errors import MissingDataError
 from merkit.types import Clip
@@ -53,7 +53,8 @@ def _index(root: Path) -> Path:
 
 
 def _indexed(label: Label, images: dict[str, FlowImage], root: Path, raw: dict[str, str]) -> Clip:
-    missing = FlowImage("", "test", -1, label.clip_id, root / f"{label.subject}_{label.name} .png")
+    expected = inside(root, f"{label.subject}_{label.name} .png")
+    missing = FlowImage("", "test", label.label, label.clip_id, expected)
     return _clip(images.get(label.clip_id, missing), label.emotion, raw)
 
 

@@ -25,7 +25,7 @@ from merkit.datasets.casme2 import DATABASE as CASME2
 from merkit.datasets.fields import sheet_version
 from merkit.datasets.findings import ContentKey, Finding
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import find_sheet
+from merkit.datasets.layout import find_sheet, inside
 from merkit.datasets.megc_labels import CLASSES, Label, canonical_key, read_labels
 from merkit.datasets.samm import DATABASE as SAMM
 from merkit.datasets.sheets import read_table
@@ -134,7 +134,7 @@ def _clip(label: Label, part: _Part, version: str) -> Clip:
             clip_id=label.clip_id,
             dataset=label.dataset,
             subject=label.subject,
-            media=part.root / label.subject / label.name,
+            media=inside(part.root, label.subject, label.name),
             fps_hz=rate,
             emotion=label.emotion,
             raw=official | {"differs:clip": f"{database.title} has no such clip ({label.where})"},

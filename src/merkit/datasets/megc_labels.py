@@ -14,7 +14,7 @@ from pathlib import Path
 
 from merkit.datasets.casme2 import normal_subject as casme2_subject
 from merkit.datasets.samm import normal_subject as samm_subject
-from merkit.datasets.sheets import read_table
+from merkit.datasets.sheets import Row, read_table
 from merkit.datasets.smic import normal_subject as smic_subject
 from merkit.errors import DatasetError
 
@@ -74,7 +74,7 @@ def read_labels(path: Path) -> tuple[Label, ...]:
     for row in read_table(path, columns=("dataset", "subject", "clip", "label")):
         if not labels and row["subject"].lower() in {"subject", "sub"}:
             continue  # a header
-        label = _label(*(row[c] for c in ("dataset", "subject", "clip", "label")), row.where)
+        label = _label(row)
         if label.clip_id in seen:
             raise DatasetError(
                 f"{row.where}: '{label.clip_id}' comes twice", "one row a clip", "delete the copy"
@@ -85,16 +85,17 @@ def read_labels(path: Path) -> tuple[Label, ...]:
     return tuple(labels)
 
 
-def _label(dataset: str, subject: str, clip: str, label: str, where: str) -> Label:
+def _label(row: Row) -> Label:
+    clip, label = row["clip"], row["label"]
     try:
-        key = canonical_key(dataset, subject, clip)
+        key = canonical_key(row["dataset"], row["subject"], clip)
     except DatasetError as error:
-        raise DatasetError(f"{where}: {error.came}", error.wanted) from None
+        raise DatasetError(f"{row.where}: {error.came}", error.wanted) from None
     if not clip or label not in {"0", "1", "2"}:
         raise DatasetError(
-            f"{where}: clip '{clip}' with label '{label}'", "a clip, and 0, 1 or 2 as its label"
+            f"{row.where}: clip '{clip}' with label '{label}'", "a clip, and 0, 1 or 2 as its label"
         )
-    return Label(*key, int(label), where)
+    return Label(*key, int(label), row.where)
 
 
 def _refuse_second_file(path: Path, clip_ids: set[str]) -> None:

@@ -22,8 +22,8 @@ from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
 from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import child_folder, find_sheet, find_tree
 from merkit.datasets.recordings import RECORDING_FIELD, to_recordings
-from merkit.datasets.samm import FPS_HZ, normal_subject
 from merkit.datasets.samm import DATABASE as SAMM
+from merkit.datasets.samm import FPS_HZ, normal_subject
 from merkit.datasets.sheets import Row, complete_rows, read_table
 from merkit.errors import DatasetError, MissingDataError
 from merkit.labels import canonical_emotion

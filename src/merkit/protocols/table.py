@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from merkit.errors import DatasetError
-from merkit.labels import LabelMap
 from merkit.types import Clip
 
 #: key of ``Clip.raw`` in which an adapter keeps the official split of a clip
@@ -29,13 +28,15 @@ class ClipRow:
 
 
 def rows(
-    clips: Iterable[Clip], label_map: LabelMap, splits: Mapping[str, str] | None = None
+    clips: Iterable[Clip],
+    label_of: Callable[[Clip], int | None],
+    splits: Mapping[str, str] | None = None,
 ) -> tuple[ClipRow, ...]:
-    """Rows of the clips that have a class under the label map, sorted by clip id.
+    """Rows of the clips that have a class, sorted by clip id.
 
     Args:
-        clips: of one or several databases; those the map leaves out are dropped.
-        label_map: emotion -> class.
+        clips: of one or several databases.
+        label_of: class index of a clip, or None where the task leaves it out.
         splits: clip id -> official split; by default ``Clip.raw["split"]``.
 
     Raises:
@@ -43,7 +44,7 @@ def rows(
     """
     found = []
     for clip in clips:
-        label = label_map.index(clip.emotion)
+        label = label_of(clip)
         if label is None:
             continue
         split = clip.raw.get(SPLIT_FIELD, "") if splits is None else splits.get(clip.clip_id, "")

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from miniatures_more import (
+    FLOW_CLIPS,
+    FLOW_INDEX,
+    published_flow_clips,
+    write_flow_flat,
+    write_flow_index,
+    write_flow_loso,
+)
+
+from merkit.datasets import load_dataset
+from merkit.datasets.flow_map_images import image_key
+from merkit.datasets.label_maps import class_counts, label_map
+from merkit.datasets.megc_labels import read_labels
+from merkit.errors import DatasetError, MissingDataError
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("006_006_1_2 .png", "samm/006/006_1_2"),
+        ("s03_s03_ne_06 .png", "smic/s03/s3_ne_06"),
+        ("s01_s1_ne_01.png", "smic/s01/s1_ne_01"),
+        ("sub01_EP02_01f .png", "casme2/sub01/EP02_01f"),
+        ("sub01_EP02_01f .jpg", None),
+        ("notes.png", None),
+        ("s03_.png", None),
+    ],
+)
+def test_image_names(name: str, key: str | None) -> None:
+    assert image_key(name) == key
+
+
+def test_test_folders_become_clips(tmp_path: Path) -> None:
+    clips = {c.clip_id: c for c in load_dataset("flow-maps", write_flow_loso(tmp_path))}
+    assert sorted(clips) == [
+        "casme2/sub01/EP98_01f",
+        "casme2/sub01/EP98_02",
+        "casme2/sub02/EP98_1_2",
+        "samm/006/006_9_7",
+        "samm/006/006_9_8",
+        "smic/s03/s3_ne_98",
+        "smic/s03/s3_po_98",
+    ]
+    clip = clips["casme2/sub01/EP98_01f"]
+    assert clip.media.name == "sub01_EP98_01f .png"
+    assert clip.media.parents[1].name == "u_test"
+    assert (clip.dataset, clip.subject_key, clip.emotion) == ("casme2", "casme2/sub01", "positive")
+    assert {c.subject_key for c in clips.values()} == {
+        "casme2/sub01",
+        "casme2/sub02",
+        "samm/006",
+        "smic/s03",
+    }
+
+
+def test_flat_layout_gives_the_same_clips(tmp_path: Path) -> None:
+    flat = load_dataset("flow-maps", write_flow_flat(tmp_path / "flat"), "flat")
+    loso = load_dataset("flow-maps", write_flow_loso(tmp_path / "loso"))
+    assert [(c.clip_id, c.emotion) for c in flat] == [(c.clip_id, c.emotion) for c in loso]
+    assert all(c.media.is_file() and "_1 .png" not in c.media.name for c in flat)
+    with pytest.raises(MissingDataError, match="variant flat"):
+        load_dataset("flow-maps", tmp_path / "flat")
+
+
+def test_published_counts_and_subjects(tmp_path: Path) -> None:
+    published = published_flow_clips()
+    clips = load_dataset("flow-maps", write_flow_flat(tmp_path, published), "flat")
+    assert len(clips) == 442
+    assert class_counts(label_map("flow-maps", "3"), clips) == (250, 109, 83)
+    parts = Counter(subject.split("/")[0] for subject in {c.subject_key for c in clips})
+    assert parts == {"smic": 16, "casme2": 24, "samm": 28}
+
+
+def test_two_copies_are_not_mixed(tmp_path: Path) -> None:
+    write_flow_loso(tmp_path / "a")
+    write_flow_loso(tmp_path / "b")
+    with pytest.raises(DatasetError, match="2 copies"):
+        load_dataset("flow-maps", tmp_path)
+
+
+def test_a_stranger_among_the_images(tmp_path: Path) -> None:
+    write_flow_loso(tmp_path)
+    stranger = tmp_path / "three_norm_u_v_os" / "006" / "u_test" / "0" / "readme.png"
+    stranger.write_bytes(b"x")
+    with pytest.raises(DatasetError, match="no flow image by its name"):
+        load_dataset("flow-maps", tmp_path)
+
+
+def test_an_index_with_bad_rows(tmp_path: Path) -> None:
+    path = write_flow_index(tmp_path)
+    good = path.read_text()
+    assert len(read_labels(path)) == sum(len(found) for found in FLOW_CLIPS.values())
+    for row, message in (
+        ("casme3,sub01,EP01,0,,,", "database 'casme3'"),
+        ("casme2,sub01,EP01,3,,,", "with label '3'"),
+        ("samm,x,006_1_2,0,,,", "SAMM subject 'x'"),
+        ("samm,6,006_9_8,0,,,", "'samm/006/006_9_8' comes twice"),
+    ):
+        path.write_text(good + row + "\n")
+        with pytest.raises(DatasetError, match=message):
+            read_labels(tmp_path / FLOW_INDEX)

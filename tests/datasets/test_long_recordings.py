@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from miniatures import write_xlsx
+from miniatures_more import write_casme_squared, write_samm_long
+
+from merkit.datasets import DATASETS, load_dataset, samm_long
+from merkit.datasets.casme_squared import load_recordings
+from merkit.datasets.label_maps import clip_label, label_map
+from merkit.errors import DatasetError
+from merkit.types import ActionUnit
+
+
+def test_casme_squared_micro_events_lie_in_recordings(tmp_path: Path) -> None:
+    clips = {c.clip_id: c for c in load_dataset("casme-squared", write_casme_squared(tmp_path))}
+    assert sorted(clips) == [
+        "casme-squared/s15/anger1_1",
+        "casme-squared/s15/disgust2_3",
+        "casme-squared/s16/happy1_2",
+    ]
+    clip = clips["casme-squared/s15/anger1_1"]
+    assert clip.media == tmp_path / "rawpic" / "s15" / "15_0401girlcrashing"
+    assert (clip.onset_frame, clip.apex_frame, clip.offset_frame) == (10, 14, 20)
+    assert (clip.emotion, clip.raw["self_report"], clip.fps_hz) == ("negative", "anger", 30.0)
+    worms = clips["casme-squared/s15/disgust2_3"]
+    assert worms.media.name == "15_0102eatingworms"  # its code has lost the leading zero
+    assert worms.action_units is None
+    happy = clips["casme-squared/s16/happy1_2"]
+    assert happy.action_units == (ActionUnit(6), ActionUnit(12))
+    assert happy.raw["self_report"] == "happiness"
+    assert DATASETS["casme-squared"].kind == "long"
+
+
+def test_casme_squared_recordings_have_macro_events_too(tmp_path: Path) -> None:
+    recordings = load_recordings(write_casme_squared(tmp_path))
+    by_id = {r.recording_id: r for r in recordings}
+    assert sorted(by_id) == [
+        "casme-squared/s15/anger1",
+        "casme-squared/s15/disgust2",
+        "casme-squared/s16/happy1",
+    ]
+    events = by_id["casme-squared/s16/happy1"].events
+    assert [e.clip_id.split("/")[-1] for e in events] == ["happy1_10", "happy1_2"]  # by time
+    assert events[0].offset_frame is None  # the sheet says 0
+    assert {e.media for e in events} == {by_id["casme-squared/s16/happy1"].media}
+
+
+def test_casme_squared_trees_and_self_report(tmp_path: Path) -> None:
+    write_casme_squared(tmp_path)
+    cropped = load_dataset("casme-squared", tmp_path, "cropped")
+    assert {c.media.parents[1].name for c in cropped} == {"cropped"}
+    selected = load_dataset("casme-squared", tmp_path, "selectedpic")
+    assert not any(c.media.exists() for c in selected)
+    own = tmp_path / "selectedpic" / "s15" / "anger1_1"
+    own.mkdir(parents=True)
+    clips = {c.clip_id: c for c in load_dataset("casme-squared", tmp_path, "selectedpic")}
+    assert clips["casme-squared/s15/anger1_1"].media == own
+    task = label_map("casme-squared", "8")
+    assert [task.classes[clip_label(task, c) or 0] for c in cropped] == [
+        "anger",
+        "disgust",
+        "happiness",
+    ]
+
+
+def test_casme_squared_events_of_no_film(tmp_path: Path) -> None:
+    row = (1, "joy9_1", 10, 14, 20, "4", "negative", "micro-expression", "anger")
+    sheets = {"a": [row], "b": [(15, "s15", 1)], "c": [("0401", "anger1")]}
+    write_xlsx(tmp_path / "CAS(ME)^2code_final.xlsx", sheets)
+    with pytest.raises(DatasetError, match="row 1: subject '1', event 'joy9_1'"):
+        load_dataset("casme-squared", tmp_path)
+
+
+def test_samm_long_takes_emotions_from_samm(tmp_path: Path) -> None:
+    clips = {c.clip_id: c for c in load_dataset("samm-long", write_samm_long(tmp_path))}
+    assert sorted(clips) == [
+        "samm-long/006/006_9_9",
+        "samm-long/028/028_4_1",
+        "samm-long/037/037_4_1",
+    ]
+    clip = clips["samm-long/006/006_9_9"]
+    assert clip.media == tmp_path / "SAMM_longvideos" / "006_9"
+    assert (clip.onset_frame, clip.offset_frame) == (10, 20)  # never SAMM's 1010 and 1020
+    assert clip.emotion == "others"
+    assert clips["samm-long/037/037_4_1"].emotion == "anger"
+    assert clips["samm-long/028/028_4_1"].apex_frame is None  # -1
+    assert clip.action_units == (ActionUnit(4, "", "B", True), ActionUnit(7, "", "B"))
+
+
+def test_samm_long_without_samm_has_no_emotions(tmp_path: Path) -> None:
+    clips = load_dataset("samm-long", write_samm_long(tmp_path, samm=False))
+    assert {c.emotion for c in clips} == {""}
+
+
+def test_samm_long_keeps_an_event_that_is_micro_and_macro(tmp_path: Path) -> None:
+    recordings = samm_long.load_recordings(write_samm_long(tmp_path))
+    events = {e.clip_id for r in recordings for e in r.events}
+    assert {"samm-long/037/037_4_1", "samm-long/037/037_4_1_macro"} <= events
+    assert [r.recording_id for r in recordings] == [
+        "samm-long/006/006_9",
+        "samm-long/028/028_4",
+        "samm-long/037/037_4",
+    ]
+    assert [len(r.events) for r in recordings] == [2, 1, 2]
+
+
+def test_samm_long_event_of_another_subject(tmp_path: Path) -> None:
+    write_samm_long(tmp_path)
+    header = ("Subject", "Filename", "Onset", "Apex", "Offset", "Type", "Action Units")
+    row = ("006", "007_1_1", 1, 2, 3, "Macro", "4")
+    write_xlsx(tmp_path / "SAMM_LongVideos_V2_Release.xlsx", {"Sheet1": [header, row]})
+    with pytest.raises(DatasetError, match="event '007_1_1' of subject '006'"):
+        load_dataset("samm-long", tmp_path)
