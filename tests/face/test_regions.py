@@ -90,9 +90,10 @@ def test_symmetric_boxes_by_hand() -> None:
     # Eye 48 px wide, middle of its height 96: from 96 + 12 to 96 + 36.
     assert boxes["left lower eyelid"] == [48, 108, 97, 133]
     assert layout.nose_tip_px.tolist() == [114, 114, 143, 154]
-    # Brows and eyelids, then mouth and nose: 8 px beyond their outermost boxes.
-    assert layout.patches_px.tolist() == [[22, 46, 234, 141], [76, 106, 181, 223]]
-    assert layout.patch_of.tolist() == [0] * 8 + [1] * 8 + [0, 0, 1]
+    # Flow is estimated 8 px beyond the outermost boxes of each part of the face.
+    assert layout.patches_px[0].tolist() == [22, 46, 121, 97]
+    assert layout.patches_px[3].tolist() == [80, 106, 177, 166]
+    assert layout.patch_of.tolist() == [0] * 4 + [1] * 4 + [2] * 6 + [3, 3, 4, 5, 3]
 
 
 def test_code_boxes_by_hand() -> None:

@@ -1,0 +1,133 @@
+"""Speed of tracking and 18-region flow, against the conventional way, in one run.
+
+    python benchmarks/flow_speed.py [--frames 200] [--video FILE]
+
+merkit: ``FaceFollower`` (detects now and then, predicts landmarks in between) and
+``RoiFlowStream`` (flow in the part of the face that holds the regions), on every frame.
+Conventional: dlib's HOG detector and landmark predictor on every frame, Farneback over the
+whole frame. The clip is generated: 640x480, a photograph's face that sways and trembles. CPU
+time is printed beside wall time, since it does not depend on what else the machine does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from pathlib import Path
+
+import cv2
+import numpy as np
+from skimage import data
+
+from merkit.face.dlib68 import model_file
+from merkit.face.follow import FaceFollower
+from merkit.face.track import TrackConfig
+from merkit.flow import FlowConfig, RoiFlowStream, dominant_motion, estimate_flow
+from merkit.types import U8, Frame
+
+
+def generated_clip(n: int) -> list[Frame]:
+    """n frames of 640x480 at 30 Hz."""
+    photograph = cv2.copyMakeBorder(data.astronaut(), 0, 0, 64, 64, cv2.BORDER_REPLICATE)
+    rng = np.random.default_rng(0)
+    frames = []
+    for t in range(n):
+        x, y = 6 * np.sin(t / 25), 3 * np.sin(t / 18)
+        shift = np.array([[1.0, 0, x], [0, 1.0, y]])
+        image = cv2.warpAffine(photograph, shift, (640, 480), borderMode=cv2.BORDER_REPLICATE)
+        noisy = image + rng.normal(0, 2, image.shape)
+        frames.append(Frame(t, t / 30, np.clip(noisy, 0, 255).astype(np.uint8)))
+    return frames
+
+
+def video_clip(path: Path, n: int) -> list[Frame]:
+    """The first n frames of a video, resized to 640x480."""
+    from merkit.video import iter_frames
+
+    frames = []
+    for frame in iter_frames(path):
+        frames.append(Frame(frame.number, frame.time_s, cv2.resize(frame.rgb, (640, 480))))
+        if len(frames) == n:
+            break
+    return frames
+
+
+def ours(estimator: str) -> Callable[[Frame], object]:
+    """Track, and region motion in the background; ``none`` leaves the motion out."""
+    follower = FaceFollower(TrackConfig())
+    stream = RoiFlowStream(FlowConfig(estimator="dis" if estimator == "none" else estimator))
+
+    def step(frame: Frame) -> object:
+        face = follower.update(frame)
+        if estimator == "none":
+            return face
+        return stream.submit(frame.rgb, face.landmarks_px if face.found else None)
+
+    return step
+
+
+def conventional() -> Callable[[Frame], object]:
+    """Detect in every frame, flow over the whole frame, mean of the strongest fifth."""
+    import dlib
+
+    detect, predict = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model_file()))
+    previous: list[U8] = []
+    boxes = np.tile([300, 200, 320, 220], (18, 1))
+
+    def step(frame: Frame) -> object:
+        gray = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
+        for face in detect(gray, 0) or [dlib.rectangle(200, 100, 440, 340)]:
+            predict(gray, face)
+        motion = None
+        if previous:
+            motion = dominant_motion(estimate_flow(previous[0], gray, "farneback"), boxes, 0.2)
+        previous[:] = [gray]
+        return motion
+
+    return step
+
+
+def rates(step: Callable[[Frame], object], frames: Iterable[Frame]) -> tuple[float, float]:
+    """Milliseconds a frame: wall and CPU (all threads); the first frames warm up."""
+    frames = list(frames)
+    for frame in frames[:3]:
+        _finish(step(frame))
+    wall, cpu = time.perf_counter(), time.process_time()
+    for frame in frames[3:]:
+        last = step(frame)
+    _finish(last)
+    n = len(frames) - 3
+    return (time.perf_counter() - wall) / n * 1e3, (time.process_time() - cpu) / n * 1e3
+
+
+def _finish(outcome: object) -> None:
+    if isinstance(outcome, Future):
+        outcome.result()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--video", type=Path)
+    options = parser.parse_args()
+    n = options.frames
+    frames = video_clip(options.video, n) if options.video else generated_clip(n)
+    ways = {
+        "conventional": (conventional(), max(8, n // 10)),
+        "tracking only": (ours("none"), n),
+        "tracking + 18 regions, dis": (ours("dis"), n),
+        "tracking + 18 regions, farneback": (ours("farneback"), max(8, n // 2)),
+        "tracking + 18 regions, tvl1": (ours("tvl1"), max(8, n // 20)),
+    }
+    print(f"{'way':34}{'frames/s':>10}{'ms wall':>9}{'ms CPU':>8}{'ratio':>8}")
+    slowest = 0.0
+    for name, (step, count) in ways.items():
+        wall, cpu = rates(step, frames[:count])
+        slowest = slowest or wall
+        print(f"{name:34}{1e3 / wall:10.1f}{wall:9.2f}{cpu:8.2f}{slowest / wall:8.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Dense optical flow between two grey images, by one of three estimators."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import cv2
+import numpy as np
+from skimage.registration import optical_flow_tvl1
+
+from merkit.errors import ConfigError
+from merkit.flow.config import Estimator
+from merkit.types import F32, U8
+
+#: pyramid scale, levels, window, iterations, polynomial size, its sigma, flags: as published
+#: for STAG and in the public MEGC2024 extractor (METHODS 2.1 eq 8).
+FARNEBACK = (0.5, 3, 15, 5, 7, 1.5, 0)
+#: DIS needs images of at least this side; smaller ones are extended by their border pixels.
+_DIS_MIN_PX = 16
+
+
+def estimate_flow(
+    first: U8, second: U8, estimator: Estimator = "dis", dis_stride_px: int = 4
+) -> F32:
+    """Motion (u, v) of every pixel in pixels: ``first(p)`` is found at ``second(p + (u, v))``.
+
+    ``farneback``: Farneback 2003 in OpenCV with the published parameters. ``dis``: Kroeger et
+    al. 2016 in OpenCV, preset medium but for patches 4 px apart in place of 3, which takes a
+    fifth less time at the same error (0.04 px on a textured face, at three sub-pixel
+    translations); ``dis_stride_px=3`` is the preset itself. ``tvl1``: Zach et al. 2007 in
+    scikit-image with its default parameters (OpenCV's own stands only in its contrib build).
+
+    ``dis`` is the least noisy and the fastest, and flattens movements of a few pixels' extent
+    the most: a bump of 14 px sigma comes out at about 0.7 of its height, 0.85 for ``farneback``.
+
+    Args:
+        first, second: grey u8 (H,W) of equal shape.
+
+    Returns:
+        F32 (H,W,2), u to the right and v downwards.
+
+    Raises:
+        ConfigError: images of another form or unequal shapes, or an unknown estimator.
+    """
+    _check(first, second)
+    a, b = np.ascontiguousarray(first), np.ascontiguousarray(second)
+    if estimator == "farneback":
+        start = np.zeros((*a.shape, 2), np.float32)
+        return cast(F32, cv2.calcOpticalFlowFarneback(a, b, start, *FARNEBACK))
+    if estimator == "dis":
+        return _dis(a, b, dis_stride_px)
+    if estimator == "tvl1":
+        return _tvl1(a, b)
+    raise ConfigError(f"flow estimator '{estimator}'", "farneback, dis or tvl1")
+
+
+def _dis(first: U8, second: U8, stride_px: int) -> F32:
+    height, width = first.shape
+    right, bottom = max(0, _DIS_MIN_PX - width), max(0, _DIS_MIN_PX - height)
+    if right or bottom:
+        more = ((0, bottom), (0, right))
+        first, second = np.pad(first, more, mode="edge"), np.pad(second, more, mode="edge")
+    # A new object each time: OpenCV's lowers its own finest scale for good after a small image.
+    dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis.setPatchStride(stride_px)
+    flow: F32 = dis.calc(first, second, None)  # None: an array here would be a first guess
+    return flow[:height, :width]
+
+
+def _tvl1(first: U8, second: U8) -> F32:
+    scale = np.float32(1 / 255)
+    solve: Any = optical_flow_tvl1  # scikit-image has no annotations here
+    rows, columns = solve(first * scale, second * scale, dtype=np.float32)
+    return np.stack([columns, rows], axis=-1)
+
+
+def _check(first: U8, second: U8) -> None:
+    for image in (first, second):
+        if image.ndim != 2 or image.dtype != np.uint8 or image.size == 0:
+            raise ConfigError(
+                f"flow of an image of shape {image.shape}, {image.dtype}",
+                "grey images u8 (H, W)",
+            )
+    if first.shape != second.shape:
+        raise ConfigError(f"flow of images {first.shape} and {second.shape}", "equal shapes")
