@@ -1,0 +1,109 @@
+"""Flip and mild affine augmentation of aligned face clips: drawing and applying apart.
+
+What is drawn can be recorded and replayed. One draw a clip: every frame is moved alike, since a
+draw for each frame would add motion larger than a micro-expression.
+
+Shapes: B clips, T frames, S image side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from merkit.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Ranges of the draw (METHODS 1.5 names flip and mild affine; the ranges are lost [D]).
+
+    Args:
+        flip: probability of a left-right mirror.
+        rotation_deg: largest turn either way.
+        scale: largest relative change of size either way.
+        shift: largest shift either way, as a share of S.
+        shear_deg: largest horizontal shear either way.
+    """
+
+    flip: float = 0.5
+    rotation_deg: float = 5.0
+    scale: float = 0.05
+    shift: float = 0.03
+    shear_deg: float = 0.0
+
+    def __post_init__(self) -> None:
+        ranges = (self.rotation_deg, self.scale, self.shift, self.shear_deg)
+        if not 0 <= self.flip <= 1 or min(ranges) < 0 or self.scale >= 1:
+            raise ConfigError(
+                f"augment: {self}", "flip in 0..1, ranges of at least 0, scale below 1"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentParams:
+    """One draw for B clips: ``flip`` bool (B,), the others f32 (B,), ``shift`` (B,2) in x, y."""
+
+    flip: Tensor
+    rotation_deg: Tensor
+    scale: Tensor
+    shift: Tensor
+    shear_deg: Tensor
+
+
+def draw(batch: int, generator: torch.Generator, config: AugmentConfig) -> AugmentParams:
+    """Draw the parameters of ``batch`` clips; the same generator state gives the same draw."""
+
+    def around_zero(limit: float, *shape: int) -> Tensor:
+        return (2 * torch.rand(batch, *shape, generator=generator) - 1) * limit
+
+    return AugmentParams(
+        flip=torch.rand(batch, generator=generator) < config.flip,
+        rotation_deg=around_zero(config.rotation_deg),
+        scale=1 + around_zero(config.scale),
+        shift=around_zero(config.shift, 2),
+        shear_deg=around_zero(config.shear_deg),
+    )
+
+
+def apply(rgb: Tensor, params: AugmentParams) -> Tensor:
+    """Move every frame of each clip as drawn; bilinear, the border repeated outwards.
+
+    Args:
+        rgb: (B,T,3,S,S), u8 or float; the type is kept (u8 is rounded).
+        params: one draw a clip.
+
+    Raises:
+        ConfigError: another number of clips than was drawn for.
+    """
+    if rgb.ndim != 5 or len(rgb) != len(params.flip):
+        raise ConfigError(
+            f"frames of shape {tuple(rgb.shape)} with parameters for {len(params.flip)} clips",
+            "(B, T, 3, S, S) with one draw a clip",
+        )
+    theta = affine_matrices(params).to(rgb.device)
+    images = rgb.flatten(1, 2)  # every frame and channel of a clip moves alike
+    images = images if images.is_floating_point() else images.float()
+    grid = F.affine_grid(theta.to(images.dtype), list(images.shape), align_corners=False)
+    moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    moved = moved if rgb.is_floating_point() else moved.round().clamp(0, 255).to(rgb.dtype)
+    return moved.reshape(rgb.shape)
+
+
+def affine_matrices(params: AugmentParams) -> Tensor:
+    """Matrices (B,2,3) from places in the result to places in the source, both in -1..1."""
+    angle, shear = torch.deg2rad(params.rotation_deg), torch.deg2rad(params.shear_deg)
+    cos, sin, tan = torch.cos(angle), torch.sin(angle), torch.tan(shear)
+    sign = 1 - 2 * params.flip.to(cos.dtype)
+    top = torch.stack((cos * sign, cos * tan - sin), dim=-1)
+    bottom = torch.stack((sin * sign, sin * tan + cos), dim=-1)
+    turn = torch.stack((top, bottom), dim=1) / params.scale[:, None, None]
+    return torch.cat((turn, 2 * params.shift[..., None]), dim=-1)
+
+
+def mirror(rgb: Tensor) -> Tensor:
+    """Left-right mirror of frames (...,S,S)."""
+    return rgb.flip(-1)

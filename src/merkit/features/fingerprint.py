@@ -1,0 +1,52 @@
+"""Content identity of a clip: the bytes of its media and the frames that are used of it."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from merkit.errors import MissingDataError
+from merkit.types import Clip
+from merkit.video import frame_files
+
+
+def clip_key(clip: Clip) -> str:
+    """Hash of the clip's media content and frame range; labels do not enter it.
+
+    Raises:
+        MissingDataError: the media does not exist.
+    """
+    if not clip.media.exists():
+        raise MissingDataError(
+            f"clip '{clip.clip_id}' has no media at {clip.media}", "a video or image folder"
+        )
+    digest = hashlib.sha256(_media_digest(clip).encode())
+    marks = (clip.first_frame, clip.last_frame, clip.onset_frame, clip.apex_frame)
+    digest.update(repr((*marks, clip.offset_frame, clip.fps_hz)).encode())
+    return digest.hexdigest()[:24]
+
+
+def content_key(clip: Clip) -> str:
+    """Hash of the frames alone: equal for one recording kept under two names."""
+    return hashlib.sha256(_media_digest(clip).encode()).hexdigest()[:24]
+
+
+def _media_digest(clip: Clip) -> str:
+    if clip.media.is_file():
+        span = f"{clip.first_frame}-{clip.last_frame}"
+        return _file_digest(*_identity(clip.media)) + span
+    files = frame_files(clip.media, clip.first_frame, clip.last_frame)
+    return "".join(_file_digest(*_identity(path)) for path in files)
+
+
+def _identity(path: Path) -> tuple[Path, int, int]:
+    stat = path.stat()
+    return path, stat.st_size, stat.st_mtime_ns
+
+
+@lru_cache(maxsize=100_000)
+def _file_digest(path: Path, size: int, modified_ns: int) -> str:
+    """Digest of a file's bytes; size and time only make the cache notice a change."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

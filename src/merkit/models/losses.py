@@ -1,0 +1,65 @@
+"""Losses that several methods share. B clips, C classes, d features."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+ConsistencyKind = Literal["mse", "cosine", "normalised_mse"]
+
+
+def soft_cross_entropy(logits: Tensor, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    """Cross-entropy with soft targets, -sum_b sum_c w_c t_bc log p_bc / sum_b sum_c w_c t_bc.
+
+    With one-hot targets equal to ``torch.nn.functional.cross_entropy``, weighted or not.
+
+    Args:
+        logits: (B,C).
+        targets: (B,C), rows summing to one.
+        class_weights: (C,) or None for equal weights.
+    """
+    weighted = targets if class_weights is None else targets * class_weights
+    return -(weighted * F.log_softmax(logits.float(), dim=-1)).sum() / weighted.sum()
+
+
+def koleo(features: Tensor, eps: float = 1e-8) -> Tensor:
+    """Kozachenko-Leonenko regulariser: minus the mean log distance to the nearest neighbour.
+
+    Features are L2-normalised; the neighbour is the other clip of the batch with the largest
+    dot product (Sablayrolles et al. 2019; the form of DINOv2, Oquab et al. 2024). Lower when
+    the features spread. Computed in 32 bit.
+
+    Args:
+        features: (B,d).
+        eps: added to norms and distances.
+
+    Returns:
+        Scalar; zero for a single clip, which has no neighbour.
+    """
+    if len(features) < 2:
+        return features.float().sum() * 0
+    with torch.autocast(features.device.type, enabled=False):
+        f = F.normalize(features.float(), dim=-1, eps=eps)
+        similarity = f @ f.T
+        own = torch.eye(len(f), dtype=torch.bool, device=f.device)
+        nearest = similarity.masked_fill(own, -torch.inf).argmax(dim=1)
+        distance = F.pairwise_distance(f, f[nearest], eps=eps)
+        return -(distance + eps).log().mean()
+
+
+def consistency(a: Tensor, b: Tensor, kind: ConsistencyKind = "mse") -> Tensor:
+    """Distance of two branches' features, averaged over the batch (METHODS 1.4).
+
+    Args:
+        a, b: (B,d).
+        kind: ``mse`` the printed squared norm ||a - b||^2; ``cosine`` 1 - cos(a, b);
+            ``normalised_mse`` the squared norm after L2 normalisation (= 2 * cosine).
+    """
+    if kind == "cosine":
+        return (1 - F.cosine_similarity(a, b, dim=-1)).mean()
+    if kind == "normalised_mse":
+        a, b = F.normalize(a, dim=-1), F.normalize(b, dim=-1)
+    return (a - b).square().sum(-1).mean()

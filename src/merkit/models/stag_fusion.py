@@ -1,0 +1,178 @@
+"""The temporal branch of STAG and its fusion with the graph branch (eqs 22 to 31).
+
+B clips, T frames, N regions, d_t width of a frame token, d_f width of the fusion space.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class TemporalConfig:
+    """Settings of the transformer branch: ``layers`` 3 (the ablation tries 3 to 5), ``width``
+    d_t, ``heads``, ``feed_forward`` hidden width: all [D] (the dimension table is lost)."""
+
+    layers: int = 3
+    width: int = 128
+    heads: int = 4
+    feed_forward: int = 256
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """Settings of the cross-attention: ``width`` d_f and ``heads`` [D]. ``residual``: eqs 29
+    and 30 add the fused token to the branch summary [R]; without it the literal text, in
+    which eqs 21 and 25 are dead."""
+
+    width: int = 128
+    heads: int = 4
+    residual: bool = True
+
+
+class MultiHead(nn.Module):
+    """Multi-head attention of Vaswani et al. 2017, which also returns its weights."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, queries: Tensor, keys: Tensor, values: Tensor, hidden: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Queries (B,L,d), keys and values (B,S,d), ``hidden`` (B,S) True where no query may
+        look -> (B,L,d) and weights (B,heads,L,S)."""
+        q, k = self._split(self.query(queries)), self._split(self.key(keys))
+        scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+        if hidden is not None:
+            scores = scores.masked_fill(hidden[:, None, None, :], float("-inf"))
+        weights = scores.softmax(dim=-1)
+        mixed = self.dropout(weights) @ self._split(self.value(values))
+        return self.out(mixed.transpose(1, 2).flatten(2)), weights
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm block (eqs 23 and 24)."""
+
+    def __init__(self, config: TemporalConfig, dropout: float) -> None:
+        super().__init__()
+        self.norm_attention = nn.LayerNorm(config.width)
+        self.attention = MultiHead(config.width, config.heads, dropout)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(config.width),
+            nn.Linear(config.width, config.feed_forward),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(config.feed_forward, config.width),
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(B,L,d_t) -> same, and the weights (B,heads,L,L)."""
+        normed = self.norm_attention(x)
+        mixed, weights = self.attention(normed, normed, normed, hidden)
+        x = x + self.dropout(mixed)
+        return x + self.dropout(self.feed_forward(x)), weights
+
+
+@dataclass(frozen=True, slots=True)
+class TemporalOutput:
+    """``frames`` Z_T (B,T,d_t), ``summary`` z (B,d_t), ``attention`` (B,layers,heads,T+1,T+1)
+    with the class token first."""
+
+    frames: Tensor
+    summary: Tensor
+    attention: Tensor
+
+
+class TemporalBranch(nn.Module):
+    """Transformer over frames with a class token (eqs 22 to 25).
+
+    Args:
+        regions: N; a frame token is the linear map of its 2N motion values.
+        frames: largest T, length of the table of positions.
+    """
+
+    def __init__(self, config: TemporalConfig, regions: int, frames: int, dropout: float) -> None:
+        super().__init__()
+        self.embed = nn.Linear(2 * regions, config.width)
+        self.cls_token = nn.Parameter(torch.randn(1, 1, config.width) * 0.02)
+        self.position = nn.Parameter(torch.randn(1, frames + 1, config.width) * 0.02)
+        self.dropout = nn.Dropout(dropout)
+        self.layers = nn.ModuleList(TransformerBlock(config, dropout) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(self, flow: Tensor, mask: Tensor) -> TemporalOutput:
+        """Flow (B,T,N,2) and mask (B,T); see :class:`TemporalOutput`."""
+        tokens = self.embed(flow.flatten(2))
+        tokens = torch.cat([self.cls_token.expand(len(flow), -1, -1), tokens], dim=1)
+        tokens = self.dropout(tokens + self.position[:, : tokens.shape[1]])
+        hidden = nn.functional.pad(~mask, (1, 0), value=False)
+        maps = []
+        for layer in self.layers:
+            tokens, weights = layer(tokens, hidden)
+            maps.append(weights)
+        attention = torch.stack(maps, dim=1) if maps else tokens.new_zeros(0)
+        return TemporalOutput(tokens[:, 1:], self.norm(tokens[:, 0]), attention)
+
+
+@dataclass(frozen=True, slots=True)
+class FusionOutput:
+    """``graph`` g* (B,d_g), ``temporal`` z* (B,d_t), the cross-attention weights ``to_frames``
+    (B,heads,N,T) and ``to_regions`` (B,heads,T,N), and the fused tokens G̃ (B,N,d_f) and
+    Ũ (B,T,d_f)."""
+
+    graph: Tensor
+    temporal: Tensor
+    to_frames: Tensor
+    to_regions: Tensor
+    region_tokens: Tensor
+    frame_tokens: Tensor
+
+
+class CrossFusion(nn.Module):
+    """Bidirectional cross-attention of regions and frames (eqs 26 to 30)."""
+
+    def __init__(
+        self, config: FusionConfig, node: int, graph: int, temporal: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.residual = config.residual
+        self.from_nodes = nn.Linear(node, config.width)
+        self.from_frames = nn.Linear(temporal, config.width)
+        self.regions_read_frames = MultiHead(config.width, config.heads, dropout)
+        self.frames_read_regions = MultiHead(config.width, config.heads, dropout)
+        self.to_graph = nn.Linear(config.width, graph)
+        self.to_temporal = nn.Linear(config.width, temporal)
+
+    def forward(
+        self, nodes: Tensor, frames: Tensor, g: Tensor, z: Tensor, mask: Tensor
+    ) -> FusionOutput:
+        """Nodes (B,N,d), frames (B,T,d_t), summaries g (B,d_g) and z (B,d_t), mask (B,T)."""
+        regions, times = self.from_nodes(nodes), self.from_frames(frames)
+        read, to_frames = self.regions_read_frames(regions, times, times, ~mask)
+        seen, to_regions = self.frames_read_regions(times, regions, regions, None)
+        regions, times = regions + read, times + seen
+        graph = cast(Tensor, self.to_graph(regions.mean(dim=1)))
+        temporal = cast(Tensor, self.to_temporal(masked_mean(times, mask)))
+        if self.residual:
+            graph, temporal = g + graph, z + temporal
+        return FusionOutput(graph, temporal, to_frames, to_regions, regions, times)
+
+
+def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
+    """Mean of (B,T,d) over the real frames of mask (B,T)."""
+    weight = mask.unsqueeze(-1).to(x.dtype)
+    return (x * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
