@@ -1,0 +1,124 @@
+"""``merkit demo``: the main job, offline, from nothing to a score and to events on a video."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from merkit.cli.options import parse
+from merkit.progress import Progress, terminal_progress
+
+if TYPE_CHECKING:
+    from merkit.inference.recognizer import Analysis
+    from merkit.types import Recording
+
+TINY = {"encoder": {"name": "tiny"}}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Make a database, score a method on it, and find events on a video. Offline.
+
+    An interrupted demo goes on where it stopped.
+    """
+
+    out: Path = Path("demo")
+    """folder of everything the demo makes"""
+    seed: int = 0
+
+
+def run(words: Sequence[str]) -> int:
+    options = parse(Options, "demo", words)
+    started = time.perf_counter()
+    with terminal_progress() as progress:
+        _database(options, progress)
+        _score(options, progress)
+        _train(options, progress)
+        _events(options, progress)
+    print(f"\nall of it in {time.perf_counter() - started:.0f} s, in {options.out}")
+    print(
+        "next: merkit data list; merkit evaluate --help; merkit predict YOUR_VIDEO "
+        f"--model {options.out / 'model'}"
+    )
+    return 0
+
+
+def _database(options: Options, progress: Progress) -> None:
+    from merkit.datasets.synthesis.config import SynthConfig
+    from merkit.datasets.synthesis.write import write_database
+
+    print("1. a synthetic database: 8 people, 96 clips, one long recording")
+    config = SynthConfig(subjects=8, clips_per_class=4, long_videos=1, seed=options.seed)
+    write_database(options.out / "data", config, lambda d, t: progress("drawing faces", d, t))
+    print(f"   {options.out / 'data'}")
+
+
+def _score(options: Options, progress: Progress) -> None:
+    from merkit.evaluation.config import EvaluateConfig
+    from merkit.evaluation.runner import evaluate
+    from merkit.evaluation.text import score_lines
+
+    print("\n2. sfa-dgat with the tiny encoder, one person left out at a time")
+    config = EvaluateConfig(
+        data=("synthetic",),
+        root=(options.out / "data",),
+        model=TINY,
+        out=options.out / "run",
+        store=options.out / "store",
+        oracle_epoch=True,
+    )
+    result = evaluate(config, progress)
+    print("\n".join(f"   {line}" for line in score_lines(result.metrics)))
+    print(f"   report: {result.folder / 'report.html'}")
+
+
+def _train(options: Options, progress: Progress) -> None:
+    from merkit.evaluation.config import FinalConfig
+    from merkit.inference.final import train_model
+
+    print("\n3. a final model on all of them")
+    config = FinalConfig(
+        data=("synthetic",),
+        root=(options.out / "data",),
+        model=TINY,
+        out=options.out / "model",
+        store=options.out / "store",
+    )
+    if not config.out.exists():
+        train_model(config, progress)
+    print(f"   {config.out}")
+
+
+def _events(options: Options, progress: Progress) -> None:
+    from merkit.datasets.synthetic import load_recordings
+    from merkit.export import write_events
+    from merkit.inference.recognizer import Recognizer
+
+    recording = load_recordings(options.out / "data")[0]
+    print(f"\n4. events on {recording.media}, a person the model has not seen")
+    recognizer = Recognizer.from_pretrained(options.out / "model")
+    analysis = recognizer.analyse(recording.media, progress=progress)
+    write_events([analysis], recognizer.classes, options.out / "events.csv")
+    print("\n".join(_compare(analysis, recording)))
+    print(f"   table: {options.out / 'events.csv'}")
+
+
+def _compare(analysis: Analysis, recording: Recording) -> list[str]:
+    """Each true event beside what was found over it."""
+    lines = ["   true                          found"]
+    unmatched = list(analysis.events)
+    for truth in recording.events:
+        onset_s = (truth.onset_frame or 0) / recording.fps_hz
+        offset_s = (truth.offset_frame or 0) / recording.fps_hz
+        over = [e for e in unmatched if e.onset_s < offset_s and e.offset_s > onset_s]
+        unmatched = [e for e in unmatched if e not in over]
+        shown = "; ".join(
+            f"{e.onset_s:.2f} to {e.offset_s:.2f} s {e.label} ({e.score:.2f})" for e in over
+        )
+        true = f"{onset_s:.2f} to {offset_s:.2f} s {truth.emotion}"
+        lines.append(f"   {true:<30}{shown or 'nothing'}")
+    lines.append(f"   found where there is nothing: {len(unmatched)}")
+    return lines

@@ -1,0 +1,22 @@
+"""``merkit evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from merkit.cli.options import parse_config
+from merkit.evaluation.config import EvaluateConfig
+from merkit.progress import terminal_progress
+
+
+def run(words: Sequence[str]) -> int:
+    config = parse_config(EvaluateConfig, "evaluate", words)
+    config.sources()  # a usage error must not wait for heavy imports
+    from merkit.evaluation.runner import evaluate
+    from merkit.evaluation.text import score_lines
+
+    with terminal_progress() as progress:
+        result = evaluate(config, progress)
+    print("\n".join(score_lines(result.metrics)))
+    print(f"report: {result.folder / 'report.html'}")
+    return 0

@@ -1,0 +1,56 @@
+"""``merkit models``: the methods, or every setting of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import tyro
+
+from merkit.cli.options import parse
+
+
+@dataclass(frozen=True)
+class Options:
+    """List the methods, or the settings of one with their defaults."""
+
+    name: Annotated[str, tyro.conf.Positional] = ""
+    """a method; empty lists all"""
+    set: tuple[str, ...] = field(default=())
+    """model settings to try, such as encoder.name=tiny"""
+
+
+def run(words: Sequence[str]) -> int:
+    options = parse(Options, "models", words)
+    from merkit.models import METHODS
+
+    if not options.name:
+        width = max(map(len, METHODS))
+        for name, method in METHODS.items():
+            print(f"{name:<{width}}  {method.title}\n{'':<{width}}  {method.citation}")
+        print("\nsettings of one: merkit models NAME")
+        return 0
+    _show(options)
+    return 0
+
+
+def _show(options: Options) -> None:
+    from merkit.configuration import apply_overrides, to_mapping
+    from merkit.training.setup import make_setup
+
+    setup = make_setup(options.name, apply_overrides({}, options.set), {}, {})
+    print(f"{setup.method.name}: {setup.method.title}\n{setup.method.citation}\n")
+    groups = {"model": setup.model_config, "training": setup.settings, "recipe": setup.recipe}
+    for group, config in groups.items():
+        for name, value in _flat(to_mapping(config), group):
+            print(f"{name} = {value}")
+    print("\nchange one: merkit evaluate ... --set model.NAME=VALUE")
+
+
+def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        full = f"{prefix}.{name}"
+        rows += _flat(value, full) if isinstance(value, Mapping) else [(full, value)]
+    return rows

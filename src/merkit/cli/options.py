@@ -1,0 +1,87 @@
+"""From the words of a command to its frozen dataclass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar, cast, get_type_hints
+
+import tyro
+
+from merkit.configuration import apply_overrides, from_mapping, read_yaml
+from merkit.errors import ConfigError
+
+T = TypeVar("T")
+
+CONFIG_HELP = """
+Also: --config FILE  settings from a YAML file, which options then override;
+      --set NAME=VALUE [NAME=VALUE ...]  any setting by its dotted name, such as
+      model.encoder.name=dinov2-small, training.epochs=20, recipe.frames=16."""
+
+
+def parse(
+    options: type[T],
+    command: str,
+    words: Sequence[str],
+    default: T | None = None,
+    more_help: str = "",
+) -> T:
+    """Parse plain options into a dataclass; the parser prints its own usage errors."""
+    about = (options.__doc__ or "").partition("Args:")[0].strip()
+    parsed = tyro.cli(
+        options,
+        prog=f"merkit {command}",
+        description=f"{about}\n{more_help}",
+        args=list(words),
+        default=default,
+        config=(tyro.conf.SuppressFixed, tyro.conf.HelptextFromCommentsOff),
+    )
+    return cast(T, parsed)
+
+
+def parse_config(options: type[T], command: str, words: Sequence[str]) -> T:
+    """Parse a configuration from ``--config``, ``--set`` and options, in rising order.
+
+    Free-form groups (``model``, ``training``, ``recipe``) come from the first two only.
+
+    Raises:
+        ConfigError: an unreadable or unknown setting.
+    """
+    rest, files, overrides = _split(words)
+    values: dict[str, Any] = {}
+    for file in files:
+        values |= read_yaml(Path(file))
+    values = apply_overrides(values, overrides)
+    given = from_mapping(options, values)
+    groups = _free_groups(options)
+    plain = replace(given, **{name: {} for name in groups})  # type: ignore[type-var]
+    parsed = parse(options, command, rest, plain, CONFIG_HELP)
+    return replace(parsed, **{n: getattr(given, n) for n in groups})  # type: ignore[type-var]
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Take ``--config FILE`` and ``--set A=1 B=2`` out of the words."""
+    rest: list[str] = []
+    taken: dict[str, list[str]] = {"--config": [], "--set": []}
+    target = rest
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if flag in taken:
+            target = taken[flag]
+            if equals:
+                target.append(value)
+        elif word.startswith("--"):
+            target = rest
+            rest.append(word)
+        else:
+            target.append(word)
+    for flag, values in taken.items():
+        if flag in words and not values:
+            raise ConfigError(f"{flag} stands without a value", f"{flag} VALUE")
+    return rest, taken["--config"], taken["--set"]
+
+
+def _free_groups(options: type[Any]) -> list[str]:
+    hints = get_type_hints(options)
+    return [f.name for f in fields(options) if hints[f.name] == Mapping[str, Any]]

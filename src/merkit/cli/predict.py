@@ -1,0 +1,114 @@
+"""``merkit predict``: when and what, in one or more videos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from merkit.cli.options import parse
+from merkit.errors import ConfigError
+from merkit.flow.spot import SpotConfig
+from merkit.progress import terminal_progress
+
+if TYPE_CHECKING:
+    from merkit.inference.recognizer import Analysis, Recognizer
+
+
+@dataclass(frozen=True)
+class Options:
+    """Find micro-expressions in videos: when, what, how sure.
+
+    Writes one row an event. Exit code 2 when a video shows no face at all; the table is
+    written all the same.
+    """
+
+    videos: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """video files or folders of numbered images"""
+    model: str = ""
+    """a folder that 'merkit train' wrote, or user/name on the Hugging Face Hub"""
+    out: Path = Path("events.csv")
+    """the table to write: .csv or .json"""
+    overwrite: bool = False
+    """replace an existing table"""
+    fps: float = 0.0
+    """frames a second of image folders, which carry no rate of their own"""
+    face: str = "largest"
+    """which face to follow: largest, or its place from the left (0 is the first)"""
+    tracker: Literal["", "dlib68", "mediapipe", "precomputed"] = ""
+    """face tracker; empty: the one the model was trained with"""
+    tracker_model: str = ""
+    """the .task file of mediapipe"""
+    landmarks: str = ""
+    """OpenFace CSV or .npy of tracker precomputed"""
+    device: str = "auto"
+    """auto, cpu or cuda"""
+    spot: SpotConfig = field(default_factory=SpotConfig)
+
+
+def run(words: Sequence[str]) -> int:
+    options = parse(Options, "predict", words)
+    from merkit.export.events import check_target, write_events
+
+    if not options.videos:
+        raise ConfigError("no video was named", "one or more videos", "merkit predict VIDEO ...")
+    if not options.model:
+        raise ConfigError("no model was named", "--model FOLDER, written by 'merkit train'")
+    check_target(options.out, options.overwrite)
+    _check_videos(options)
+    from merkit.inference.recognizer import Recognizer
+
+    recognizer = Recognizer.from_pretrained(options.model, options.device)
+    analyses = _analyse(recognizer, options)
+    write_events(analyses, recognizer.classes, options.out)
+    return _tell(analyses, options.out)
+
+
+def _check_videos(options: Options) -> None:
+    """Open every video before the first is analysed, which may take long."""
+    from merkit.video import probe
+
+    if not (options.fps >= 0 and isfinite(options.fps)):
+        raise ConfigError(f"--fps {options.fps}", "frames a second, above 0")
+    for video in options.videos:
+        probe(video, options.fps or None)
+
+
+def _analyse(recognizer: Recognizer, options: Options) -> list[Analysis]:
+    changes: dict[str, str | int] = {}
+    if options.tracker:
+        changes["tracker"] = options.tracker
+    if options.tracker_model:
+        changes["model_path"] = options.tracker_model
+    if options.landmarks:
+        changes["landmarks_path"] = options.landmarks
+    if options.face != "largest":
+        changes["face"] = int(options.face) if options.face.isdigit() else options.face
+    track = replace(recognizer.recipe.track, **changes)  # type: ignore[arg-type]
+    with terminal_progress() as progress:
+        return [
+            recognizer.analyse(video, options.spot, track, options.fps or None, progress)
+            for video in options.videos
+        ]
+
+
+def _tell(analyses: Sequence[Analysis], out: Path) -> int:
+    for analysis in analyses:
+        if analysis.problem:
+            print(f"merkit: {analysis.problem}")
+            continue
+        print(
+            f"{analysis.video}: {len(analysis.events)} events in {analysis.duration_s:.1f} s, "
+            f"face found in {analysis.found_share:.0%} of frames"
+        )
+        for event in analysis.events:
+            print(
+                f"  {event.onset_s:8.2f} to {event.offset_s:.2f} s  {event.label:<12} "
+                f"{event.score:.2f}"
+            )
+    print(f"table: {out}")
+    return 2 if any(analysis.problem for analysis in analyses) else 0

@@ -1,0 +1,44 @@
+"""``merkit report``: the page of one run again, or several runs in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from merkit.cli.options import parse
+from merkit.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Options:
+    """Write report.html of one run, or compare several on the same clips."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """run folders"""
+    out: Path = Path("comparison.html")
+    """where a comparison of several runs goes"""
+
+
+def run(words: Sequence[str]) -> int:
+    options = parse(Options, "report", words)
+    if not options.runs:
+        raise ConfigError("no run was named", "one or more run folders", "merkit report RUN")
+    from merkit.evaluation.report import read_metrics, write_report
+    from merkit.evaluation.runfolder import RunFolder
+    from merkit.evaluation.text import score_lines
+
+    if len(options.runs) > 1:
+        from merkit.evaluation.compare import compare_runs
+
+        print(compare_runs(options.runs, options.out))
+        return 0
+    folder = RunFolder(options.runs[0])
+    folder.read_run()
+    metrics = read_metrics(folder)
+    print("\n".join(score_lines(metrics)))
+    print(f"report: {write_report(folder, metrics)}")
+    return 0

@@ -1,0 +1,26 @@
+"""``merkit train``: a final model on all subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from merkit.cli.options import parse_config
+from merkit.errors import ConfigError
+from merkit.evaluation.config import FinalConfig
+from merkit.progress import terminal_progress
+
+
+def run(words: Sequence[str]) -> int:
+    config = parse_config(FinalConfig, "train", words)
+    config.sources()
+    if config.out.exists():
+        raise ConfigError(f"{config.out} exists", "a new model folder", "choose another --out")
+    from merkit.inference.final import train_model
+
+    with terminal_progress() as progress:
+        summary = train_model(config, progress)
+    best = summary.history[summary.chosen_epoch - 1]
+    score = "no validation" if best.val_uf1 is None else f"validation UF1 {best.val_uf1:.3f}"
+    print(f"{config.out}: epoch {summary.chosen_epoch} of {len(summary.history)}, {score}")
+    print("The validation score chose the epoch; for a score to report use 'merkit evaluate'.")
+    return 0

@@ -1,0 +1,140 @@
+"""The settings of an evaluation, a training and a preparation; torch-free, so help is fast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from merkit.errors import ConfigError
+from merkit.protocols.config import ProtocolConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Which clips, of which task.
+
+    Args:
+        data: database names (``merkit data list``); several for composite and
+            cross-database protocols.
+        root: the folder of each database, in the same order.
+        variant: tree or part of each database; empty: its first.
+        classes: label map: "3", "4", "5", "7" ... or the name of a map.
+        store: where prepared samples are kept; by default ``.merkit`` in the user's cache.
+        bad_clips: what to do when clips cannot be prepared: refuse, or skip and record them.
+        workers: processes; 0: one a CPU core.
+    """
+
+    data: tuple[str, ...] = ()
+    root: tuple[Path, ...] = ()
+    variant: tuple[str, ...] = ()
+    classes: str = "3"
+    store: Path | None = None
+    bad_clips: Literal["refuse", "skip"] = "refuse"
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        if self.workers < 0:
+            raise ConfigError(f"workers is {self.workers}", "0 (one a core) or more")
+
+    def sources(self) -> tuple[tuple[str, Path, str], ...]:
+        """(name, root, variant) of each database.
+
+        Raises:
+            ConfigError: no database, or not one root a database.
+        """
+        if not self.data:
+            raise ConfigError("no database was named", "--data NAME --root FOLDER")
+        if len(self.data) != len(self.root):
+            raise ConfigError(
+                f"{len(self.data)} database(s) but {len(self.root)} root folder(s)",
+                "one --root for each --data, in the same order",
+            )
+        if self.variant and len(self.variant) != len(self.data):
+            raise ConfigError(
+                f"{len(self.data)} database(s) but {len(self.variant)} variant(s)",
+                "one --variant for each --data, or none",
+            )
+        variants = self.variant or ("",) * len(self.data)
+        return tuple(zip(self.data, self.root, variants, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodConfig:
+    """Which method, and what to change of its defaults.
+
+    Args:
+        method: a name of ``merkit models``.
+        model: settings of the method (``merkit models NAME`` lists them).
+        recipe: settings of its preprocessing.
+        training: settings of its training.
+        device: ``auto`` takes a GPU where there is one.
+        threads: CPU threads of one training; folds run side by side, so one is the default
+            and makes a score independent of the number of workers.
+        bf16: train in bfloat16 mixed precision.
+    """
+
+    method: str = "sfa-dgat"
+    model: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    threads: int = 1
+    bf16: bool = False
+
+    def __post_init__(self) -> None:
+        if self.threads < 1:
+            raise ConfigError(f"threads is {self.threads}", "1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig(DataConfig, MethodConfig):
+    """One evaluation: data, method, protocol, and where the run goes.
+
+    Args:
+        out: the run folder. A folder with a part of the same run is resumed.
+        protocol: how clips are divided.
+        seeds: every fold is trained once a seed.
+        oracle_epoch: also record what choosing each fold's epoch on its test clips would
+            give, as much published work does; reported as leaked, never as the score.
+        shuffle_labels: control: shuffle labels among each fold's training clips; an honest
+            pipeline then scores at chance.
+        resamples: subject resamples of the intervals.
+    """
+
+    out: Path = Path("runs/run")
+    protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
+    seeds: tuple[int, ...] = (0,)
+    oracle_epoch: bool = False
+    shuffle_labels: bool = False
+    resamples: int = 2000
+
+    def __post_init__(self) -> None:
+        DataConfig.__post_init__(self)
+        MethodConfig.__post_init__(self)
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
+            raise ConfigError(f"seeds is {list(self.seeds)}", "one or more different ones, from 0")
+        if self.resamples < 1:
+            raise ConfigError(f"resamples is {self.resamples}", "1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalConfig(DataConfig, MethodConfig):
+    """A final model on all subjects but those held out for choosing the epoch.
+
+    Args:
+        out: the model folder to write.
+        seed: of weights, order and augmentation.
+        val_share: share of subjects held out for choosing the epoch.
+    """
+
+    out: Path = Path("model")
+    seed: int = 0
+    val_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        DataConfig.__post_init__(self)
+        MethodConfig.__post_init__(self)
+        if self.seed < 0:
+            raise ConfigError(f"seed is {self.seed}", "0 or more")

@@ -1,0 +1,156 @@
+"""A model folder: ``model.safetensors`` and ``config.json``. No pickle is ever loaded.
+
+Only weights that training may change are stored; the frozen part of a pretrained encoder is
+loaded again from where the configuration says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from merkit.configuration import to_mapping
+from merkit.errors import ConfigError, MissingDataError, MissingWeightsError, StoreError
+from merkit.files import atomic_folder
+from merkit.models.base import MerModel
+from merkit.training.loop import trainable_state
+from merkit.training.setup import Setup, make_setup
+
+FORMAT = 1
+#: what config.json holds at least, and of which kind
+_FIELDS = {
+    "format": int,
+    "method": str,
+    "model": dict,
+    "training": dict,
+    "recipe": dict,
+    "classes": list,
+}
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A trained model with everything needed to use it."""
+
+    model: MerModel
+    setup: Setup
+    classes: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+
+def save_model(
+    folder: Path, model: MerModel, setup: Setup, classes: tuple[str, ...], facts: Mapping[str, Any]
+) -> None:
+    """Write a model folder whole, or not at all.
+
+    Raises:
+        ConfigError: the folder exists already.
+    """
+    if folder.exists():
+        raise ConfigError(f"{folder} exists", "a new folder for the model", "choose another --out")
+    config = {
+        "format": FORMAT,
+        "method": setup.method.name,
+        "model": to_mapping(setup.model_config),
+        "training": to_mapping(setup.settings),
+        "recipe": to_mapping(setup.recipe),
+        "classes": list(classes),
+        **facts,
+    }
+    state = {name: t.detach().cpu().contiguous() for name, t in trainable_state(model).items()}
+    with atomic_folder(folder) as temporary:
+        save_file(state, temporary / "model.safetensors", {"format": "pt"})
+        text = json.dumps(config, indent=2, default=str) + "\n"
+        (temporary / "config.json").write_text(text, encoding="utf-8")
+
+
+def load_model(name: str | Path) -> LoadedModel:
+    """Read a model folder, or fetch it from the Hugging Face Hub (``user/name``).
+
+    Raises:
+        MissingDataError: no such folder, or files missing in it.
+        MissingWeightsError: the Hub cannot be reached or has no such model.
+        StoreError: damaged files, or weights that do not fit the configuration.
+    """
+    folder = _local_folder(name)
+    path = folder / "config.json"
+    config = _read_config(path)
+    try:
+        setup = make_setup(config["method"], config["model"], config["training"], config["recipe"])
+    except ConfigError as error:
+        raise StoreError(
+            f"{path}: {error.came}", error.wanted, "use the merkit version that wrote it"
+        ) from None
+    classes = tuple(config["classes"])
+    model = setup.method.model(setup.model_config, len(classes))
+    _fill(model, folder / "model.safetensors")
+    return LoadedModel(model.eval(), setup, classes, config)
+
+
+def _local_folder(name: str | Path) -> Path:
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    parts = str(name).split("/")
+    if folder.exists() or len(parts) != 2 or not all(parts) or parts[0] in (".", ".."):
+        raise MissingDataError(
+            f"there is no model folder {name}",
+            "a folder that 'merkit train' wrote, or user/name on the Hugging Face Hub",
+        )
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(str(name), allow_patterns=["*.json", "*.safetensors"]))
+    except Exception as error:
+        raise MissingWeightsError(
+            f"model '{name}' is no local folder and cannot be fetched from the Hub "
+            f"({type(error).__name__})",
+            "a folder that 'merkit train' wrote, or a model on the Hub",
+            "check the path, or fetch it where there is a network",
+        ) from None
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise MissingDataError(f"{path.parent} has no config.json", "a model folder of merkit")
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = set(_FIELDS) - set(config)
+    except (ValueError, TypeError) as error:
+        raise StoreError(f"{path} cannot be read: {error}", "JSON written by merkit") from None
+    if missing:
+        raise StoreError(f"{path} lacks {sorted(missing)}", "a config.json written by merkit")
+    if config["format"] != FORMAT:
+        raise StoreError(f"{path} has format {config['format']}", f"format {FORMAT}")
+    for name, kind in _FIELDS.items():
+        if not isinstance(config[name], kind):
+            raise StoreError(f"{path}: {name} is {config[name]!r}", f"a {kind.__name__}")
+    return config
+
+
+def _fill(model: MerModel, path: Path) -> None:
+    if not path.is_file():
+        raise MissingDataError(f"{path.parent} has no model.safetensors", "a whole model folder")
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise StoreError(f"{path} cannot be read: {error}", "safetensors weights") from None
+    wanted = trainable_state(model)
+    wrong = sorted(
+        name
+        for name in wanted.keys() | state.keys()
+        if name not in wanted or name not in state or wanted[name].shape != state[name].shape
+    )
+    if wrong:
+        raise StoreError(
+            f"{path} does not fit its config.json: {len(wrong)} tensors, first '{wrong[0]}'",
+            "weights and configuration of one training",
+            "write the model again with 'merkit train'",
+        )
+    model.load_state_dict(state, strict=False)
