@@ -26,7 +26,10 @@ from merkit.models.hlora_fusion import (
 from merkit.models.hlora_mer import METHOD, HloraMer, HloraMerConfig, recipe, training
 
 TINY = EncoderConfig(
-    name="tiny", image_size_px=32, tiny=TinyConfig(width=16, blocks=1, heads=2, patch_px=16)
+    name="tiny",
+    image_size_px=32,
+    input="difference",
+    tiny=TinyConfig(width=16, blocks=1, heads=2, patches=2),
 )
 SMALL_GAT = GatConfig(heads=2, width=6)
 

@@ -4,7 +4,8 @@ Tensor names that flow through every model (B batch, T frames, R regions, C clas
 
 ========== ================== ===================================================
 ``rgb``      u8  (B,T,3,S,S)    aligned face frames
-``tokens``   f16 (B,T,N,D)      output of a frozen encoder part, in place of ``rgb``
+``tokens``   f16 (B,T,...)      output of a frozen encoder part, in place of ``rgb``:
+                                tokens (B,T,N,D), vectors (B,T,D) or motion (B,T,2,G,G)
 ``flow``     f32 (B,T,R,2)      dominant motion of each region, x then y
 ``flow_map`` f32 (B,3,28,28)    onset-apex flow image, 0-255, channels B,G,R
 ``mask``     bool (B,T)         True where a frame is real, False where it is padding

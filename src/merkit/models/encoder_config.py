@@ -192,6 +192,13 @@ class EncoderConfig:
         return self.input or ("motion" if self.name == "tiny" else "frame")
 
     @property
+    def align_policy(self) -> Literal["per_frame", "onset"]:
+        """Alignment that suits the input: each frame by itself, as the papers say, or one
+        transform a clip where frames are compared. Landmarks jitter by more than a
+        micro-expression moves, and that jitter would be read as motion."""
+        return "per_frame" if self.resolved_input == "frame" else "onset"
+
+    @property
     def hub_id(self) -> str:
         """Name of the published weights on the Hugging Face Hub; empty for ``tiny``."""
         if self.name == "tiny":

@@ -194,9 +194,7 @@ def recipe(config: HloraMerConfig) -> Recipe:
     """t aligned frames; the code steps by ⌊N/t⌋ and so never reaches the last frames."""
     size = config.encoder.resolved().image_size_px or 224
     default = Recipe(kind="rgb", frames=config.frames)
-    policy: Literal["per_frame", "onset"] = (
-        "onset" if config.encoder.resolved().input == "difference" else "per_frame"
-    )
+    policy = config.encoder.align_policy
     return replace(
         default,
         sampling="floor" if config.variant == "code" else "linspace",

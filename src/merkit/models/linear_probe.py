@@ -116,7 +116,7 @@ def recipe(config: LinearProbeConfig) -> Recipe:
     """Aligned frames of the size the encoder reads."""
     encoder = config.encoder.resolved()
     align = AlignConfig(
-        policy="onset" if encoder.input == "difference" else "per_frame",
+        policy=encoder.align_policy,
         size_px=encoder.image_size_px or 224,
     )
     return Recipe(kind="rgb", frames=config.frames, align=align)

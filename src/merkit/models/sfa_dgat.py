@@ -38,8 +38,7 @@ class SfaDgatConfig:
         frames: T (METHODS 1.1, default 8 where the paper's value is lost).
         sampling: reach the last frame, or the printed floor(k N / T).
         align: ``per_frame`` as the paper, ``onset`` one transform a clip. None: as the paper,
-            but ``onset`` where the encoder reads differences of frames, since the jitter of
-            landmarks moves a face by more than a micro-expression does.
+            but ``onset`` where the encoder compares frames (``EncoderConfig.align_policy``).
         lambda_koleo, lambda_consistency: weights of the two extra losses; the paper's 0.5 and
             0.1 survive without names, and the swap is almost as likely [R].
         consistency: distance of f_s and f_t [R].
@@ -187,9 +186,11 @@ class SfaDgat(MerModel):
 
 def recipe(config: SfaDgatConfig) -> Recipe:
     """Aligned frames of the size the encoder reads."""
-    encoder = config.encoder.resolved()
-    policy = config.align or ("per_frame" if encoder.input == "frame" else "onset")
-    align = AlignConfig(policy=policy, method="eyes", size_px=encoder.resolved_size_px)
+    align = AlignConfig(
+        policy=config.align or config.encoder.align_policy,
+        method="eyes",
+        size_px=config.encoder.resolved_size_px,
+    )
     return Recipe(kind="rgb", frames=config.frames, sampling=config.sampling, align=align)
 
 

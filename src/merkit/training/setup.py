@@ -25,6 +25,16 @@ class Setup:
     settings: TrainConfig
     recipe: Recipe
 
+    def check_model(self) -> None:
+        """Build the model once and drop it: what is missing must not show after hours of
+        preparing clips.
+
+        Raises:
+            MissingWeightsError: pretrained weights cannot be had.
+            ConfigError: settings that exclude each other.
+        """
+        self.method.model(self.model_config, 2)
+
     def annotations(self, clips: Iterable[Clip]) -> Mapping[str, Annotation]:
         """What the method reads of the annotation of these clips, where it reads any."""
         annotate = self.method.annotate

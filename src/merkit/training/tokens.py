@@ -30,6 +30,7 @@ def token_files(
     keys: Mapping[str, str],
     root: Path,
     views: int,
+    augment: AugmentConfig = AugmentConfig(),  # noqa: B008 - frozen
     seed: int = 0,
     progress: Progress = silent,
 ) -> dict[str, Path]:
@@ -37,15 +38,14 @@ def token_files(
 
     View 0 is the clip itself; views 1 to V-1 are augmented, drawn once a clip from ``seed``.
     """
-    settings = AugmentConfig()
-    identity = f"{model.frozen_key()}|{views}|{seed}|{settings}"
+    identity = f"{model.frozen_key()}|{views}|{seed}|{augment}"
     folder = root / "tokens" / hashlib.sha256(identity.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for done, (clip_id, sample) in enumerate(sorted(samples.items()), start=1):
         path = folder / f"{keys[clip_id]}.npy"
         if not path.exists():
-            array = _encode(model, sample, views, _clip_seed(clip_id, seed), settings)
+            array = _encode(model, sample, views, _clip_seed(clip_id, seed), augment)
             with atomic_file(path) as temporary, temporary.open("wb") as handle:
                 np.save(handle, array, allow_pickle=False)
         paths[clip_id] = path
@@ -86,4 +86,5 @@ def frozen_tokens(
     samples = {clip_id: prepared.read(clip_id) for clip_id in prepared.keys}
     views = setup.settings.views if setup.settings.augment else 1
     root = prepared.store.folder
-    return token_files(model, samples, prepared.keys, root, views, progress=progress)
+    augment = getattr(setup.model_config, "augment", AugmentConfig())
+    return token_files(model, samples, prepared.keys, root, views, augment, progress=progress)
