@@ -23,9 +23,11 @@ COMMANDS = {
     "models": "list the methods, or the settings of one",
     "prepare": "fill the sample store for a database under a recipe",
     "evaluate": "score a method on databases under a leak-free protocol",
+    "experiment": "evaluate every run of an experiment file, then compare them",
     "report": "HTML and tables of one run, or several compared",
     "train": "train a final model and write a model folder",
     "predict": "find micro-expressions in videos and write a table of events",
+    "explain": "figures of what a model looked at, for a clip, a database or a run",
 }
 
 

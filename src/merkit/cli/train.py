@@ -22,5 +22,5 @@ def run(words: Sequence[str]) -> int:
     best = summary.history[summary.chosen_epoch - 1]
     score = "no validation" if best.val_uf1 is None else f"validation UF1 {best.val_uf1:.3f}"
     print(f"{config.out}: epoch {summary.chosen_epoch} of {len(summary.history)}, {score}")
-    print("The validation score chose the epoch; for a score to report use 'merkit evaluate'.")
+    print("This is no score to report: for one use 'merkit evaluate'.")
     return 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from merkit.evaluation.compare_folds import fold_table
 from merkit.evaluation.compare_text import (
     DIFFERENCE_COLUMNS,
     RUN_COLUMNS,
@@ -82,6 +83,7 @@ def _section(group: GroupComparison) -> dict[str, Any]:
         "notes": [*group.notes, *(f"{mark}: {MARKS[mark]}" for mark in marks if mark in MARKS)],
         "score_svg": Markup(compare_plot(_score_rows(group))),
         "difference_svg": Markup(difference_plot(_difference_rows(group))),
+        "folds": fold_table(group.runs),
         "sweep_svg": Markup(_sweep(group)),
     }
 
@@ -170,6 +172,7 @@ def _plain(group: GroupComparison) -> dict[str, Any]:
         ],
         "uf1_differences": [asdict(c) for c in group.uf1],
         "uar_differences": [asdict(c) for c in group.uar],
+        "folds": {run.name: run.metrics.get("per_fold", []) for run in group.runs},
         "verdict": verdict(group),
         "notes": list(group.notes),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from merkit.evaluation.compare_folds import fold_table
 from merkit.evaluation.finished import FinishedRun
 from merkit.evaluation.ranking import Comparison, CriticalDifference, RankingRefusal
 
@@ -68,7 +69,8 @@ def verdict(group: GroupComparison) -> str:
 
 
 def group_lines(group: GroupComparison) -> list[str]:
-    """Scores of the runs, their differences from the first, and the verdict."""
+    """Scores of the runs, their differences from the first, the verdict, and scores by fold
+    where a fold means something of its own."""
     metrics = group.runs[0].metrics
     rows = [run_row(run) for run in group.runs]
     differences = [difference_row(*pair) for pair in zip(group.uf1, group.uar, strict=True)]
@@ -81,8 +83,14 @@ def group_lines(group: GroupComparison) -> list[str]:
         *aligned(DIFFERENCE_COLUMNS, differences),
         verdict(group),
         *group.notes,
+        *_fold_lines(group),
         "",
     ]
+
+
+def _fold_lines(group: GroupComparison) -> list[str]:
+    found = fold_table(group.runs)
+    return [] if found is None else ["", "score of each fold", *aligned(*found)]
 
 
 def overall_lines(

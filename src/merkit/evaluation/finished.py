@@ -13,6 +13,10 @@ from merkit.errors import ConfigError, StoreError
 from merkit.evaluation.report import read_metrics
 from merkit.evaluation.runfolder import RunFolder
 
+_METRICS = {"scores", "classes", "marks", "training", "n_clips", "n_subjects"}
+_COLUMNS = ["clip_id", "subject", "dataset", "fold", "seed", "y_true", "y_pred"]
+_AGAIN = ("a finished run", "run the same 'merkit evaluate' again")
+
 
 @dataclass(frozen=True)
 class FinishedRun:
@@ -69,16 +73,15 @@ def short_names(paths: Sequence[Path]) -> tuple[str, ...]:
 def _read(path: Path, name: str) -> FinishedRun:
     folder = RunFolder(path)
     document, metrics = folder.read_run(), read_metrics(folder)
+    lacking = sorted(_METRICS - set(metrics))
+    if lacking:
+        raise StoreError(f"{path / 'metrics.json'} lacks {lacking}", *_AGAIN)
     file = path / "predictions.parquet"
     try:
-        table = pd.read_parquet(file)
+        table = pd.read_parquet(file)[_COLUMNS]
         ordered = table.sort_values(["seed", "clip_id", "fold"], ignore_index=True)
     except (OSError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"{file} cannot be read: {error}",
-            "predictions of a finished run",
-            "run the same 'merkit evaluate' again",
-        ) from None
+        raise StoreError(f"{file} cannot be read: {error}", *_AGAIN) from None
     return FinishedRun(name, path, document, metrics, ordered)
 
 

@@ -47,6 +47,11 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def finished(self) -> bool:
+        """Whether every fold was trained and scored."""
+        return (self.path / "metrics.json").is_file()
+
     def check_free(self) -> None:
         """Refuse a folder that holds something else, before any work is done.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from merkit.evaluation.summary import summarise
 from merkit.evaluation.task import Task, open_task
 from merkit.models.base import ORACLE_AU, Annotation
 from merkit.progress import Progress, silent
-from merkit.protocols import FoldSet, audit_fit, audit_folds, make_folds
+from merkit.protocols import ClipRow, FoldSet, audit_fit, audit_folds, make_folds
 from merkit.training.data import FoldData, Labelled, open_fold
 from merkit.training.job import FoldJob, run_fold
 from merkit.training.setup import Setup, choose_device, make_setup
@@ -47,7 +47,13 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> RunResult:
     run.check_free()
     setup = make_setup(config.method, config.model, config.training, config.recipe)
     device = choose_device(config.device)
-    task = open_task(config, setup.recipe, progress)
+
+    def check(rows: Sequence[ClipRow]) -> None:
+        make_folds(rows, config.protocol)
+        if not run.finished:
+            setup.check_model()
+
+    task = open_task(config, setup.recipe, progress, check)
     folds = make_folds(task.rows, config.protocol)
     audit_folds(folds, task.rows, task.contents())
     run.begin(_identity(config, setup), folds, _facts(task, setup))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -39,8 +40,16 @@ class Task:
         return {clip.clip_id: content_key(clip) for clip in self.clips if clip.clip_id in used}
 
 
-def open_task(config: DataConfig, recipe: Recipe, progress: Progress = silent) -> Task:
+def open_task(
+    config: DataConfig,
+    recipe: Recipe,
+    progress: Progress = silent,
+    check: Callable[[Sequence[ClipRow]], None] | None = None,
+) -> Task:
     """Load, label and prepare the clips of a configuration.
+
+    ``check`` is called with the labelled clips before any is prepared, so that what cannot
+    work is told before the hours that preparing may take.
 
     Raises:
         ConfigError: unknown names, or databases whose classes differ.
@@ -48,6 +57,8 @@ def open_task(config: DataConfig, recipe: Recipe, progress: Progress = silent) -
         FaceError: clips that cannot be prepared, unless ``bad_clips="skip"``.
     """
     clips, table, maps = load_clips(config)
+    if check is not None:
+        check(table)
     store = config.store or default_store()
     prepared = prepare(clips, recipe, store, config.workers, progress)
     if config.bad_clips == "refuse":
