@@ -1,0 +1,198 @@
+"""The documentation says what the code does: links, commands, settings, examples."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from merkit.cli import COMMANDS
+from merkit.configuration import apply_overrides, to_mapping
+from merkit.datasets import DATASETS
+from merkit.errors import DatasetError
+from merkit.models import METHODS
+from merkit.training.setup import make_setup
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
+METHOD_PAGES = ("sfa-dgat", "hlora-mer", "stag", "evodyn")
+#: groups whose table stands on one page and serves every method that has the group
+SHARED = ("model.encoder.", "model.flow.")
+#: of the tiny encoder, which no paper has; described in words
+TINY = tuple(f"model.encoder.{n}" for n in ("input", "difference_gain", "motion.", "tiny."))
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", text_of(page))
+    local = [t.partition("#")[0] for t in targets if not t.startswith("http")]
+    missing = [t for t in local if t and not (page.parent / t).exists()]
+    assert not missing
+
+
+def test_named_files_exist() -> None:
+    named = {
+        word
+        for page in PAGES
+        for word in re.findall(r"\b(?:configs|benchmarks|tests)/[\w./-]+\w", text_of(page))
+    }
+    assert named
+    assert not [name for name in sorted(named) if not (ROOT / name).exists()]
+
+
+def test_commands_exist_and_are_listed() -> None:
+    readme = text_of(ROOT / "README.md")
+    assert [name for name in COMMANDS if f"`merkit {name}" not in readme] == []
+    used = {
+        name
+        for page in PAGES
+        for code in re.findall(r"```.*?```|`[^`]+`", text_of(page), re.DOTALL)
+        for name in re.findall(r"^`?merkit ([a-z]+)\b", code, re.MULTILINE)
+    }
+    assert {name for name in used if find_spec(f"merkit.cli.{name}") is None} == set()
+
+
+def test_readme_lists_every_method_and_database() -> None:
+    readme = text_of(ROOT / "README.md")
+    methods, databases = readme.split("## Methods")[1].split("## Databases")
+    named = re.findall(r"^\| \[`([\w-]+)`\]", methods, re.MULTILINE)
+    assert named == list(METHODS)
+    assert re.findall(r"^\| `([\w-]+)`", databases, re.MULTILINE) == list(DATASETS)
+
+
+def rows(markdown: str) -> Iterator[tuple[str, Any, list[Any]]]:
+    """Setting, default and alternatives of every row of the settings tables."""
+    for line in markdown.splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 4 and re.fullmatch(r"`(model|training|recipe)\.[\w.]+`", cells[0]):
+            alternatives = [yaml.safe_load(a) for a in re.findall(r"`([^`]+)`", cells[2])]
+            yield cells[0].strip("`"), yaml.safe_load(cells[1].strip("`")), alternatives
+
+
+def tables() -> Iterator[tuple[str, str]]:
+    """Method and the part of the documentation with its settings."""
+    for name in METHOD_PAGES:
+        yield name, text_of(ROOT / f"docs/methods/{name}.md")
+    sections = re.split(r"^## ", text_of(ROOT / "docs/methods/baselines.md"), flags=re.MULTILINE)
+    for section in sections[1:]:
+        yield section.split("\n")[0].strip(), section
+
+
+TABLES = dict(tables())
+
+
+@cache
+def defaults(method: str) -> Mapping[str, Any]:
+    setup = make_setup(method, {}, {}, {})
+    groups = {"model": setup.model_config, "training": setup.settings, "recipe": setup.recipe}
+    return {
+        name: value
+        for group, config in groups.items()
+        for name, value in flat(to_mapping(config), group)
+    }
+
+
+def flat(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        full = f"{prefix}.{name}"
+        if isinstance(value, Mapping):
+            yield from flat(value, full)
+        else:
+            yield full, value
+
+
+@pytest.mark.parametrize("method", TABLES)
+def test_printed_defaults_are_the_defaults(method: str) -> None:
+    known = defaults(method)
+    printed = {name: default for name, default, _ in rows(TABLES[method])}
+    assert printed
+    assert {name: known.get(name, "no such setting") for name in printed} == printed
+
+
+@pytest.mark.parametrize("method", TABLES)
+def test_printed_alternatives_are_accepted(method: str) -> None:
+    for name, default, alternatives in rows(TABLES[method]):
+        for value in alternatives:
+            assert value != default
+            given = apply_overrides(
+                {}, [f"{name}={yaml.safe_dump(value, default_flow_style=True)}"]
+            )
+            groups = [given.get(group, {}) for group in ("model", "training", "recipe")]
+            make_setup(method, *groups)  # raises ConfigError on what it does not take
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_setting_of_a_method_is_documented(method: str) -> None:
+    shared = {name for page in ("sfa-dgat", "stag") for name, *_ in rows(TABLES[page])}
+    documented = {name for name, *_ in rows(TABLES[method])}
+    documented |= {name for name in shared if name.startswith(SHARED)}
+    wanted = [n for n in defaults(method) if n.startswith("model.") and not n.startswith(TINY)]
+    missing = [name for name in wanted if name not in documented]
+    if method == "linear-probe":  # it says that its augmentation is that of sfa-dgat
+        missing = [name for name in missing if not name.startswith("model.augment.")]
+    assert missing == []
+
+
+def example(heading: str, folder: Path) -> ModuleType:
+    """The module printed under a heading of CONTRIBUTING."""
+    section = text_of(ROOT / "CONTRIBUTING.md").split(f"## {heading}")[1]
+    file = folder / f"{heading.replace(' ', '_').lower()}.py"
+    file.write_text(re.findall(r"```python\n(.*?)```", section, re.DOTALL)[0], encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    try:
+        return import_module(file.stem)
+    finally:
+        sys.path.remove(str(folder))
+
+
+def test_the_example_database_reads_its_sheet(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    database = example("Add a database", tmp_path_factory.mktemp("example")).DATABASE
+    sheet = tmp_path / "mylab.csv"
+    header = "Subject,Clip,Onset,Apex,Offset,AU,Emotion\n"
+    sheet.write_text(f"{header}02,b,5,9,14,L12+6,Happy\n01,a,3,,12,4?,Disgust\n", encoding="utf-8")
+    first, second = database.load(tmp_path, "default")
+    assert (first.clip_id, first.apex_frame, first.emotion) == ("mylab/01/a", None, "disgust")
+    assert second.media == tmp_path / "02" / "b"
+    assert second.action_units is not None
+    assert [unit.number for unit in second.action_units] == [12, 6]
+    assert database.expected["default"].clips == 2
+    sheet.write_text(f"{header}../..,b,5,9,14,12,Happy\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"\.\."):
+        database.load(tmp_path, "default")
+
+
+def test_the_example_method_learns(tmp_path: Path) -> None:
+    method = example("Add a method", tmp_path).METHOD
+    torch.manual_seed(0)
+    model = method.model(method.config(), 3)
+    labels = torch.arange(12) % 3
+    flow = torch.randn(12, 16, 18, 2) + labels[:, None, None, None]
+    targets = torch.nn.functional.one_hot(labels, 3).float()
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.1)
+    losses = []
+    for _ in range(30):
+        loss = model.loss(model({"flow": flow}), targets, None)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    mask = torch.arange(16)[None] < torch.full((12, 1), 9)
+    cut = model({"flow": flow[:, :9]}).logits
+    torch.testing.assert_close(model({"flow": flow, "mask": mask}).logits, cut)
