@@ -2,8 +2,9 @@
 
 Every ``write_<database>(root, frame)`` makes the folder tree and the sheet with its quirks.
 ``frame(key, number)`` gives the picture of one frame, (H, W, 3) or (H, W) uint8; the default is a
-tiny pattern that differs from clip to clip. Rows are made up, except the keys and numbers of
-corrections that the shipped table names.
+tiny pattern that differs from clip to clip, ``face_frame`` a face. Rows are made up, except the
+keys and numbers of corrections that the shipped table names. Some writers put only a few frames
+of a clip on disk unless ``every`` frame is asked for.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,10 @@ import cv2
 import numpy as np
 import openpyxl
 import xlwt
+
+from merkit.datasets.synthesis.config import SynthConfig
+from merkit.datasets.synthesis.identity import MARGIN_PX, make_identity
+from merkit.datasets.synthesis.plan import identity_rng
 
 Frame = Callable[[str, int], np.ndarray]
 Cells = Sequence[Any]
@@ -30,6 +36,24 @@ def tiny_frame(key: str, number: int) -> np.ndarray:
     picture = rng.integers(0, 200, (16, 16, 3), dtype=np.uint8)
     picture[number % 16, :, 0] += 40
     return picture
+
+
+@cache
+def _face() -> np.ndarray:
+    """One synthetic face with a margin on every side, (176, 176, 3)."""
+    config = SynthConfig(size_px=(128, 128), face_width_px=92.0)
+    canvas = make_identity(config, identity_rng(config, 0)).canvas
+    return np.asarray(cv2.resize(canvas, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+
+
+def face_frame(key: str, number: int) -> np.ndarray:
+    """A (128, 128, 3) picture of one face, placed and lit as the key says; three rows of noise
+    at the bottom tell the frame from every other."""
+    seed = zlib.crc32(key.encode())
+    top, left = MARGIN_PX - 5 + seed % 6, MARGIN_PX - 3 + seed // 6 % 7
+    picture = _face()[top : top + 128, left : left + 128] * (0.85 + seed // 42 % 16 / 100)
+    picture[-3:] = np.random.default_rng([seed, number]).integers(0, 256, (3, 128, 3))
+    return picture.astype(np.uint8)
 
 
 def write_images(
@@ -99,8 +123,11 @@ CASME2_ROWS = (
 CASME2_FOLDERS = {"sub07/EP06_01": (56, 66, 116)}  # first, one between, last: as in 2019
 
 
-def write_casme2(root: Path, frame: Frame = tiny_frame, ints: bool = False) -> Path:
-    """CASME II with all three trees; ``ints``: subjects as numbers, as in the sheet of 2019."""
+def write_casme2(
+    root: Path, frame: Frame = tiny_frame, ints: bool = False, every: bool = False
+) -> Path:
+    """CASME II with all three trees; ``ints``: subjects as numbers, as in the sheet of 2019;
+    ``every``: the raw trees hold what the sheet of 2014 says."""
     rows = [(int(r[0]) if ints else r[0], *r[1:]) for r in CASME2_ROWS]
     name = "CASME2-coding-20190701.xlsx" if ints else "CASME2-coding-20140508.xlsx"
     write_xlsx(root / name, {"Sheet1": [CASME2_HEADER, *rows], "Sheet2": [], "Sheet3": []})
@@ -111,10 +138,13 @@ def write_casme2(root: Path, frame: Frame = tiny_frame, ints: bool = False) -> P
     )
     for subject, clip, _, onset, _, offset, *_ in CASME2_ROWS:
         place = f"sub{subject}/{clip}"
-        numbers = CASME2_FOLDERS.get(place, range(int(onset), int(offset) + 1))
+        numbers = range(int(onset), int(offset) + 1)
+        if not every:
+            numbers = CASME2_FOLDERS.get(place, numbers)
         write_images(root / "CASME2_RAW_selected" / place, numbers, "img{}.jpg", frame)
         write_images(root / "Cropped" / place, numbers, "reg_img{}.jpg", frame)
-        write_images(root / "CASME2-RAW" / place, range(1, int(offset) + 5, 7), "img{}.jpg", frame)
+        whole = range(1, numbers[-1] + 5, 1 if every else 7)
+        write_images(root / "CASME2-RAW" / place, whole, "img{}.jpg", frame)
     return root
 
 
@@ -146,7 +176,9 @@ SAMM_PREAMBLE = [("SAMM: micro-facial movements", *[None] * 5)] + [
 ]
 
 
-def write_samm(root: Path, frame: Frame = tiny_frame, preamble: bool = True) -> Path:
+def write_samm(
+    root: Path, frame: Frame = tiny_frame, preamble: bool = True, every: bool = False
+) -> Path:
     """SAMM; ``preamble=False``: the edited copies whose header is the first row."""
     rows = [SAMM_HEADER, *SAMM_ROWS]
     rows = [*SAMM_PREAMBLE, *rows] if preamble else rows
@@ -155,13 +187,16 @@ def write_samm(root: Path, frame: Frame = tiny_frame, preamble: bool = True) -> 
         padding = 5 if subject == "006" else 4
         name = subject + "_{:0" + str(padding) + "d}.jpg"
         numbers = sorted({int(onset), int(onset) + 5, int(offset)})
+        if every:
+            numbers = list(range(numbers[0], numbers[-1] + 1))
         write_images(root / "SAMM" / subject / clip, numbers, name, frame, grey=True)
     return root
 
 
 # --- SMIC and SMIC-E ------------------------------------------------------------------------
 
-SMIC_CLIPS = {
+SmicClips = Mapping[str, Mapping[str, range]]
+SMIC_CLIPS: SmicClips = {
     "HS": {
         "s3/micro/negative/s3_ne_01": range(302330, 302345),
         "s3/micro/positive/s3_po_01": range(99998, 100012),
@@ -172,10 +207,10 @@ SMIC_CLIPS = {
 }
 
 
-def write_smic(root: Path, frame: Frame = tiny_frame) -> Path:
+def write_smic(root: Path, frame: Frame = tiny_frame, clips: SmicClips = SMIC_CLIPS) -> Path:
     """SMIC, raw and cropped, three cameras; ``non_micro`` clips are there to be passed over."""
-    for camera, clips in SMIC_CLIPS.items():
-        for place, numbers in clips.items():
+    for camera, places in clips.items():
+        for place, numbers in places.items():
             name = "image{:06d}.bmp"
             write_images(root / "SMIC_all_raw" / camera / place, numbers, name, frame)
             cropped = root / "SMIC_all_cropped" / camera / place
@@ -209,7 +244,7 @@ _VIS_HEADER = tuple(
 )
 
 
-def write_smic_e(root: Path, frame: Frame = tiny_frame) -> Path:
+def write_smic_e(root: Path, frame: Frame = tiny_frame, every: bool = False) -> Path:
     """SMIC-E with HS and VIS; OffsetF of the first row is a formula with its stored value."""
     hs = [
         (3, "s3_ne_99", None, 100010, "=D2+10", *[None] * 5, 100000, 100030, 11, *_end("negative")),
@@ -232,7 +267,8 @@ def write_smic_e(root: Path, frame: Frame = tiny_frame) -> Path:
             place = root / f"{camera}_long" / f"SMIC-{camera}-E" / f"s{int(subject):02d}" / clip
             start = 100000 if clip == "s3_ne_99" else 12
             space = " " if camera == "VIS" else ""
-            write_images(place, range(start, start + 21), f"image{space}{{:06d}}.jpg", frame)
+            numbers = range(start, start + (88 if every else 21))
+            write_images(place, numbers, f"image{space}{{:06d}}.jpg", frame)
     return root
 
 
@@ -262,19 +298,29 @@ CASME3_ROWS = (
     ("spNO.216", "d", "3647", "2668", "2694", "14", "VII", "anger"),
     ("spNO.216", "e", "0", "0", "25", "14", "VII", "anger"),
 )
+#: Frames on disk where the sheet's onset or offset is wrong (and corrected by the adapter).
+CASME3_ON_DISK = {
+    ("spNO.40", "1812"): range(1812, 1846),
+    ("spNO.216", "3647"): range(2647, 2695),
+}
 CASME3_SHEET = "annotation/cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
 
 
-def write_casme3(root: Path, frame: Frame = tiny_frame, layout: str = "owner") -> Path:
+def write_casme3(
+    root: Path, frame: Frame = tiny_frame, layout: str = "owner", every: bool = False
+) -> Path:
     """CAS(ME)^3 Part A; ``layout``: ``owner``, ``clips`` (ME_A) or ``flat`` (spNO.1_a_5)."""
     write_xlsx(
         root / "part_A" / CASME3_SHEET,
         {"label": [CASME3_HEADER, *CASME3_ROWS], "Sheet2": [], "Sheet3": []},
     )
     repeat: dict[tuple[str, str], int] = {}
-    for subject, letter, onset, *_ in CASME3_ROWS:
+    for subject, letter, onset, _, offset, *_ in CASME3_ROWS:
         n = repeat[subject, letter] = repeat.get((subject, letter), 0) + 1
         numbers = range(max(int(onset), 1), int(onset) + 5)
+        if every:
+            sheet = range(numbers[0], int(offset) + 1)
+            numbers = CASME3_ON_DISK.get((subject, onset), sheet)
         spelling = "spNO210" if subject == "spNO.210" else subject
         person = root / "part_A" / "data" / "part_A" / spelling
         if layout == "owner":
@@ -355,15 +401,15 @@ FOURDME_ROWS = (
 )
 
 
-def write_4dme(root: Path, frame: Frame = tiny_frame) -> Path:
+def write_4dme(root: Path, frame: Frame = tiny_frame, rows: Sequence[Cells] = FOURDME_ROWS) -> Path:
     """4DME grey videos and crops; a sum stands below the table, a stray folder beside the rest."""
-    rows = [(*row, 0, 0, 1, 0, 0, 1, 0) for row in FOURDME_ROWS]
+    coded = [(*row, 0, 0, 1, 0, 0, 1, 0) for row in rows]
     total = (*[None] * 8, 2, 1, 1, 0, 1, 4, 0)
     write_xlsx(
         root / "4DME_Labelling_Micro_release v1.xlsx",
-        {"Sheet1": [(*FOURDME_HEADER, *FOURDME_MORE), *rows, total]},
+        {"Sheet1": [(*FOURDME_HEADER, *FOURDME_MORE), *coded, total]},
     )
-    for subject, clip, _, onset, _, offset, *_ in FOURDME_ROWS:
+    for subject, clip, _, onset, _, offset, *_ in rows:
         for tree in ("gray_micro", "gray_micro_crop"):
             place = root / tree / subject / clip
             write_images(place, range(int(onset), int(offset) + 1), "{:04d}.jpg", frame)

@@ -128,16 +128,19 @@ CASME_SQUARED_FILMS = {
     ("s15", "15_0401girlcrashing"): 40,
     ("s15", "15_0102eatingworms"): 20,
     ("s16", "16_0502funnyerrors"): 35,
+    ("s19", "19_0502funnyerrors"): 12,
 }
 
 
-def write_casme_squared(root: Path, frame: Frame = tiny_frame) -> Path:
+def write_casme_squared(
+    root: Path, frame: Frame = tiny_frame, rows: Sequence[Cells] = CASME_SQUARED_ROWS
+) -> Path:
     """CAS(ME)^2: sheets without a header, codes as text or as numbers, two trees."""
     write_xlsx(
         root / "CAS(ME)^2code_final.xlsx",
         {
-            "CASFEcode_final": [(*row, "", "s15/x") for row in CASME_SQUARED_ROWS],
-            "naming rule1": [(15, "s15", 1), (16, "s16", 2)],
+            "CASFEcode_final": [(*row, "", "s15/x") for row in rows],
+            "naming rule1": [(15, "s15", 1), (16, "s16", 2), (19, "s19", 3)],
             "naming rule2": [("0401", "anger1"), (102, "disgust2"), ("0502", "happy1")],
         },
     )

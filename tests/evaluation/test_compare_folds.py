@@ -51,7 +51,7 @@ def test_other_folds_give_no_table(folds: dict[str, tuple[float, float]]) -> Non
 def databases(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three people in each; other frame rates, label sets, light and noise."""
     folder = tmp_path_factory.mktemp("databases")
-    made = []
+    made: list[Path] = []
     for name, fps, classes, flicker, noise in (
         ("slow", 30.0, "3", 0.0, 1.0),
         ("middle", 50.0, "3", 0.01, 3.0),

@@ -46,7 +46,7 @@ def test_bands_of_the_published_size_are_exact_and_real() -> None:
 
 
 def test_share_of_bins_that_pass() -> None:
-    """METHODS 1.2: 17.2 % normalised at 0.25, 16.5 % at 32 bins, with T=8 and D=384."""
+    """17.2 % normalised at 0.25, 16.5 % at 32 bins, with T=8 and D=384."""
     assert low_pass_mask((8, 384), 0.25, "normalised").mean().item() == pytest.approx(
         0.172, abs=5e-4
     )

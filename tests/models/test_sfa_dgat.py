@@ -167,7 +167,7 @@ def test_a_window_may_be_classified_from_frames_encoded_before(pretrained: SfaDg
 
 
 def test_trainable_totals_of_the_published_sizes(capsys: pytest.CaptureFixture[str]) -> None:
-    """METHODS 1.6: about 1.9 M with ViT-S and 4.2 M with ViT-B at the defaults."""
+    """docs/methods/sfa-dgat.md: about 1.9 M with ViT-S and 4.2 M with ViT-B at the defaults."""
     for name, wanted in (("dinov2-small", 1.9e6), ("dinov2-base", 4.2e6)):
         with torch.device("meta"), architecture_only():
             model = SfaDgat(SfaDgatConfig(encoder=EncoderConfig(name=name)), 5)

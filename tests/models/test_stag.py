@@ -283,7 +283,7 @@ def test_oracle_reads_the_codes_and_none_does_not() -> None:
     assert torch.equal(none(inputs).logits, none(changed).logits)
 
 
-@pytest.mark.parametrize("train_input", ["predicted", "true"])
+@pytest.mark.parametrize("train_input", ["predicted", "coded"])
 def test_predicted_never_reads_the_codes_at_test(train_input: str) -> None:
     model = make(AuConfig(source="predicted", train_input=train_input))  # type: ignore[arg-type]
     inputs = batch()

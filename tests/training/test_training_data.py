@@ -64,7 +64,10 @@ def test_batches_keep_the_order_and_read_what_the_model_reads() -> None:
 
 
 def test_tokens_stand_in_for_frames_and_views_choose_among_them() -> None:
-    tokens = {"a": np.arange(3, dtype=np.float16).reshape(3, 1, 1, 1), "b": np.full((3, 1, 1, 1), 9)}
+    tokens = {
+        "a": np.arange(3, dtype=np.float16).reshape(3, 1, 1, 1),
+        "b": np.full((3, 1, 1, 1), 9),
+    }
     batches = Batches({"a": sample("a", 1), "b": sample("b", 2)}, ("rgb",), CPU, tokens)
     assert set(batches.get(["a"])) == {"tokens"}
     assert batches.get(["a", "b"])["tokens"].flatten().tolist() == [0, 9]

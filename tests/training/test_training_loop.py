@@ -79,7 +79,6 @@ METHOD = NeuralMethod(
 )
 
 
-
 def batches() -> Batches:
     samples = {c: Sample(c, {"x": np.array(i)}) for i, c in enumerate(IDS)}
     return Batches(samples, ("x",), CPU)

@@ -75,9 +75,7 @@ def train(setup: Setup, tokens: dict[str, np.ndarray] | None) -> tuple[np.ndarra
     return predict(setup.method, model, batches, IDS, setup.settings), summary
 
 
-def test_training_from_tokens_equals_training_from_frames(
-    setup: Setup, prepared: Prepared
-) -> None:
+def test_training_from_tokens_equals_training_from_frames(setup: Setup, prepared: Prepared) -> None:
     setup = replace(setup, settings=replace(setup.settings, augment=False))
     files = frozen_tokens(setup, 3, prepared, "cpu")
     assert files is not None
@@ -144,7 +142,7 @@ def test_tuned_weights_do_not_enter_the_tokens(setup: Setup) -> None:
     model = setup.method.model(setup.model_config, 3)
     before = model.frozen_key()
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.add_(1.0)
     assert before is not None

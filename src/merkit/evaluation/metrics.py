@@ -1,7 +1,7 @@
 """Scores of predictions: UF1, UAR and accuracy from pooled confusion matrices.
 
 Per-fold scores are never averaged: confusion matrices are summed over folds first (MEGC2019
-guideline, METHODS section 5). A confusion matrix has true classes in rows and predicted
+guideline, docs/protocols.md). A confusion matrix has true classes in rows and predicted
 classes in columns; functions of one also take a stack of them, (..., C, C).
 
 Classes without clips. F1 of a class is 2TP/(2TP+FP+FN): 0/0 when the class is neither true

@@ -1,4 +1,4 @@
-"""The run folder: its files are a contract (DESIGN decision 10).
+"""The run folder: its files are a contract (docs/architecture.md).
 
 ``run.json``: settings, versions, counts. ``folds.json``: the frozen division.
 ``folds/<seed>-<fold>/``: one finished fold, which appears whole or not at all, so a run resumes

@@ -1,6 +1,6 @@
 """From the finished folds of a run to predictions.parquet, metrics.json, log.jsonl, report.
 
-This is where test labels meet predictions, and nowhere else (DESIGN decision 1).
+This is where test labels meet predictions, and nowhere else (docs/architecture.md).
 """
 
 from __future__ import annotations

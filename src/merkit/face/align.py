@@ -34,9 +34,10 @@ class AlignConfig:
     ``policy``: ``per_frame`` (as the papers say), or ``onset``, one transform from the mean
     landmarks of the first ``onset_frames`` found frames. In a stream, which has no onset,
     ``StreamAligner`` follows the face with a time constant of ``anchor_s`` instead.
-    ``method``: ``eyes`` turns, scales and shifts the eye centres to their places (METHODS 1.1);
+    ``method``: ``eyes`` turns, scales and shifts the eye centres to their places
+    (docs/methods/sfa-dgat.md);
     ``inner_corners`` does so with points 39 and 42, and with ``size_px=256,
-    eye_distance=0.25, eye_y=0.375`` is the crop of METHODS 2.1; ``similarity`` fits all 68
+    eye_distance=0.25, eye_y=0.375`` is the crop of docs/methods/stag.md; ``similarity`` fits all 68
     points to a mean face by least squares. ``eye_distance``: between the two eye points, as a
     share of the side. ``eye_y``: their height from the top, as a share of the side. The
     defaults show the face from the forehead to the chin. ``smooth_frames``: landmarks are

@@ -1,9 +1,9 @@
 """Facial regions for motion features: boxes around landmarks of a normalised face.
 
 Positions are of the 256-pixel face crop in which the inner eye corners lie 64 px apart, so
-that all window sizes are in the same unit (METHODS 2.1; He et al., public MEGC2024 extractor).
-"Left" and "right" are those of the image: the left brow is points 17 to 21, which is the
-right brow of the person.
+that all window sizes are in the same unit (docs/methods/stag.md; He et al., public MEGC2024
+extractor). "Left" and "right" are those of the image: the left brow is points 17 to 21, which is
+the right brow of the person.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def region_indices(n_regions: int) -> tuple[int, ...]:
         return tuple(range(18))
     if n_regions == 14:
         return KEEP_14
-    raise ConfigError(f"{n_regions} facial regions", "18 or 14 (METHODS 2.1)")
+    raise ConfigError(f"{n_regions} facial regions", "18 or 14 (docs/methods/stag.md)")
 
 
 def mirror_order(n_regions: int) -> tuple[int, ...]:

@@ -19,7 +19,8 @@ from merkit.errors import ConfigError
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """Ranges of the draw (METHODS 1.5 names flip and mild affine; the ranges are lost [D]).
+    """Ranges of the draw (docs/methods/sfa-dgat.md names flip and mild affine; the ranges are
+    lost [D]).
 
     Args:
         flip: probability of a left-right mirror.

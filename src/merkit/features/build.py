@@ -94,7 +94,7 @@ def choose_numbers(clip: Clip, available: I64, recipe: Recipe) -> I64:
 
 
 def sample_numbers(available: I64, recipe: Recipe, fps_hz: float) -> I64:
-    """T frames chosen uniformly (METHODS 1.1 item 2), or all at about ``stride_hz``."""
+    """T frames chosen uniformly (docs/methods/sfa-dgat.md, or all at about ``stride_hz``."""
     n = len(available)
     if recipe.frames == 0:
         step = max(1, round(fps_hz / recipe.stride_hz)) if recipe.stride_hz else 1

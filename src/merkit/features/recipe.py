@@ -23,9 +23,9 @@ class Recipe:
     ``kind``: ``rgb`` aligned frames; ``roi_flow`` motion of facial regions; ``flow_map``
     onset-apex flow image. ``frames``: T, or 0 for every frame of the clip. ``sampling``:
     ``linspace`` reaches the last frame, ``floor`` is the printed i_k = floor(k N/T)
-    (METHODS 1.1). With ``frames=0``: ``stride_hz`` keeps about this many frames a second (0:
-    all), ``max_frames`` cuts a longer run there (0: never). ``min_found_share``: a clip with
-    the face found in fewer frames is refused.
+    (docs/methods/sfa-dgat.md). With ``frames=0``: ``stride_hz`` keeps about this many frames a
+    second (0: all), ``max_frames`` cuts a longer run there (0: never). ``min_found_share``: a
+    clip with the face found in fewer frames is refused.
     """
 
     kind: Literal["rgb", "roi_flow", "flow_map"] = "rgb"

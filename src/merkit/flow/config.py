@@ -15,7 +15,7 @@ NoseCorrection = Literal["field", "pooled", "none"]
 
 @dataclass(frozen=True)
 class FlowConfig:
-    """Everything that decides motion features (METHODS 2.1, and 3 items 1-3).
+    """Everything that decides motion features (docs/methods/stag.md, and 3 items 1-3).
 
     Estimation: ``estimator`` (see :func:`merkit.flow.estimate_flow`); ``dis_stride_px``:
     distance of the patches of DIS, 3 for OpenCV's preset medium to the letter; ``reference``:

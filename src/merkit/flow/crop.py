@@ -40,7 +40,7 @@ class FaceCrop:
 
 
 def face_crop(landmarks_px: npt.NDArray[np.floating], config: FlowConfig) -> FaceCrop:
-    """The crop around a face (METHODS 2.1 eqs 3-4).
+    """The crop around a face (docs/methods/stag.md eqs 3-4).
 
     g = floor(|p42 - p39| / 2); with the default sizes the square spans 4g to each side of the
     inner eye centre, 3g above and 5g below it, so that the inner eye corners come to lie about

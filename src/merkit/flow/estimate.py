@@ -13,7 +13,7 @@ from merkit.flow.config import Estimator
 from merkit.types import F32, U8
 
 #: pyramid scale, levels, window, iterations, polynomial size, its sigma, flags: as published
-#: for STAG and in the public MEGC2024 extractor (METHODS 2.1 eq 8).
+#: for STAG and in the public MEGC2024 extractor (docs/methods/stag.md eq 8).
 FARNEBACK = (0.5, 3, 15, 5, 7, 1.5, 0)
 #: DIS needs images of at least this side; smaller ones are extended by their border pixels.
 _DIS_MIN_PX = 16

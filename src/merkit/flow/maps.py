@@ -48,7 +48,7 @@ def flow_map(onset: U8, apex: U8, config: FlowConfig) -> U8:
     """Flow image of two grey face crops (S,S): U8 (3,M,M), M = ``config.map_size_px``.
 
     Channels in B,G,R order, as OpenCV loads the public STSTNet images: optical strain,
-    vertical v, horizontal u (DATASETS 12.2). Flow and strain are taken at full size and
+    vertical v, horizontal u (docs/datasets.md). Flow and strain are taken at full size and
     averaged down; then each channel of each image is scaled so that its smallest value is 0 and
     its largest 255. The size of the motion is thereby lost, and so is any head translation.
     """

@@ -33,7 +33,7 @@ def mirror_motion(motion: F32) -> F32:
 def mirror_map(flow_map: U8) -> U8:
     """The flow image (3,H,W), channels B,G,R = strain, v, u, of the mirrored face.
 
-    Scaling to 0-255 turns the changed sign of u into 255 - R (DATASETS 12.2).
+    Scaling to 0-255 turns the changed sign of u into 255 - R (docs/datasets.md).
     """
     mirrored = flow_map[:, :, ::-1].copy()
     mirrored[2] = 255 - mirrored[2]

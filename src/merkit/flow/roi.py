@@ -25,7 +25,7 @@ def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfi
     """Region motion of a clip straight from its source frames.
 
     The crop is set by the first frame's landmarks and kept, so that landmark jitter adds no
-    motion (DESIGN decision 9); it may follow the nose (``config.follow_nose``).
+    motion (docs/architecture.md); it may follow the nose (``config.follow_nose``).
 
     Args:
         rgb: u8 (T,H,W,3).
@@ -97,7 +97,7 @@ def region_motion(
 def follow(
     image: U8, crop: FaceCrop, reference: U8, layout: RegionLayout, config: FlowConfig
 ) -> tuple[FaceCrop, U8]:
-    """Move the crop until the nose tip lies where it lies in ``reference`` (METHODS 3 item 1).
+    """Move the crop until the nose tip lies where it lies in ``reference`` (docs/methods/evodyn.md.
 
     Starts from ``crop``, the place in the frame before. The public extractor moves by crop
     pixels taken as source pixels; here they are converted, so that one step suffices.

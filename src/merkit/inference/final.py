@@ -24,7 +24,8 @@ def train_model(config: FinalConfig, progress: Progress = silent) -> FitSummary:
     if config.out.exists():
         raise ConfigError(f"{config.out} exists", "a new model folder", "choose another --out")
     setup = make_setup(config.method, config.model, config.training, config.recipe)
-    task = open_task(config, setup.recipe, progress)
+    device = choose_device(config.device)
+    task = open_task(config, setup.recipe, progress, lambda rows: setup.check_model())
     model, summary = train_final(
         setup,
         task.clips,
@@ -33,7 +34,7 @@ def train_model(config: FinalConfig, progress: Progress = silent) -> FitSummary:
         task.prepared,
         seed=config.seed,
         val_share=config.val_share,
-        device=choose_device(config.device),
+        device=device,
         threads=worker_count(config.workers, 64),
         bf16=config.bf16,
         progress=progress,

@@ -1,4 +1,4 @@
-"""Splitting features into a low and a high frequency band (METHODS 1.2).
+"""Splitting features into a low and a high frequency band (docs/methods/sfa-dgat.md).
 
 Shapes: B clips, T frames, D features, h x w patches.
 """
@@ -21,7 +21,7 @@ def low_pass_mask(
 
     The centre is bin floor(n/2) of each axis. ``normalised`` measures sqrt(sum (d_i/n_i)^2),
     cycles a sample; ``bins`` the literal circle sqrt(sum d_i^2), which with T=8 and a radius
-    of 4 or more keeps every temporal row (METHODS 1.2).
+    of 4 or more keeps every temporal row (docs/methods/sfa-dgat.md).
 
     Args:
         shape: lengths of the transformed axes.
@@ -101,5 +101,5 @@ def split_patches(
 
 def band_energy(band: Tensor) -> Tensor:
     """Energy of each frame, (B,T,...) -> (B,T): the sum of squares after the inverse transform,
-    where a time index exists (METHODS 1.2)."""
+    where a time index exists (docs/methods/sfa-dgat.md)."""
     return band.float().square().flatten(2).sum(2)

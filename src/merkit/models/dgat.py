@@ -1,4 +1,4 @@
-"""Dynamic Graph Attention Temporal network (DGAT): frames as a graph (METHODS 1.3).
+"""Dynamic Graph Attention Temporal network (DGAT): frames as a graph (docs/methods/sfa-dgat.md).
 
 Shapes: B clips, T frames, D features, H heads, d_k = D/H.
 """
@@ -21,7 +21,8 @@ Modulation = Literal["exp", "product", "absdiff"]
 
 @dataclass(frozen=True)
 class DgatConfig:
-    """Settings of DGAT; what the source leaves open is marked [R] or [D] as in METHODS 1.3.
+    """Settings of DGAT; what the source leaves open is marked [R] or [D] as in
+    docs/methods/sfa-dgat.md.
 
     Args:
         heads: H [D]; D must be a multiple.

@@ -85,7 +85,7 @@ class EncoderConfig:
             Hugging Face cache or Hub under the published name. Not for ``tiny``.
         tune: ``lora`` adapters in the last blocks, ``full`` every weight, ``frozen`` none.
             None: ``lora``, and ``full`` for ``tiny``, which has nothing worth keeping frozen.
-        lora_rank: r (METHODS 1.1, default 16 where the paper's value is lost).
+        lora_rank: r (docs/methods/sfa-dgat.md, default 16 where the paper's value is lost).
         lora_alpha: the update is scaled by alpha / r; None: alpha = r.
         lora_blocks: number of last blocks with adapters; 0 leaves none.
         lora_targets: projections with adapters, of query, key, value, output.

@@ -1,4 +1,4 @@
-"""Dynamic-convolution fusion of the two branches (METHODS 1.4; Chen et al. 2020).
+"""Dynamic-convolution fusion of the two branches (docs/methods/sfa-dgat.md; Chen et al. 2020).
 
 Shapes: B clips, T frames, d width of a branch, K kernels.
 """

@@ -17,7 +17,7 @@ def add_lora(backbone: Any, config: EncoderConfig) -> None:
     """Put adapters into the last ``lora_blocks`` blocks, in place; nothing else stays trainable.
 
     W x becomes W x + (alpha / r) B A x with A (r, D) random and B (D, r) zero (HLoRA-MER eqs
-    4-5; METHODS 1.1), so an untrained adapter changes nothing.
+    4-5; docs/methods/sfa-dgat.md), so an untrained adapter changes nothing.
 
     Raises:
         ConfigError: more blocks asked for than the backbone has.

@@ -51,7 +51,7 @@ def koleo(features: Tensor, eps: float = 1e-8) -> Tensor:
 
 
 def consistency(a: Tensor, b: Tensor, kind: ConsistencyKind = "mse") -> Tensor:
-    """Distance of two branches' features, averaged over the batch (METHODS 1.4).
+    """Distance of two branches' features, averaged over the batch (docs/methods/sfa-dgat.md).
 
     Args:
         a, b: (B,d).

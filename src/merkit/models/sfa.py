@@ -1,4 +1,4 @@
-"""Spatial Frequency Adaptation (SFA): bands, experts, gates (METHODS 1.2).
+"""Spatial Frequency Adaptation (SFA): bands, experts, gates (docs/methods/sfa-dgat.md).
 
 Shapes: B clips, T frames, D features, N experts, c channels, d width of the result.
 """
@@ -24,7 +24,8 @@ from merkit.models.masking import clip_lengths, masked_mean, zero_padding
 
 @dataclass(frozen=True)
 class SfaConfig:
-    """Settings of SFA; what the source leaves open is marked [R] or [D] as in METHODS 1.2.
+    """Settings of SFA; what the source leaves open is marked [R] or [D] as in
+    docs/methods/sfa-dgat.md.
 
     Args:
         fft_axes: ``TD`` as printed; ``T`` time alone; ``patch-grid`` rows and columns of

@@ -1,7 +1,7 @@
 """``sfa-dgat``: LoRA-tuned DINOv2, frequency adaptation and graph attention over frames.
 
 Wang et al., "Micro-Expression Recognition via LoRA-Enhanced DinoV2 and Interactive
-Spatio-Temporal Modeling", Sensors 2026, 26, 625; reconstructed as METHODS section 1 says.
+Spatio-Temporal Modeling", Sensors 2026, 26, 625; reconstructed as docs/methods/sfa-dgat.md says.
 
 Shapes: B clips, T frames, S image side, D frame vector, d branch width, C classes.
 """
@@ -35,7 +35,7 @@ class SfaDgatConfig:
         encoder: frame encoder. ``tune="frozen"`` there is the paper's row without LoRA.
         sfa, dgat, fusion: the modules.
         use_sfa, use_dgat: ablation; with neither, the mean frame vector and a linear layer.
-        frames: T (METHODS 1.1, default 8 where the paper's value is lost).
+        frames: T (docs/methods/sfa-dgat.md, default 8 where the paper's value is lost).
         sampling: reach the last frame, or the printed floor(k N / T).
         align: ``per_frame`` as the paper, ``onset`` one transform a clip. None: as the paper,
             but ``onset`` where the encoder compares frames (``EncoderConfig.align_policy``).
@@ -164,8 +164,8 @@ class SfaDgat(MerModel):
     def unlabelled_loss(self, output: Output) -> Tensor:
         """lambda_consistency L_c(f_s, f_t), the part of the loss that needs no label.
 
-        On target clips it is the second term of L_DA (METHODS 1.4): transductive, to be
-        reported as such. Zero where one of the branches is left out.
+        On target clips it is the second term of L_DA (docs/methods/sfa-dgat.md): transductive, to
+        be reported as such. Zero where one of the branches is left out.
         """
         if "f_s" not in output.aux or "f_t" not in output.aux:
             return output.logits.sum() * 0
@@ -195,7 +195,8 @@ def recipe(config: SfaDgatConfig) -> Recipe:
 
 
 def training(config: SfaDgatConfig) -> TrainConfig:
-    """Adam, batch 16, at most 50 epochs, patience 10 (METHODS 1.5); learning rate 1e-4 [D].
+    """Adam, batch 16, at most 50 epochs, patience 10 (docs/methods/sfa-dgat.md); learning rate
+    1e-4 [D].
 
     A network trained from scratch needs larger steps and decay. Its validation set is one or
     two subjects, whose loss says more than the score of a dozen clips.

@@ -1,7 +1,7 @@
 """The training loop of one fold, top to bottom.
 
 It sees labelled training and validation clips and nothing of the test subject. The epoch is
-chosen on validation alone (DESIGN decision 1).
+chosen on validation alone (docs/architecture.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Frozen means computed once (DESIGN decision 5).
+"""Frozen means computed once (docs/architecture.md).
 
 Low-rank adapters touch only the last blocks of an encoder, so what enters those blocks is
 computed once for each frame and augmented view, stored in 16 bit, and read by every epoch,
