@@ -68,7 +68,7 @@ def write_images(
         assert cv2.imwrite(str(folder / name.format(number)), picture)
 
 
-def write_xlsx(path: Path, sheets: dict[str, Sequence[Cells]]) -> Path:
+def write_xlsx(path: Path, sheets: Mapping[str, Sequence[Cells]]) -> Path:
     """A workbook with one list of rows a sheet; None is an empty cell."""
     path.parent.mkdir(parents=True, exist_ok=True)
     book = openpyxl.Workbook()

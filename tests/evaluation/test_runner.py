@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import tiny_pipeline as tiny
 
+import tiny_pipeline as tiny
 from merkit.errors import ConfigError, StoreError
 from merkit.evaluation import runner
 from merkit.evaluation.config import EvaluateConfig
@@ -228,8 +228,14 @@ def test_a_subject_dependent_protocol_is_marked(config: EvaluateConfig) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"seeds": ()}, {"seeds": (0, 0)}, {"seeds": (-1,)}, {"resamples": 0}, {"threads": 0}]
-    + [{"workers": -1}],
+    [
+        {"seeds": ()},
+        {"seeds": (0, 0)},
+        {"seeds": (-1,)},
+        {"resamples": 0},
+        {"threads": 0},
+        {"workers": -1},
+    ],
 )
 def test_impossible_settings_are_refused(change: dict[str, Any], config: EvaluateConfig) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):

@@ -10,8 +10,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import tiny_pipeline as tiny
 
+import tiny_pipeline as tiny
 from merkit.cli import main
 from merkit.evaluation import runner
 

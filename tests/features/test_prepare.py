@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_pipeline as tiny
 
+import tiny_pipeline as tiny
 from merkit.datasets import load_dataset
 from merkit.errors import FaceError, StoreError
 from merkit.face.align import AlignConfig

@@ -1,0 +1,75 @@
+"""What several folders of tests share: one tiny database, its samples, one run, one model.
+
+With several test processes each is made once, by the first that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+import tiny_pipeline as tiny
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this test session see."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def tiny_database(shared_folder: Path) -> Path:
+    """A synthetic database of 4 subjects x 3 classes x 1 clip, and one recording."""
+    from merkit.datasets.synthesis.write import write_database
+
+    return tiny.made_once(
+        shared_folder / "tiny" / "db", lambda out: write_database(out, tiny.SYNTH)
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_store(shared_folder: Path, tiny_database: Path) -> Path:
+    """A sample store that holds the clips of ``tiny_database`` under the small settings."""
+    from merkit.evaluation.task import open_task
+    from merkit.training.setup import make_setup
+
+    def fill(store: Path) -> None:
+        config = tiny.evaluation(tiny_database, store, store)
+        setup = make_setup(config.method, config.model, config.training, config.recipe)
+        open_task(config, setup.recipe)
+
+    return tiny.made_once(shared_folder / "tiny" / "store", fill)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(shared_folder: Path, tiny_database: Path, tiny_store: Path) -> Path:
+    """A finished LOSO run with the oracle epochs recorded. Copy it before changing it."""
+    from merkit.evaluation.runner import evaluate
+
+    return tiny.made_once(
+        shared_folder / "tiny" / "run",
+        lambda out: evaluate(tiny.evaluation(tiny_database, tiny_store, out, oracle_epoch=True)),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_model(shared_folder: Path, tiny_database: Path, tiny_store: Path) -> Path:
+    """A model folder. Copy it before changing it."""
+    from merkit.inference.final import train_model
+
+    return tiny.made_once(
+        shared_folder / "tiny" / "model",
+        lambda out: train_model(tiny.final(tiny_database, tiny_store, out)),
+    )
+
+
+@pytest.fixture(scope="session")
+def real_videos() -> Path:
+    """Clips of real faces, where the folder of assets stands beside the checkout."""
+    folder = Path(__file__).resolve().parents[1] / ".." / "shared" / "assets" / "videos"
+    if not folder.is_dir():
+        pytest.skip("the folder shared/assets is not beside the checkout")
+    return folder

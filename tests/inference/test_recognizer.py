@@ -1,0 +1,237 @@
+"""From a long recording to its events, and what happens where there is no face."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny_pipeline as tiny
+from merkit import Recognizer
+from merkit.cli import main
+from merkit.datasets.synthetic import load_recordings
+from merkit.errors import ConfigError, FaceError, MissingDataError
+from merkit.features.build import build_sample
+from merkit.inference.recognizer import Analysis
+from merkit.types import Recording
+from merkit.video import iter_frames, write_frames
+
+
+@pytest.fixture(scope="session")
+def recording(tiny_database: Path) -> Recording:
+    return load_recordings(tiny_database)[0]
+
+
+@pytest.fixture(scope="session")
+def recognizer(tiny_model: Path) -> Recognizer:
+    return Recognizer.from_pretrained(tiny_model, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def analysis(recognizer: Recognizer, recording: Recording) -> Analysis:
+    return recognizer.analyse(recording.media)
+
+
+@pytest.fixture(scope="session")
+def images(recording: Recording, shared_folder: Path) -> Path:
+    """The part of the recording around its first event, as a folder of images from 100."""
+    event = recording.events[0]
+    first = max((event.onset_frame or 0) - 15, 0)
+    frames = iter_frames(recording.media, first, (event.offset_frame or 0) + 15)
+    return tiny.made_once(
+        shared_folder / "tiny" / "images",
+        lambda out: write_frames(out, (f.rgb for f in frames), start=100),
+    )
+
+
+def overlaps(onset_s: float, offset_s: float, analysis: Analysis) -> bool:
+    return any(e.onset_s < offset_s and e.offset_s > onset_s for e in analysis.events)
+
+
+def test_every_true_event_is_overlapped_by_a_found_one(
+    analysis: Analysis, recording: Recording
+) -> None:
+    assert len(recording.events) == 2
+    for truth in recording.events:
+        onset_s = (truth.onset_frame or 0) / recording.fps_hz
+        offset_s = (truth.offset_frame or 0) / recording.fps_hz
+        assert overlaps(onset_s, offset_s, analysis), truth.clip_id
+    assert len(analysis.events) <= 4  # not everything is called an event
+
+
+def test_events_are_ordered_and_complete(analysis: Analysis, recognizer: Recognizer) -> None:
+    assert analysis.duration_s == pytest.approx(6.0, abs=0.05)
+    assert analysis.found_share == 1.0
+    assert analysis.problem == ""
+    onsets = [event.onset_s for event in analysis.events]
+    assert onsets == sorted(onsets)
+    for event in analysis.events:
+        assert 0 <= event.onset_s <= event.apex_s <= event.offset_s <= 6.0
+        assert tuple(event.probabilities) == recognizer.classes
+        assert sum(event.probabilities.values()) == pytest.approx(1, abs=1e-5)
+        assert event.label == max(event.probabilities, key=lambda n: event.probabilities[n])
+        assert event.score == event.probabilities[event.label]
+        assert event.motion_px > 0
+        assert event.found_share == 1.0
+
+
+def test_progress_tells_both_passes(recognizer: Recognizer, images: Path) -> None:
+    stages: dict[str, list[float]] = {}
+
+    def told(stage: str, done: float, total: float) -> None:
+        assert done <= total
+        stages.setdefault(stage.split(maxsplit=1)[0], []).append(done)
+
+    recognizer.analyse(images, fps_hz=30.0, progress=told)
+    assert set(stages) == {"watching", "recognising"}
+    assert all(steps == sorted(steps) for steps in stages.values())
+
+
+def test_a_training_clip_is_treated_as_in_training(
+    recognizer: Recognizer, tiny_database: Path, tiny_store: Path
+) -> None:
+    """The model of the folder gives a clip the same probabilities whoever prepared it."""
+    from merkit.datasets import load_dataset
+
+    clips = load_dataset("synthetic", tiny_database)[:2]
+    samples = [build_sample(clip, recognizer.recipe).arrays for clip in clips]
+    together = recognizer.probabilities(samples)
+    alone = np.concatenate([recognizer.probabilities([s]) for s in samples])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(together.sum(1), 1, rtol=1e-5)
+
+
+def test_a_folder_of_images_is_a_video_too(recognizer: Recognizer, images: Path) -> None:
+    slow = recognizer.analyse(images, fps_hz=30.0)
+    assert len(slow.events) >= 1
+    n = len(list(images.iterdir()))
+    assert slow.duration_s == pytest.approx(n / 30.0, abs=1e-6)
+    found = recognizer(str(images))  # without a rate: 25 frames a second
+    assert all(event.offset_s <= n / 25.0 for event in found)
+
+
+def test_no_face_at_all_is_an_error_in_python_and_a_finding_in_a_batch(
+    recognizer: Recognizer, tmp_path: Path
+) -> None:
+    grey = [np.full((96, 96, 3), 90 + i, np.uint8) for i in range(6)]
+    write_frames(tmp_path / "grey", grey)
+    analysis = recognizer.analyse(tmp_path / "grey")
+    assert (analysis.events, analysis.found_share) == ((), 0.0)
+    assert "no face" in analysis.problem
+    with pytest.raises(FaceError, match="no face found in any of 6 frames"):
+        recognizer(tmp_path / "grey")
+
+
+def test_missing_video(recognizer: Recognizer, tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match="gone"):
+        recognizer(tmp_path / "gone.mp4")
+
+
+def test_a_model_that_reads_human_codes_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    from merkit.inference.modelfolder import save_model
+    from merkit.training.setup import make_setup
+
+    setup = make_setup("stag", {"au": {"source": "oracle"}, "frames": 4}, {}, {})
+    model = setup.method.model(setup.model_config, 3)
+    save_model(tmp_path / "oracle", model, setup, ("a", "b", "c"), {})
+    with pytest.raises(ConfigError, match="human coder"):
+        Recognizer.from_pretrained(tmp_path / "oracle", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("method", "model"),
+    [
+        ("stag", {"frames": 6, "au": {"source": "predicted"}}),
+        ("evodyn", {"sequence_length": 8, "depth": 1}),
+        ("ststnet", {"flow": {"estimator": "dis"}}),
+        ("hoof", {"frames": 4}),
+    ],
+)
+def test_every_kind_of_recipe_reads_a_video(
+    method: str, model: dict[str, object], images: Path, tiny_database: Path, tmp_path: Path
+) -> None:
+    """Trained for one epoch from the real database, then used on a video it has not seen."""
+    from merkit.inference.final import train_model
+
+    training = {} if method == "hoof" else {"epochs": 1}
+    config = tiny.final(
+        tiny_database, tmp_path / "store", tmp_path / "model",
+        method=method, model=model, training=training,
+    )  # fmt: skip
+    summary = train_model(config)
+    assert summary.chosen_epoch == 1
+    found = Recognizer.from_pretrained(config.out, device="cpu").analyse(images, fps_hz=30.0)
+    assert len(found.events) >= 1
+    for event in found.events:
+        assert np.isfinite(list(event.probabilities.values())).all()
+
+
+# the command
+
+
+def predict(model: Path, out: Path, *words: str) -> int:
+    return main(["predict", *words, "--model", str(model), "--device", "cpu", "--out", str(out)])
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def test_a_batch_keeps_the_order_of_its_videos(
+    tiny_model: Path, recording: Recording, images: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    again = shutil.copytree(images, tmp_path / "a-copy")
+    out = tmp_path / "events.csv"
+    assert predict(tiny_model, out, str(images), str(again), "--fps", "30") == 0
+    videos = [row["video"] for row in rows(out)]
+    assert videos == sorted(videos, key=[str(images), str(again)].index)
+    assert set(videos) == {str(images), str(again)}
+    first, second = ([r for r in rows(out) if r["video"] == str(v)] for v in (images, again))
+    assert [r["onset_s"] for r in first] == [r["onset_s"] for r in second]
+    shown = capsys.readouterr().out
+    assert shown.index(str(images)) < shown.index(str(again))
+
+
+def test_json_holds_what_the_table_holds(tiny_model: Path, images: Path, tmp_path: Path) -> None:
+    assert predict(tiny_model, tmp_path / "e.json", str(images), "--fps", "30") == 0
+    assert predict(tiny_model, tmp_path / "e.csv", str(images), "--fps", "30") == 0
+    (document,) = json.loads((tmp_path / "e.json").read_text())
+    table = rows(tmp_path / "e.csv")
+    assert document["video"] == str(images)
+    assert document["face_found_share"] == 1.0
+    assert len(document["events"]) == len(table) >= 1
+    for event, row in zip(document["events"], table, strict=True):
+        assert f"{event['onset_s']:.3f}" == row["onset_s"]
+        assert event["label"] == row["label"]
+        assert float(row["p_positive"]) == pytest.approx(
+            event["probabilities"]["positive"], abs=1e-4
+        )
+
+
+def test_no_face_gives_exit_code_two_and_an_empty_table(
+    real_videos: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "events.csv"
+    assert predict(tiny_model, out, str(real_videos / "no_face.mp4")) == 2
+    shown = capsys.readouterr()
+    assert "no face" in shown.out + shown.err
+    assert "no_face.mp4" in shown.out + shown.err
+    assert rows(out) == []
+    header = out.read_text().strip().split(",")
+    assert header[:4] == ["video", "onset_s", "apex_s", "offset_s"]
+    assert header[-3:] == ["p_negative", "p_positive", "p_surprise"]
+
+
+def test_a_face_that_comes_and_goes_is_followed_and_its_share_told(
+    real_videos: Path, recognizer: Recognizer
+) -> None:
+    analysis = recognizer.analyse(real_videos / "face_noface.mov")
+    assert 0.05 < analysis.found_share < 0.95
+    assert analysis.problem == ""
+    for event in analysis.events:
+        assert event.found_share >= recognizer.recipe.min_found_share
