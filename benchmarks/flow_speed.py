@@ -23,7 +23,7 @@ from skimage import data
 
 from merkit.face.dlib68 import model_file
 from merkit.face.follow import FaceFollower
-from merkit.face.track import TrackConfig
+from merkit.face.tracker import TrackConfig
 from merkit.flow import FlowConfig, RoiFlowStream, dominant_motion, estimate_flow
 from merkit.types import U8, Frame
 

@@ -13,7 +13,7 @@ from merkit.errors import MissingPackageError
 from merkit.face import dlib68
 from merkit.face.dlib68 import Dlib68Tracker, fit_landmarks, landmark_box, model_file
 from merkit.face.follow import overlap
-from merkit.face.track import DetectedFace, TrackConfig
+from merkit.face.tracker import DetectedFace, TrackConfig
 from merkit.types import F32, U8, Frame
 
 Frames = Callable[..., list[Frame]]

@@ -7,7 +7,8 @@ import pytest
 
 from merkit.errors import FaceError
 from merkit.face.follow import FaceFollower, overlap
-from merkit.face.track import TRACKERS, DetectedFace, TrackConfig, track
+from merkit.face.track import track
+from merkit.face.tracker import TRACKERS, DetectedFace, TrackConfig
 from merkit.types import F32, U8, Frame
 
 Frames = Callable[..., list[Frame]]

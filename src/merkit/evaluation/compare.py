@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from merkit.errors import ConfigError
 from merkit.evaluation.compare_page import write_page, write_tables
 from merkit.evaluation.compare_text import group_lines, overall_lines
+from merkit.evaluation.compared import GroupComparison
 from merkit.evaluation.finished import (
     FinishedRun,
     check_same_clips,
@@ -24,24 +24,9 @@ from merkit.evaluation.ranking import (
     ranking_refusal,
 )
 from merkit.evaluation.statistics import Interval
-from merkit.evaluation.sweep import Sweep, find_sweep
+from merkit.evaluation.sweep import find_sweep
 
 ALPHA = 0.05
-
-
-@dataclass(frozen=True)
-class GroupComparison:
-    """Runs on the same clips. ``uf1`` and ``uar``: each run against the first. ``refusal``: why
-    they are not ranked; None where ``apart`` names pairs that are told apart, better first."""
-
-    data: str
-    runs: tuple[FinishedRun, ...]
-    uf1: tuple[Comparison, ...]
-    uar: tuple[Comparison, ...]
-    refusal: RankingRefusal | None
-    apart: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
-    sweep: Sweep | None
 
 
 def compare_runs(runs: Sequence[Path], out: Path, tables: bool = True) -> str:

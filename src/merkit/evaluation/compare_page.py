@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -24,13 +24,11 @@ from merkit.evaluation.compare_text import (
     run_row,
     verdict,
 )
+from merkit.evaluation.compared import GroupComparison
 from merkit.evaluation.plots import cd_plot, compare_plot, difference_plot, sweep_plot
 from merkit.evaluation.ranking import CriticalDifference, RankingRefusal
 from merkit.evaluation.report import MARKS
 from merkit.files import write_json, write_text
-
-if TYPE_CHECKING:
-    from merkit.evaluation.compare import GroupComparison
 
 
 def write_page(

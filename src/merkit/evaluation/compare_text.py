@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from merkit.evaluation.compare_folds import fold_table
+from merkit.evaluation.compared import GroupComparison
 from merkit.evaluation.finished import FinishedRun
 from merkit.evaluation.ranking import Comparison, CriticalDifference, RankingRefusal
-
-if TYPE_CHECKING:
-    from merkit.evaluation.compare import GroupComparison
 
 RUN_COLUMNS = ("run", "UF1", "95 % interval", "UAR", "ACC", "trained", "seconds", "marks")
 DIFFERENCE_COLUMNS = (

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from merkit.face.align import AlignConfig, StreamAligner, align_points, fit_transform, transforms
 from merkit.face.follow import FaceFollower, TrackedFace
-from merkit.face.track import (
+from merkit.face.track import require_found, track
+from merkit.face.tracker import (
     TRACKERS,
     DetectedFace,
     FaceTracker,
     NoFaceError,
     TrackConfig,
     landmarks_for,
-    require_found,
-    track,
 )
 from merkit.face.warping import align_clip, warp
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from merkit.errors import MissingPackageError
 from merkit.face.follow import overlap
-from merkit.face.track import DetectedFace, TrackConfig
+from merkit.face.tracker import DetectedFace, TrackConfig
 from merkit.types import F32, U8, Frame
 
 #: Width of the face box in the picture that the landmark predictor sees, pixels. From 256 to

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from merkit.errors import FaceError
-from merkit.face.track import TRACKERS, DetectedFace, FaceTracker, TrackConfig
+from merkit.face.tracker import TRACKERS, DetectedFace, FaceTracker, TrackConfig
 from merkit.types import F32, U8, Frame
 
 #: Correlation of the boxed picture between two frames under which the detector must look.

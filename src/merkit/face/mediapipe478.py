@@ -15,7 +15,7 @@ import numpy as np
 
 from merkit.errors import ConfigError, MissingPackageError, MissingWeightsError
 from merkit.face.follow import overlap
-from merkit.face.track import DetectedFace, TrackConfig
+from merkit.face.tracker import DetectedFace, TrackConfig
 from merkit.types import F32, Frame
 
 MAX_FACES = 8

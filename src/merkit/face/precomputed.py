@@ -16,7 +16,7 @@ import numpy as np
 
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.face.follow import overlap
-from merkit.face.track import DetectedFace, TrackConfig
+from merkit.face.tracker import DetectedFace, TrackConfig
 from merkit.types import F32, Frame
 
 #: An OpenFace row without a ``success`` column counts as found from this confidence on.

@@ -9,7 +9,7 @@ from typing import Literal
 
 from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
-from merkit.face.track import TrackConfig
+from merkit.face.tracker import TrackConfig
 from merkit.flow.config import FlowConfig
 
 #: Raised when the code behind a recipe changes what it computes, so old samples are not read.

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from merkit.errors import ConfigError, FaceError
-from merkit.face.track import TrackConfig
+from merkit.face.tracker import TrackConfig
 from merkit.features.build import make_sample, sample_numbers
 from merkit.features.recipe import Recipe
 from merkit.flow.spot import SpotConfig, Window, motion_signal, spot

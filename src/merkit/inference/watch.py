@@ -13,7 +13,7 @@ import numpy as np
 
 from merkit.errors import FaceError
 from merkit.face import FaceFollower
-from merkit.face.track import TrackConfig
+from merkit.face.tracker import TrackConfig
 from merkit.flow import RoiFlowStream
 from merkit.flow.config import FlowConfig
 from merkit.flow.spot import SpotConfig

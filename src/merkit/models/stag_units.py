@@ -34,7 +34,8 @@ class AuConfig:
     ``missing`` is for clips without codes under ``oracle``: ``short_head`` classifies them by
     a head of their own without the branch (eq 33), ``flag`` feeds a zero vector and an
     availability flag to the one head. ``train_input``: under ``predicted``, what the branch
-    reads in training: the same ``predicted`` probabilities as at test, or the human codes (``coded``).
+    reads in training: the same ``predicted`` probabilities as at test, or the human codes
+    (``coded``).
     ``detach``: the emotion loss does not reach the AU head, so it stays a predictor of AUs.
     ``edge_bias``: experimental, the codes also move b_ij of eq 14; needs ``oracle``, since the
     head reads what comes after the graph.
