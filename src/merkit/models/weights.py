@@ -15,6 +15,7 @@ from transformers import (
     Dinov2WithRegistersConfig,
     Dinov2WithRegistersModel,
 )
+from transformers.utils import logging as transformers_logging
 
 from merkit.errors import ConfigError, MissingWeightsError
 from merkit.models.encoder_config import SIZES, EncoderConfig
@@ -51,9 +52,10 @@ def build_backbone(config: EncoderConfig) -> Any:
         return _model_class(config)(_folder_config(config) if config.path else hub_config(config))
     source = _local_folder(config) if config.path else _hub_source(config)
     # from_pretrained only warns on keys that do not fit and fills them with random values
-    model, report = _model_class(config).from_pretrained(
-        source, local_files_only=True, output_loading_info=True, dtype="float32"
-    )
+    with _quiet():
+        model, report = _model_class(config).from_pretrained(
+            source, local_files_only=True, output_loading_info=True, dtype="float32"
+        )
     missing = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
     if missing:
         raise MissingWeightsError(
@@ -62,6 +64,18 @@ def build_backbone(config: EncoderConfig) -> Any:
             "get the folder again: config.json and model.safetensors must be of one model",
         )
     return model.eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No loading bar of transformers: every fold of a run loads the same weights."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()
 
 
 def hub_config(config: EncoderConfig) -> Dinov2Config | Dinov2WithRegistersConfig:
