@@ -70,12 +70,12 @@ def build_backbone(config: EncoderConfig) -> Any:
 def _quiet() -> Iterator[None]:
     """No loading bar of transformers: every fold of a run loads the same weights."""
     shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
         if shown:
-            transformers_logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def hub_config(config: EncoderConfig) -> Dinov2Config | Dinov2WithRegistersConfig:
