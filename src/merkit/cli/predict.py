@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -99,7 +100,7 @@ def _analyse(recognizer: Recognizer, options: Options) -> list[Analysis]:
 def _tell(analyses: Sequence[Analysis], out: Path) -> int:
     for analysis in analyses:
         if analysis.problem:
-            print(f"merkit: {analysis.problem}")
+            print(f"merkit: {analysis.problem}", file=sys.stderr)
             continue
         print(
             f"{analysis.video}: {len(analysis.events)} events in {analysis.duration_s:.1f} s, "
