@@ -70,6 +70,15 @@ def to_mapping(config: Any) -> dict[str, Any]:
     return {name: plain(value) for name, value in asdict(config).items()}
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted name, as ``--set`` takes them."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        full = f"{prefix}.{name}" if prefix else name
+        found |= flat(value, full) if isinstance(value, Mapping) else {full: value}
+    return found
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds one mapping of settings.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -36,21 +36,13 @@ def run(words: Sequence[str]) -> int:
 
 
 def _show(options: Options) -> None:
-    from merkit.configuration import apply_overrides, to_mapping
+    from merkit.configuration import apply_overrides, flat, to_mapping
     from merkit.training.setup import make_setup
 
     setup = make_setup(options.name, apply_overrides({}, options.set), {}, {})
     print(f"{setup.method.name}: {setup.method.title}\n{setup.method.citation}\n")
     groups = {"model": setup.model_config, "training": setup.settings, "recipe": setup.recipe}
     for group, config in groups.items():
-        for name, value in _flat(to_mapping(config), group):
+        for name, value in flat(to_mapping(config), group).items():
             print(f"{name} = {value}")
     print("\nchange one: merkit evaluate ... --set model.NAME=VALUE")
-
-
-def _flat(values: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        full = f"{prefix}.{name}"
-        rows += _flat(value, full) if isinstance(value, Mapping) else [(full, value)]
-    return rows

@@ -45,9 +45,11 @@ def load_dataset(
     Raises:
         ConfigError: unknown database or variant.
         MissingDataError: ``root`` is not a folder.
-        DatasetError: the annotation is not as the adapter expects.
+        DatasetError: the annotation is not as the adapter expects, or a clip's folder holds a
+            link that leads out of ``root``.
     """
     from merkit.datasets.corrections import apply_corrections
+    from merkit.datasets.layout import refuse_links_out
 
     database = DATASETS[name]
     variant = variant or database.variants[0]
@@ -60,4 +62,6 @@ def load_dataset(
         raise MissingDataError(
             f"{root} is not a folder", f"the folder of {database.title}", database.request
         )
-    return apply_corrections(database.load(root, variant), corrections)
+    clips = database.load(root, variant)
+    refuse_links_out((clip.media for clip in clips), root)
+    return apply_corrections(clips, corrections)

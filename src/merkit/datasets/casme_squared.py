@@ -80,7 +80,7 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
 
 def load_recordings(root: Path, variant: str = "rawpic") -> tuple[Recording, ...]:
     """Recordings with every event, micro and macro (``Clip.raw["type"]``)."""
-    return to_recordings(sort_clips(_events(root, variant)))
+    return to_recordings(sort_clips(_events(root, variant)), root)
 
 
 def _is_micro(clip: Clip) -> bool:

@@ -8,7 +8,8 @@ Columns: ``onset_frame``, ``apex_frame``, ``offset_frame`` (empty: no value), ``
 ``action_units`` (old ``uncertain``: a cell that names alternatives), ``raw:<column>``.
 Levels: ``certain``, made by default; ``reported``, what public code uses instead of a missing
 or doubtful value, made only when asked for. Condition ``files``: only where the clip's first
-image (for an onset) or last image (for an offset) has the new number.
+image (for an onset) or last image (for an offset) has the new number. The apex of an interval
+moved so is that of the other sheet version: where it lies outside, it becomes None, noted too.
 """
 
 from __future__ import annotations
@@ -82,12 +83,39 @@ def corrections_made(clip: Clip) -> dict[str, str]:
 
 
 def _corrected(clip: Clip, corrections: list[Correction]) -> Clip:
+    moved = _made(clip, [c for c in corrections if c.condition])
+    others = [c for c in corrections if not c.condition]
+    if moved is clip:
+        return _made(clip, others)
+    return _without_apex_outside(_made(_without_apex_outside(moved), others))
+
+
+def _made(clip: Clip, corrections: list[Correction]) -> Clip:
+    done: set[str] = set()
     for correction in corrections:
-        if correction.column in corrections_made(clip):
+        if correction.column in done:
             continue  # alternatives for one column: the first whose condition holds
         if _matches(clip, correction) and _condition_holds(clip, correction):
             clip = _with(clip, correction)
+            done.add(correction.column)
     return clip
+
+
+def _without_apex_outside(clip: Clip) -> Clip:
+    """The clip without an apex that its corrected interval does not hold."""
+    apex, onset, offset = clip.apex_frame, clip.onset_frame, clip.offset_frame
+    if apex is None:
+        return clip
+    if (onset is None or onset <= apex) and (offset is None or apex <= offset):
+        return clip
+    note = f"{apex} -> empty: outside the interval {onset} to {offset} that the images give"
+    return replace(clip, apex_frame=None, raw=_noted(clip, "apex_frame", note))
+
+
+def _noted(clip: Clip, column: str, note: str) -> dict[str, str]:
+    """The raw fields with one more note on a column."""
+    earlier = clip.raw.get(_PREFIX + column)
+    return dict(clip.raw) | {_PREFIX + column: f"{earlier}; {note}" if earlier else note}
 
 
 def _matches(clip: Clip, correction: Correction) -> bool:
@@ -115,7 +143,7 @@ def _with(clip: Clip, correction: Correction) -> Clip:
     column, new = correction.column, correction.new
     old = format_action_units(clip.action_units or ()) if column == "action_units" else ""
     note = f"{old or correction.old or 'empty'} -> {new or 'empty'}: {correction.reason}"
-    raw = dict(clip.raw) | {_PREFIX + column: f"{note} ({correction.source})"}
+    raw = _noted(clip, column, f"{note} ({correction.source})")
     if column.startswith("raw:"):
         return replace(clip, raw=raw | {column[4:]: new})
     if column == "emotion":

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
 from merkit.datasets.layout import child_folder, frame_numbers, inside, scan, walk
-from merkit.datasets.sheets import Row, read_table
+from merkit.datasets.sheets import Row, has_columns, read_table
 from merkit.errors import DatasetError, MissingDataError
 from merkit.labels import canonical_emotion
 from merkit.types import Clip
@@ -114,11 +114,10 @@ def _sheet(root: Path) -> Mapping[str, _Line]:
 
 def _lines(path: Path) -> Iterator[_Line]:
     for columns in _FRAMES:
-        try:
-            rows = read_table(path, ("Subject", "Filename", "Emotion", "fps", "AU", *columns))
-        except DatasetError:
-            continue
-        for row in rows:
+        names = ("Subject", "Filename", "Emotion", "fps", "AU", *columns)
+        if not has_columns(path, names):
+            continue  # another table, such as a list of subjects
+        for row in read_table(path, names):
             if _CLIP.fullmatch(row["Filename"]):
                 yield _Line(row, columns, sheet_version(path))
         return

@@ -1,14 +1,15 @@
 """Folders of a database: found by what they hold, read by name only, never left.
 
 Only file and folder names are looked at. Nothing outside the root is reached: links that lead
-out are passed over, and names from a sheet may not carry a path.
+out are passed over (inside a clip's own folder: refused), and names from a sheet may not carry a
+path.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -52,12 +53,34 @@ def _joined(folder: Path, root: Path, *parts: str) -> Path:
     path = folder.joinpath(*parts)
     base = root.resolve()
     if not path.resolve().is_relative_to(base):
-        raise DatasetError(
-            f"{path} is a link that leads to {path.resolve()}",
-            f"data inside {base}",
-            "give the folder that really holds the data as root",
-        )
+        raise _link_out(path, base)
     return path
+
+
+def _link_out(path: Path, base: Path) -> DatasetError:
+    return DatasetError(
+        f"{path} is a link that leads to {path.resolve()}",
+        f"data inside {base}",
+        "give the folder that really holds the data as root",
+    )
+
+
+def refuse_links_out(media: Iterable[Path], root: Path) -> None:
+    """See that nothing in the clips' image folders is a link that leads out of ``root``.
+
+    A folder that lies elsewhere itself (only the roots.csv of MEGC2019 names such) is not
+    looked at; one that is missing is for a check to report.
+
+    Raises:
+        DatasetError: such a link, with the root.
+    """
+    base = root.resolve()
+    for folder in sorted(set(media)):
+        if not folder.is_dir() or not folder.resolve().is_relative_to(base):
+            continue
+        for entry in _entries(folder):
+            if entry.is_symlink() and not _leads_inside(entry.path, base):
+                raise _link_out(Path(entry.path), base)
 
 
 def _plain_name(text: str) -> bool:

@@ -6,7 +6,9 @@ Licence: those of the three databases, asked for one by one; the organisers' lab
 
 The root holds the label file and the three databases, each as its own adapter reads it, in
 folders named ``casme2``, ``smic`` and ``samm``; or a ``roots.csv`` (columns database, root and,
-if wanted, variant) that says where they are. A clip keeps the id, database and subject of its
+if wanted, variant) that says where they are. It is the one file that may, by design, name folders
+outside the root: each of them is then a root of its own, and nothing outside it is read. Links
+that lead out are not followed as elsewhere. A clip keeps the id, database and subject of its
 own adapter, so that scores per database can be told; its emotion is the official class, and
 ``Clip.raw["own_emotion"]`` that of its own sheet. A clip of the label file that its database
 does not have is given with the media where it would be, for a check to report.
@@ -25,7 +27,7 @@ from merkit.datasets.casme2 import DATABASE as CASME2
 from merkit.datasets.fields import sheet_version
 from merkit.datasets.findings import ContentKey, Finding
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import find_sheet, inside
+from merkit.datasets.layout import find_sheet, inside, refuse_links_out, scan
 from merkit.datasets.megc_labels import CLASSES, Label, canonical_key, read_labels
 from merkit.datasets.samm import DATABASE as SAMM
 from merkit.datasets.sheets import read_table
@@ -67,25 +69,29 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
 
     Raises:
         MissingDataError: no label file, or a database whose folder is not found.
-        DatasetError: a label file or sheet of another form.
+        DatasetError: a label file or sheet of another form, or a link that leads out of a root.
     """
     path = find_sheet(root, _LABEL_FILES, depth=2)
     labels, version = read_labels(path), sheet_version(path)
     places = _places(root, variant)
     parts = {name: _part(name, *places[name]) for name in {label.dataset for label in labels}}
+    for part in parts.values():
+        if not part.root.resolve().is_relative_to(root.resolve()):
+            refuse_links_out((clip.media for clip in part.clips.values()), part.root)
     return sort_clips(_clip(label, parts[label.dataset], version) for label in labels)
 
 
 def _places(root: Path, variant: str) -> dict[str, tuple[Path, str]]:
     """Database -> its root and variant."""
-    if (root / "roots.csv").is_file():
+    here = scan(root, root)
+    if "roots.csv" in here.files:
         return _listed_places(root, variant)
     found: dict[str, tuple[Path, str]] = {}
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-        plain = re.sub(r"[^a-z0-9]", "", folder.name.lower())
+    for folder in here.folders:
+        plain = re.sub(r"[^a-z0-9]", "", folder.lower())
         for name, names in _NAMES.items():
             if plain in names:
-                found.setdefault(name, (folder, _VARIANTS[variant][name]))
+                found.setdefault(name, (root / folder, _VARIANTS[variant][name]))
     return _all_there(found, root)
 
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
+from merkit.datasets.layout import refuse_links_out
 from merkit.types import Clip, Recording
 
 #: Key of ``Clip.raw`` that names the recording which an event lies in.
 RECORDING_FIELD = "recording"
 
 
-def to_recordings(events: Iterable[Clip]) -> tuple[Recording, ...]:
+def to_recordings(events: Iterable[Clip], root: Path) -> tuple[Recording, ...]:
     """Recordings sorted by id, their events in order of time. A recording without events does
-    not come up, since no sheet names it."""
+    not come up, since no sheet names it.
+
+    Raises:
+        DatasetError: a recording's folder holds a link that leads out of ``root``.
+    """
     groups: dict[str, list[Clip]] = {}
     for event in events:
         groups.setdefault(event.raw[RECORDING_FIELD], []).append(event)
+    refuse_links_out((found[0].media for found in groups.values()), root)
     return tuple(_recording(name, found) for name, found in sorted(groups.items()))
 
 

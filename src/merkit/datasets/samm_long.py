@@ -40,7 +40,7 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
 
 def load_recordings(root: Path, variant: str = "default") -> tuple[Recording, ...]:
     """Recordings with every event, micro and macro (``Clip.raw["Type"]``)."""
-    return to_recordings(sort_clips(_events(root)))
+    return to_recordings(sort_clips(_events(root)), root)
 
 
 def _events(root: Path) -> Iterator[Clip]:

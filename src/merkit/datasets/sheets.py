@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from merkit.datasets.workbooks import DATE_MARK, Sheet, read_workbook
+from merkit.datasets.workbooks import DATE_MARK, EMPTY_RUN, Sheet, read_workbook
 from merkit.errors import DatasetError
 
 #: Cells that stand for "no value" where a number is wanted (compared in lower case).
@@ -88,29 +88,40 @@ def read_table(
         required_columns: names that the header must have; the returned rows use these
             spellings. Other columns keep their own; unnamed ones become ``unnamed_<i>``,
             i counted from 0.
-        sheet: a name, an index, or a test of the name; None: any sheet with the columns.
-        prefer: name of the sheet to look at first.
+        sheet: a name, an index, or a test of the name; None: the sheet with the columns.
+        prefer: name of the sheet to take where several have the columns. Without it one of them
+            may have data rows.
         header_row: index of the header from 0; None: the first row with the columns.
         columns: names for a sheet without a header, in order; every row is data then.
         encoding: of a CSV file.
 
     Raises:
         MissingDataError: no such file.
-        DatasetError: unreadable file, no sheet with these columns, merged cells or formulas
-            without a stored value in required columns.
+        DatasetError: unreadable file, no sheet with these columns or several, merged cells or
+            formulas without a stored value in required columns, data far below the table.
     """
     sheets = read_workbook(path, encoding)
     chosen = _allowed(path, sheets, sheet, prefer)
     if columns is not None:
         header = dict(enumerate(columns))
         return _rows(path, chosen[0], 0, header, set(header))
-    for candidate in chosen:
-        at = _find_header(candidate, required_columns, header_row)
-        if at is not None:
-            header = _header(candidate.rows[at], required_columns)
-            needed = {i for i, name in header.items() if name in required_columns}
-            return _rows(path, candidate, at + 1, header, needed)
-    raise _no_header(path, chosen, required_columns)
+    found = [(s, _find_header(s, required_columns, header_row)) for s in chosen]
+    tables = [(candidate, at) for candidate, at in found if at is not None]
+    if not tables:
+        raise _no_header(path, chosen, required_columns)
+    table, at = _the_one(path, tables, prefer)
+    header = _header(table.rows[at], required_columns)
+    needed = {i for i, name in header.items() if name in required_columns}
+    return _rows(path, table, at + 1, header, needed)
+
+
+def has_columns(path: Path, columns: Sequence[str]) -> bool:
+    """Whether the file can be read and some sheet of it has a header with these columns."""
+    try:
+        sheets = read_workbook(path)
+    except DatasetError:
+        return False
+    return any(_find_header(sheet, columns, None) is not None for sheet in sheets)
 
 
 def complete_rows(rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
@@ -152,6 +163,21 @@ def _allowed(
     return sorted(found, key=lambda s: column_key(s.name) != column_key(prefer))
 
 
+def _the_one(path: Path, tables: list[tuple[Sheet, int]], prefer: str) -> tuple[Sheet, int]:
+    """The preferred of several tables (sheet and header row), or the only one with data."""
+    if len(tables) == 1 or column_key(tables[0][0].name) == column_key(prefer):
+        return tables[0]
+    filled = [(s, at) for s, at in tables if any(s.rows[at + 1 :]) or s.uncached or s.resumes]
+    if len(filled) > 1:
+        raise DatasetError(
+            f"{path.name}: {len(filled)} sheets have the columns and data: "
+            f"{[sheet.name for sheet, _ in filled]}",
+            "one, so that the score names its sheet",
+            "keep the one you want and move the others into a file elsewhere",
+        )
+    return (filled or tables)[0]
+
+
 def _find_header(sheet: Sheet, required: Sequence[str], at: int | None) -> int | None:
     wanted = {column_key(name) for name in required}
     places = range(min(len(sheet.rows), HEADER_WITHIN)) if at is None else [at]
@@ -176,6 +202,7 @@ def _rows(
     path: Path, sheet: Sheet, start: int, header: dict[int, str], need: set[int]
 ) -> list[Row]:
     source = f"{path.name}, sheet '{sheet.name}'"
+    _refuse_far_below(source, sheet, need)
     rows = []
     uncached: dict[int, dict[int, str]] = {}
     for (row, column), text in sheet.uncached.items():
@@ -195,6 +222,18 @@ def _rows(
     if rows:
         _refuse_merged(source, sheet, start + 1, rows[-1].number, need)
     return rows
+
+
+def _refuse_far_below(source: str, sheet: Sheet, need: set[int]) -> None:
+    """Rows that the long run of empty ones above them would cut off."""
+    formulas = [r for r, c in sheet.uncached if r > len(sheet.rows) and c - 1 in need]
+    far = min([*formulas, *([sheet.resumes] if sheet.resumes else [])], default=0)
+    if far:
+        raise DatasetError(
+            f"{source}: after more than {EMPTY_RUN} empty rows the data go on in row {far}",
+            "one table without a large gap",
+            "delete the empty rows, or what stands below them if it is not of the table",
+        )
 
 
 def _refuse_uncached(

@@ -36,7 +36,7 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
         clips = [event for recording in load_recordings(root) for event in recording.events]
     else:
         _check_record(root)
-        rows = read_table(root / "annotation.csv", ANNOTATION_COLUMNS)
+        rows = read_table(inside(root, "annotation.csv"), ANNOTATION_COLUMNS)
         clips = [_event(root, row, row, f"{row['subject']}_{row['clip']}") for row in rows]
         _refuse_repeats((clip.clip_id for clip in clips), "annotation.csv")
     return tuple(sorted(clips, key=lambda clip: clip.clip_id))
@@ -50,13 +50,13 @@ def load_recordings(root: Path) -> tuple[Recording, ...]:
     """
     root = Path(root)
     _check_record(root)
-    if not (root / "recordings.csv").is_file():
+    if not inside(root, "recordings.csv").is_file():
         return ()
     rows = read_table(root / "recordings.csv", RECORDING_COLUMNS)
     _refuse_repeats((row["recording"] for row in rows), "recordings.csv")
     homes = {row["recording"]: row for row in rows}
     events: dict[str, list[Clip]] = {name: [] for name in homes}
-    for row in read_table(root / "events.csv", EVENT_COLUMNS):
+    for row in read_table(inside(root, "events.csv"), EVENT_COLUMNS):
         name = row["recording"]
         if name not in homes:
             raise _error(row, f"recording '{name}' is not in recordings.csv", "one that is")
@@ -68,7 +68,7 @@ def load_recordings(root: Path) -> tuple[Recording, ...]:
 
 
 def _check_record(root: Path) -> None:
-    path = root / "database.json"
+    path = inside(root, "database.json")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -11,11 +11,11 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from merkit.errors import DatasetError, MissingDataError
 
@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
 #: Rows after which a run of empty ones is taken for the end of the sheet.
 EMPTY_RUN = 1_000
+#: Empty rows that are gone through to see whether something follows all the same.
+MAX_EMPTY = 200_000
 MAX_ROWS = 200_000
 MAX_UNPACKED_BYTES = 256 * 2**20
 DATE_MARK = "date:"
 #: Encodings offered in the message about a CSV file that is not UTF-8.
 _OTHER_ENCODINGS = ("gb18030", "shift_jis", "cp1252")
+#: The cells of one row; () for an empty one.
+Cells: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +48,14 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The cells of one sheet. ``uncached``: (row, column) from 1 -> formula without a value."""
+    """The cells of one sheet. ``uncached``: (row, column) from 1 -> formula without a value.
+    ``resumes``: number from 1 of the first filled row after the end, 0 where there is none."""
 
     name: str
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[Cells, ...]
     merged: tuple[Merged, ...] = ()
     uncached: dict[tuple[int, int], str] = field(default_factory=dict)
+    resumes: int = 0
 
 
 def cell_text(value: object) -> str:
@@ -97,22 +103,28 @@ def read_workbook(path: Path, encoding: str = "utf-8-sig") -> list[Sheet]:
             "a real .xlsx or .xls file, or text named .csv",
             "get the sheet again from the owner",
         )
-    return [Sheet(path.stem, _read_csv(path, encoding))]
+    rows, resumes = _read_csv(path, encoding)
+    return [Sheet(path.stem, rows, resumes=resumes)]
 
 
-def _until_empty(rows: Iterable[tuple[str, ...]], path: Path) -> Iterator[tuple[str, ...]]:
-    """Rows up to the first long run of empty ones."""
+def _until_empty(rows: Iterable[Cells], path: Path) -> tuple[tuple[Cells, ...], int]:
+    """Rows up to the first long run of empty ones, and the row where data go on after it."""
+    kept: list[Cells] = []
     empty = 0
-    for count, row in enumerate(rows):
-        if count >= MAX_ROWS:
+    for number, row in enumerate(rows, 1):
+        filled = any(text.strip() for text in row)
+        if filled and empty > EMPTY_RUN:
+            return tuple(kept), number
+        if filled and number > MAX_ROWS:
             raise DatasetError(
                 f"{path.name} has more than {MAX_ROWS} rows", "an annotation sheet", ""
             )
-        filled = any(text.strip() for text in row)
         empty = 0 if filled else empty + 1
-        if empty > EMPTY_RUN:
-            return
-        yield row if filled else ()
+        if empty > MAX_EMPTY:
+            break
+        if empty <= EMPTY_RUN:
+            kept.append(row if filled else ())
+    return tuple(kept), 0
 
 
 def _read_xlsx(path: Path) -> list[Sheet]:
@@ -135,19 +147,19 @@ def _read_xlsx(path: Path) -> list[Sheet]:
         for ws in book.worksheets:
             ws.reset_dimensions()  # some writers give a wrong extent, which would cut the sheet
             values = (tuple(map(cell_text, row)) for row in ws.iter_rows(values_only=True))
-            rows = tuple(_until_empty(values, path))
+            rows, resumes = _until_empty(values, path)
             uncached = {
                 place: text
                 for place, text in formulas.get(ws.title, {}).items()
                 if not _at(rows, place)
             }
-            sheets.append(Sheet(ws.title, rows, _merged(xml[ws.title]), uncached))
+            sheets.append(Sheet(ws.title, rows, _merged(xml[ws.title]), uncached, resumes))
         return sheets
     finally:
         book.close()
 
 
-def _at(rows: tuple[tuple[str, ...], ...], place: tuple[int, int]) -> str:
+def _at(rows: tuple[Cells, ...], place: tuple[int, int]) -> str:
     row, column = place[0] - 1, place[1] - 1
     return rows[row][column] if row < len(rows) and column < len(rows[row]) else ""
 
@@ -167,7 +179,7 @@ def _formula_cells(path: Path, names: set[str]) -> dict[str, dict[tuple[int, int
             for row in book[name].iter_rows():
                 filled = [cell for cell in row if cell.value is not None]
                 empty = 0 if filled else empty + 1
-                if empty > EMPTY_RUN:
+                if empty > MAX_EMPTY:
                     break
                 cells |= {(c.row, c.column): str(c.value) for c in filled if c.data_type == "f"}
     finally:
@@ -195,7 +207,8 @@ def _read_xls(path: Path) -> list[Sheet]:
             Merged(f"rows {r0 + 1}-{r1}, columns {c0 + 1}-{c1}", c0 + 1, r0 + 1, c1, r1)
             for r0, r1, c0, c1 in ws.merged_cells
         )
-        sheets.append(Sheet(ws.name, tuple(_until_empty(cells, path)), merged))
+        rows, resumes = _until_empty(cells, path)
+        sheets.append(Sheet(ws.name, rows, merged, resumes=resumes))
     return sheets
 
 
@@ -214,7 +227,7 @@ def _xls_text(cell: xlrd.sheet.Cell, datemode: int) -> str:
     return cell_text(cell.value)
 
 
-def _read_csv(path: Path, encoding: str) -> tuple[tuple[str, ...], ...]:
+def _read_csv(path: Path, encoding: str) -> tuple[tuple[Cells, ...], int]:
     data = path.read_bytes()
     try:
         text = data.decode(encoding)
@@ -224,7 +237,7 @@ def _read_csv(path: Path, encoding: str) -> tuple[tuple[str, ...], ...]:
     delimiter = max((",", ";", "\t"), key=first.count)
     try:
         rows = (tuple(row) for row in csv.reader(io.StringIO(text), delimiter=delimiter))
-        return tuple(_until_empty(rows, path))
+        return _until_empty(rows, path)
     except csv.Error as error:
         raise DatasetError(
             f"{path.name} is not readable as CSV: {error}",

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from merkit.configuration import flat
 from merkit.errors import StoreError
 from merkit.evaluation.plots import confusion_plot, curves_plot, score_plot
 from merkit.evaluation.published import published_for
@@ -87,7 +88,7 @@ def render(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         training=_training(metrics),
         published=published_for(data, len(metrics["classes"])),
         no_published=_no_published(data),
-        settings=_flat({k: settings[k] for k in ("protocol", "model", "training", "recipe")}),
+        settings=_settings(settings),
         software=", ".join(f"{k} {v}" for k, v in document["versions"].items())
         + f"; {document['platform']}"
         + (f"; commit {document['git_commit'][:12]}" if document["git_commit"] else ""),
@@ -173,12 +174,9 @@ def _no_published(data: Sequence[str]) -> str:
     return "merkit knows of no printed score for this combination of databases and classes."
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        full = f"{prefix}.{name}" if prefix else name
-        if isinstance(value, Mapping):
-            rows += _flat(value, full)
-        else:
-            rows.append((full, ", ".join(map(str, value)) if isinstance(value, list) else value))
-    return rows
+def _settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    groups = {name: settings[name] for name in ("protocol", "model", "training", "recipe")}
+    return [
+        (name, ", ".join(map(str, value)) if isinstance(value, list) else value)
+        for name, value in flat(groups).items()
+    ]

@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from merkit.configuration import flat
 from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.files import atomic_folder, remove_leftovers, write_json
 from merkit.protocols import FoldSet, save_folds
@@ -94,8 +95,8 @@ class RunFolder:
         write_json(self.path / "run.json", document)
 
     def _check_same(self, identity: dict[str, Any]) -> None:
-        found = json.loads(json.dumps(self.read_run()["identity"]))
-        wanted = json.loads(json.dumps(identity, default=str))
+        found = flat(self.read_run()["identity"])
+        wanted = flat(json.loads(json.dumps(identity, default=str)))
         different = sorted(k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k))
         if different:
             changes = "; ".join(

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from merkit.configuration import flat
+
 _GROUPS = ("model", "training", "recipe", "protocol")
 
 
@@ -29,7 +31,7 @@ def find_sweep(settings: Sequence[Mapping[str, Any]]) -> Sweep | None:
     """
     if len(settings) < 3 or len({s["method"] for s in settings}) > 1:
         return None
-    rows = [_flat({group: s[group] for group in _GROUPS}) for s in settings]
+    rows = [flat({group: s[group] for group in _GROUPS}) for s in settings]
     if len({frozenset(row) for row in rows}) > 1:
         return None
     columns = {name: [row[name] for row in rows] for name in rows[0]}
@@ -54,11 +56,3 @@ def _follows(values: Sequence[Any], varying: Mapping[str, Sequence[Any]]) -> boo
 
 def _numeric(values: Sequence[Any]) -> bool:
     return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        full = f"{prefix}.{name}" if prefix else name
-        flat |= _flat(value, full) if isinstance(value, Mapping) else {full: value}
-    return flat
