@@ -74,7 +74,8 @@ def test_interval_conflict_is_decided_by_the_folder(tmp_path: Path) -> None:
     clips = {c.clip_id: c for c in load_dataset("casme2", tmp_path)}
     clip = clips["casme2/sub07/EP06_01"]
     assert (clip.onset_frame, clip.offset_frame) == (56, 116)
-    assert set(corrections_made(clip)) == {"onset_frame", "offset_frame"}
+    assert clip.apex_frame is None  # 40 lies outside
+    assert set(corrections_made(clip)) == {"onset_frame", "apex_frame", "offset_frame"}
     plain = {c.clip_id: c for c in load_dataset("casme2", tmp_path, corrections="none")}
     assert plain["casme2/sub07/EP06_01"].onset_frame == 15
 

@@ -100,6 +100,57 @@ def test_the_image_folder_decides_between_sheet_versions(
     assert bool(corrections_made(found)) == (interval != sheet)
 
 
+CONFLICTS = [  # clip, interval of the sheet of 2014 with an apex in it, that of 2019
+    ("casme2/sub07/EP06_01", (15, 40, 68), (56, 116)),
+    ("casme2/sub12/EP09_02", (16, 60, 101), (161, 206)),
+    ("casme2/sub16/EP01_08", (80, 104, 110), (80, 96)),
+]
+
+
+@pytest.mark.parametrize(("clip_id", "sheet", "folder"), CONFLICTS)
+def test_an_apex_outside_the_moved_interval_is_none(
+    tmp_path: Path, clip_id: str, sheet: tuple[int, int, int], folder: tuple[int, int]
+) -> None:
+    write_images(tmp_path, folder, "img{}.jpg")
+    onset, apex, offset = sheet
+    clip = replace(
+        CLIP,
+        clip_id=clip_id,
+        media=tmp_path,
+        onset_frame=onset,
+        apex_frame=apex,
+        offset_frame=offset,
+    )
+    (found,) = apply_corrections([clip])
+    assert (found.onset_frame, found.offset_frame) == folder
+    assert found.apex_frame is None
+    note = corrections_made(found)["apex_frame"]
+    assert note.startswith(f"{apex} -> empty: outside the interval {folder[0]} to {folder[1]}")
+    assert apply_corrections([found]) == (found,)
+    # an apex inside stays, and so does one that no moved interval leaves outside
+    (found,) = apply_corrections([replace(clip, apex_frame=folder[1])])
+    assert found.apex_frame == folder[1]
+    unmoved = replace(clip, media=tmp_path / "none", apex_frame=7)
+    assert apply_corrections([unmoved]) == (unmoved,)
+
+
+def test_a_reported_apex_is_taken_only_where_the_moved_interval_holds_it(tmp_path: Path) -> None:
+    clip = replace(CLIP, clip_id="casme2/sub07/EP06_01", media=tmp_path / "2019")
+    write_images(tmp_path / "2019", (56, 116), "img{}.jpg")
+    write_images(tmp_path / "2014", (15, 68), "img{}.jpg")
+    older = replace(clip, onset_frame=15, apex_frame=40, offset_frame=68)
+    (found,) = apply_corrections([older], "all")
+    assert found.apex_frame == 78
+    note = corrections_made(found)["apex_frame"]
+    assert note.startswith("40 -> empty: outside")
+    assert "; empty -> 78: no apex in the sheet" in note
+    newer = replace(
+        clip, media=tmp_path / "2014", onset_frame=56, apex_frame=None, offset_frame=116
+    )
+    (found,) = apply_corrections([newer], "all")
+    assert (found.onset_frame, found.apex_frame, found.offset_frame) == (15, None, 68)
+
+
 def test_the_table_is_whole() -> None:
     table = known_corrections()
     assert {c.level for c in table} == {"certain", "reported"}

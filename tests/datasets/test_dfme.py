@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openpyxl
 import pytest
 from miniatures import write_xlsx
 from miniatures_more import DFME_HEADER, write_dfme, write_dfme_full
@@ -84,6 +85,20 @@ def test_full_release_with_its_sheet(tmp_path: Path) -> None:
     assert clip.action_units == (ActionUnit(4), ActionUnit(7))
     cropped = load_dataset("dfme", tmp_path, "full-cropped")
     assert {c.media.parents[1].name for c in cropped} == {"micro_static_aligned_croped"}
+
+
+def test_full_release_whose_sheet_is_not_clear_is_refused(tmp_path: Path) -> None:
+    """A table with other columns is passed over; the sheet itself may not be."""
+    path = write_dfme_full(tmp_path) / "DFME_full.xlsx"
+    (tmp_path / "people.csv").write_text("Subject,age\nsub0003,20\n")
+    book = openpyxl.load_workbook(path)
+    book.copy_worksheet(book["Sheet1"]).title = "Mine"
+    book.save(path)
+    with pytest.raises(DatasetError, match="2 sheets have the columns and data"):
+        load_dataset("dfme", tmp_path, "full")
+    del book["Mine"]
+    book.save(path)
+    assert load_dataset("dfme", tmp_path, "full")
 
 
 def test_full_release_without_a_sheet_needs_a_rate_from_the_folder(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from merkit.datasets.layout import (
     frame_number,
     frame_numbers,
     inside,
+    refuse_links_out,
     walk,
 )
 from merkit.errors import DatasetError, MissingDataError
@@ -65,6 +66,20 @@ def test_links_out_of_the_root_are_refused_and_passed_over(tmp_path: Path) -> No
     with pytest.raises(MissingDataError):
         find_sheet(root, ("*.xlsx",))
     assert [f.folders for f in walk(root, 3)] == [()]
+
+
+def test_links_among_the_images_of_a_clip(tmp_path: Path) -> None:
+    root, clip = tmp_path / "root", tmp_path / "root" / "sub01" / "EP"
+    write_images(clip, range(3), "img{}.jpg")
+    write_images(tmp_path / "outside", range(3), "img{}.jpg")
+    (clip / "img3.jpg").symlink_to(clip / "img2.jpg")
+    refuse_links_out([clip, clip, root / "missing"], root)  # inside: fine
+    (tmp_path / "link").symlink_to(root)
+    refuse_links_out([tmp_path / "link" / "sub01" / "EP"], tmp_path / "link")
+    (clip / "img4.jpg").symlink_to(tmp_path / "outside" / "img1.jpg")
+    with pytest.raises(DatasetError, match=r"img4\.jpg is a link that leads to") as caught:
+        refuse_links_out([clip], root)
+    assert caught.value.wanted == f"data inside {root.resolve()}"
 
 
 def test_a_root_that_is_itself_a_link_is_fine(tmp_path: Path) -> None:

@@ -47,6 +47,16 @@ def test_casme_squared_recordings_have_macro_events_too(tmp_path: Path) -> None:
     assert {e.media for e in events} == {by_id["casme-squared/s16/happy1"].media}
 
 
+def test_a_link_out_of_the_root_in_a_recording(tmp_path: Path) -> None:
+    root = write_casme_squared(tmp_path / "db")
+    (tmp_path / "secret.jpg").write_bytes(b"secret")
+    folder = load_recordings(root)[0].media
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "img999.jpg").symlink_to(tmp_path / "secret.jpg")
+    with pytest.raises(DatasetError, match=r"img999\.jpg is a link that leads to"):
+        load_recordings(root)
+
+
 def test_casme_squared_trees_and_self_report(tmp_path: Path) -> None:
     write_casme_squared(tmp_path)
     cropped = load_dataset("casme-squared", tmp_path, "cropped")

@@ -77,6 +77,27 @@ def test_cropped_variant_and_roots_elsewhere(tmp_path: Path) -> None:
     assert found["samm/006/006_9_8"].media.is_relative_to(root / "samm")
 
 
+def test_links_out_of_the_root_are_no_part_and_roots_csv_is(tmp_path: Path) -> None:
+    root = write_composite(tmp_path / "a")
+    there = tmp_path / "elsewhere"
+    shutil.move(root / "smic", there)
+    (root / "smic").symlink_to(there)
+    with pytest.raises(MissingDataError, match="no folder of smic"):
+        load_dataset("megc2019", root)
+    lines = ["database,root", "smic,../elsewhere", "samm,samm", "casme2,CASME II"]
+    (root / "roots.csv").write_text("\n".join(lines) + "\n")
+    assert len(load_dataset("megc2019", root)) == len(ROWS)
+    clips = {c.clip_id: c for c in load_dataset("megc2019", root)}
+    secret = tmp_path / "secret.jpg"
+    secret.write_bytes(b"secret")
+    for clip_id in ("smic/s03/s3_ne_01", "samm/006/006_9_8"):  # in a root elsewhere, and here
+        link = clips[clip_id].media / "image999999.jpg"
+        link.symlink_to(secret)
+        with pytest.raises(DatasetError, match=r"image999999\.jpg is a link that leads to"):
+            load_dataset("megc2019", root)
+        link.unlink()
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [("casme3,samm,", "database 'casme3'"), ("samm,samm,HS", "variant 'HS'")],

@@ -10,8 +10,9 @@ import pytest
 import xlwt
 from miniatures import store_values, write_xlsx
 
+from merkit.datasets import workbooks
 from merkit.datasets.sheets import complete_rows, fingerprint, is_date, read_table
-from merkit.datasets.workbooks import cell_text
+from merkit.datasets.workbooks import EMPTY_RUN, cell_text
 from merkit.errors import DatasetError, MissingDataError
 
 COLUMNS = ("Subject", "Filename", "Onset")
@@ -51,13 +52,27 @@ def test_preamble_spaces_case_and_unnamed_columns(tmp_path: Path) -> None:
 def test_sheet_by_name_index_test_and_preference(tmp_path: Path) -> None:
     sheets = {n: [HEADER, ("s", n, i)] for i, n in enumerate(("HS", "VIS"))}
     path = write_xlsx(tmp_path / "a.xlsx", sheets)
-    assert read_table(path, COLUMNS)[0]["Filename"] == "HS"
+    for prefer in ("", "NIR"):
+        with pytest.raises(DatasetError, match=r"2 sheets .* \['HS', 'VIS'\]"):
+            read_table(path, COLUMNS, prefer=prefer)
     assert read_table(path, COLUMNS, prefer="VIS")[0]["Filename"] == "VIS"
     assert read_table(path, COLUMNS, sheet="vis ")[0]["Filename"] == "VIS"
     assert read_table(path, COLUMNS, sheet=1)[0]["Filename"] == "VIS"
     assert read_table(path, COLUMNS, sheet=lambda n: n != "HS")[0]["Filename"] == "VIS"
     with pytest.raises(DatasetError, match=r"'HS', 'VIS'.*\n.*NIR"):
         read_table(path, COLUMNS, sheet="NIR")
+
+
+def test_of_several_sheets_the_one_with_data_is_read(tmp_path: Path) -> None:
+    full, empty = [HEADER, ("s", "c", 1)], [("title",), HEADER, (), (None, " ")]
+    path = write_xlsx(tmp_path / "a.xlsx", {"A": empty, "B": full, "C": empty, "D": [("x",)]})
+    assert read_table(path, COLUMNS)[0]["Filename"] == "c"
+    path = write_xlsx(tmp_path / "b.xlsx", {"A": empty, "C": empty})
+    assert read_table(path, COLUMNS) == []
+    formula = [HEADER, (None, None, "=1+1")]
+    path = write_xlsx(tmp_path / "c.xlsx", {"A": full, "B": formula})
+    with pytest.raises(DatasetError, match=r"2 sheets .* \['A', 'B'\]"):
+        read_table(path, COLUMNS)
 
 
 def test_sheet_without_header(tmp_path: Path) -> None:
@@ -115,6 +130,61 @@ def test_100000_empty_rows_end_the_sheet_quickly(tmp_path: Path) -> None:
     start = time.perf_counter()
     assert len(read_table(tmp_path / "a.xlsx", COLUMNS)) == 1
     assert time.perf_counter() - start < 5.0
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "xls", "csv"])
+@pytest.mark.parametrize("gap", [EMPTY_RUN, EMPTY_RUN + 1])
+def test_rows_below_a_large_gap_are_never_lost_silently(
+    tmp_path: Path, kind: str, gap: int
+) -> None:
+    rows = [HEADER, ("s", "c", 1), *[()] * gap, ("s", "d", 2)]
+    path = tmp_path / f"a.{kind}"
+    if kind == "xlsx":
+        write_xlsx(path, {"S": rows})
+    elif kind == "csv":
+        path.write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
+    else:
+        book = xlwt.Workbook()
+        ws = book.add_sheet("S")
+        for r, row in enumerate(rows):
+            for c, value in enumerate(row):
+                ws.write(r, c, value)
+        book.save(str(path))
+    if gap == EMPTY_RUN:
+        assert [row["Filename"] for row in read_table(path, COLUMNS)] == ["c", "d"]
+        return
+    with pytest.raises(DatasetError, match=rf"1000 empty rows the data go on in row {gap + 3}"):
+        read_table(path, COLUMNS)
+    with pytest.raises(DatasetError, match="the data go on"):
+        read_table(path, sheet=0, columns=COLUMNS)
+
+
+def test_formulas_below_a_large_gap_count_where_values_are_needed(tmp_path: Path) -> None:
+    for column, lost in ((3, True), (4, False)):
+        path = write_xlsx(tmp_path / f"{column}.xlsx", {"S": [(*HEADER, "Sum"), ("s", "c", 1, 1)]})
+        book = openpyxl.load_workbook(path)
+        book["S"].cell(5_000, column).value = "=1+1"
+        book.save(path)
+        if lost:
+            with pytest.raises(DatasetError, match="the data go on in row 5000"):
+                read_table(path, COLUMNS)
+        else:
+            assert len(read_table(path, COLUMNS)) == 1
+
+
+def test_only_the_sheet_that_is_read_may_have_no_gap(tmp_path: Path) -> None:
+    notes = [("a note",), *[()] * 2_000, ("another",)]
+    path = write_xlsx(tmp_path / "a.xlsx", {"Notes": notes, "S": [HEADER, ("s", "c", 1)]})
+    assert len(read_table(path, COLUMNS)) == 1
+
+
+def test_the_search_below_the_table_has_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbooks, "MAX_EMPTY", 2_000)
+    path = tmp_path / "a.csv"
+    path.write_text("Subject,Filename,Onset\n1,c,2\n" + ",,\n" * 2_001 + "1,d,3\n")
+    assert len(read_table(path, COLUMNS)) == 1
 
 
 def test_empty_rows_before_the_header_are_an_error(tmp_path: Path) -> None:

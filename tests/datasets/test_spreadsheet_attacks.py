@@ -264,11 +264,35 @@ def test_of_two_sheets_with_the_columns_the_named_one_is_read(tmp_path: Path, as
     assert "5 clips, 4 subjects" in answer.out
 
 
+def test_of_two_sheets_with_data_neither_is_chosen(casme2: Path, ask: Ask) -> None:
+    book = openpyxl.load_workbook(casme2 / CASME2_SHEET)
+    book.copy_worksheet(book["Sheet1"]).title = "Mine"
+    book.save(casme2 / CASME2_SHEET)
+    refused(ask, "casme2", casme2, "2 sheets have the columns and data: ['Sheet1', 'Mine']")
+
+
+def test_rows_far_below_the_table(casme2: Path, ask: Ask) -> None:
+    book = openpyxl.load_workbook(casme2 / CASME2_SHEET)
+    book["Sheet1"]["A3000"] = "01"
+    book.save(casme2 / CASME2_SHEET)
+    refused(ask, "casme2", casme2, "the data go on in row 3000")
+
+
 def test_merged_cells(casme2: Path, ask: Ask) -> None:
     book = openpyxl.load_workbook(casme2 / CASME2_SHEET)
     book["Sheet1"].merge_cells("A2:A3")
     book.save(casme2 / CASME2_SHEET)
     refused(ask, "casme2", casme2, "the cells A2:A3 are merged")
+
+
+def test_the_sheet_of_2014_beside_the_images_of_2019_is_in_order(casme2: Path, ask: Ask) -> None:
+    folder = casme2 / "CASME2_RAW_selected" / "sub07" / "EP06_01"
+    for image in folder.iterdir():
+        image.unlink()
+    write_images(folder, range(56, 117), "img{}.jpg")
+    answer = check(ask, "casme2", casme2)
+    assert answer.code == 0
+    assert "not in order" not in answer.out
 
 
 # --- other bytes ----------------------------------------------------------------------------
@@ -429,6 +453,13 @@ def swap(path: Path, target: Path) -> None:
 def test_a_clip_that_is_a_link_out_of_the_root(casme2: Path, outside: Path, ask: Ask) -> None:
     swap(casme2 / "CASME2_RAW_selected" / "sub01" / "EP99_02", outside)
     refused(ask, "casme2", casme2, f"EP99_02 is a link that leads to {outside}")
+
+
+def test_an_image_that_is_a_link_out_of_the_root(casme2: Path, outside: Path, ask: Ask) -> None:
+    image = casme2 / "CASME2_RAW_selected" / "sub01" / "EP99_02" / "img50.jpg"
+    image.unlink()
+    image.symlink_to(outside / "img50.jpg")
+    refused(ask, "casme2", casme2, f"img50.jpg is a link that leads to {outside}")
 
 
 def test_a_link_among_folders_that_are_the_annotation(

@@ -246,6 +246,17 @@ def test_a_repeated_clip_is_named(copy: Path) -> None:
         load_dataset("synthetic", copy)
 
 
+@pytest.mark.parametrize("name", ["annotation.csv", "database.json"])
+def test_tables_that_are_links_out_of_the_root_are_refused(
+    copy: Path, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    away = tmp_path_factory.mktemp("away") / name
+    (copy / name).rename(away)
+    (copy / name).symlink_to(away)
+    with pytest.raises(DatasetError, match=f"{name} is a link that leads to"):
+        load_dataset("synthetic", copy)
+
+
 def test_an_event_of_no_recording_is_named(copy: Path) -> None:
     edit(copy, "events.csv", lambda rows: rows[0].__setitem__("recording", "nobody"))
     with pytest.raises(DatasetError, match="'nobody' is not in recordings"):
