@@ -6,13 +6,14 @@ and size fits in memory.
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from merkit.errors import FaceError
-from merkit.face import FaceFollower
+from merkit.face import FaceFollower, TrackedFace
 from merkit.face.tracker import TrackConfig
 from merkit.flow import RoiFlowStream
 from merkit.flow.config import FlowConfig
@@ -60,39 +61,53 @@ def watch(
     follower = FaceFollower(track)
     stream = RoiFlowStream(flow or FlowConfig(), spot.lag_frames(rate_hz))
     expected = -(-(info.n_frames or 0) // step)
-    rows: list[tuple[int, float, F32, F32, bool, F32]] = []
+    rows: list[_Row] = []
     for frame in iter_frames(video, step=step, fps_hz=fps_hz):
         face = follower.update(frame)
-        _withdraw(rows, face.withdrawn)
-        motion = _motion(stream, frame.rgb, face.landmarks_px if face.found else None)
-        row = (frame.number, frame.time_s, face.landmarks_px, face.box_px, face.found, motion)
-        rows.append(row)
+        for row in rows[len(rows) - face.withdrawn :]:
+            row.found = False
+        motion = stream.submit(frame.rgb, face.landmarks_px if face.found else None)
+        rows.append(_Row(frame.number, frame.time_s, face, face.found, motion))
         progress(f"watching {video.name}", len(rows), max(expected, len(rows)))
     follower.finish()
     return _collect(info, rate_hz, rows)
 
 
-def _motion(stream: RoiFlowStream, rgb: np.ndarray, landmarks: F32 | None) -> F32:
-    """Motion of one frame; a face cut off by the border counts as not there."""
-    try:
-        return stream.update(rgb, landmarks)
-    except FaceError:
-        return stream.update(rgb, None)
+@dataclass
+class _Row:
+    """One watched frame. ``found`` may be taken back by a later one; ``motion`` is measured in
+    the background while the next frame is tracked."""
+
+    number: int
+    time_s: float
+    face: TrackedFace
+    found: bool
+    motion: Future[F32]
+
+    def motion_px(self) -> F32:
+        """NaN where nothing is known: no face, or one that the border cuts off."""
+        try:
+            motion = self.motion.result()
+        except FaceError:
+            return np.full((1, 2), np.nan, np.float32)
+        return motion if self.found else np.full_like(motion, np.nan)
 
 
-def _withdraw(rows: list[tuple[int, float, F32, F32, bool, F32]], count: int) -> None:
-    for i in range(len(rows) - count, len(rows)):
-        number, time_s, landmarks, box, _, motion = rows[i]
-        rows[i] = (number, time_s, landmarks, box, False, np.full_like(motion, np.nan))
-
-
-def _collect(
-    info: VideoInfo, rate_hz: float, rows: list[tuple[int, float, F32, F32, bool, F32]]
-) -> Watched:
-    numbers, times, landmarks, boxes, found, motion = zip(*rows, strict=True)
-    face = FaceTrack(np.stack(landmarks), np.stack(boxes), np.array(found))
+def _collect(info: VideoInfo, rate_hz: float, rows: list[_Row]) -> Watched:
+    face = FaceTrack(
+        np.stack([row.face.landmarks_px for row in rows]),
+        np.stack([row.face.box_px for row in rows]),
+        np.array([row.found for row in rows]),
+    )
+    motion = [row.motion_px() for row in rows]
+    regions = max(len(one) for one in motion)
     return Watched(
-        info, rate_hz, np.array(numbers), np.array(times), _carried_back(face), np.stack(motion)
+        info,
+        rate_hz,
+        np.array([row.number for row in rows]),
+        np.array([row.time_s for row in rows]),
+        _carried_back(face),
+        np.stack([np.broadcast_to(one, (regions, 2)) for one in motion]),
     )
 
 
