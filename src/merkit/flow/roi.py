@@ -143,30 +143,31 @@ def _shifts(crops: Sequence[FaceCrop]) -> F64:
 
 
 def _motion(grays: Sequence[U8], places: F64, layout: RegionLayout, config: FlowConfig) -> F32:
-    """Motion (T,R,2) of every frame against its reference."""
-    out = np.zeros((len(grays), config.regions, 2), np.float32)
-    for t in range(1, len(grays)):
+    """Motion (T,R,2) of every frame against its reference, two frames side by side."""
+
+    def one(t: int) -> F32:
         r = 0 if config.reference == "first" else t - 1
-        shift = places[t] - places[r]
-        out[t] = region_motion(grays[r], grays[t], layout, config, shift)
-    return out
+        return region_motion(grays[r], grays[t], layout, config, places[t] - places[r])
+
+    still = np.zeros((1, config.regions, 2), np.float32)
+    return np.concatenate(
+        [still, *(m[None] for m in flow_threads().map(one, range(1, len(grays))))]
+    )
 
 
 @lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
+def flow_threads() -> ThreadPoolExecutor:
     """Two threads for the process; OpenCV sets Python free while it works."""
     return ThreadPoolExecutor(2, thread_name_prefix="merkit-flow")
 
 
 def _fields(before: U8, after: U8, patches: I64, config: FlowConfig) -> list[F32]:
-    """Flow of each patch (left, top, right, bottom) by itself, two side by side."""
-
-    def one(box: I64) -> F32:
-        left, top, right, bottom = box
-        part = np.s_[top:bottom, left:right]
-        return estimate_flow(before[part], after[part], config.estimator, config.dis_stride_px)
-
-    return list(_threads().map(one, patches))
+    """Flow of each patch (left, top, right, bottom) by itself."""
+    parts = [np.s_[top:bottom, left:right] for left, top, right, bottom in patches.tolist()]
+    return [
+        estimate_flow(before[part], after[part], config.estimator, config.dis_stride_px)
+        for part in parts
+    ]
 
 
 def _pooled(

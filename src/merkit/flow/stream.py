@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 
 import numpy as np
 import numpy.typing as npt
 
-from merkit.errors import ConfigError
+from merkit.errors import ConfigError, FaceError
 from merkit.face.regions import RegionLayout, check_landmarks, region_layout
 from merkit.flow.config import FlowConfig
 from merkit.flow.crop import FaceCrop, cut, face_crop, to_gray
-from merkit.flow.roi import follow, region_motion
+from merkit.flow.roi import flow_threads, follow, region_motion
 from merkit.types import F32, F64, U8
 
 
@@ -37,7 +37,6 @@ class RoiFlowStream:
         self.config = config
         self._kept: deque[tuple[U8, F64]] = deque(maxlen=lag_frames + 1)
         self._pending: deque[Future[F32]] = deque()
-        self._thread: ThreadPoolExecutor | None = None
 
     def update(self, rgb: U8, landmarks_px: npt.NDArray[np.floating] | None) -> F32:
         """Take the next frame and give its motion.
@@ -54,27 +53,39 @@ class RoiFlowStream:
         Raises:
             FaceError: landmarks of the wrong form, or far outside the image.
         """
-        if landmarks_px is None:
-            self._kept.clear()
-            return self._unknown()
-        self._kept.append((to_gray(rgb), check_landmarks(landmarks_px)))
-        if len(self._kept) < (self._kept.maxlen or 0):
-            return self._unknown()
-        return self._pair(*self._kept[0], *self._kept[-1])
+        pair = self._take(rgb, landmarks_px)
+        return self._unknown() if pair is None else self._pair(*pair)
 
     def submit(self, rgb: U8, landmarks_px: npt.NDArray[np.floating] | None) -> Future[F32]:
-        """:meth:`update` in the background, in order, while the caller tracks the next frame.
+        """:meth:`update` in the background, while the caller tracks the next frame.
 
-        Waits while two frames are under way, so that a fast reader fills no memory. An error
-        of ``update`` is raised by the future's ``result()``; later frames go on.
+        Pairs of frames are measured side by side. Waits while four are under way, so that a
+        fast reader fills no memory. An error of ``update`` is raised by the future's
+        ``result()``; later frames go on.
         """
-        if self._thread is None:
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="merkit-stream")
-        while len(self._pending) >= 2:
+        while len(self._pending) >= 4:
             wait([self._pending.popleft()])
-        future = self._thread.submit(self.update, rgb, landmarks_px)
+        try:
+            pair = self._take(rgb, landmarks_px)
+        except FaceError as error:
+            return _done(error=error)
+        if pair is None:
+            return _done(self._unknown())
+        future = flow_threads().submit(self._pair, *pair)
         self._pending.append(future)
         return future
+
+    def _take(
+        self, rgb: U8, landmarks_px: npt.NDArray[np.floating] | None
+    ) -> tuple[U8, F64, U8, F64] | None:
+        """Keep a frame; the pair that it completes, older first, or None."""
+        if landmarks_px is None:
+            self._kept.clear()
+            return None
+        self._kept.append((to_gray(rgb), check_landmarks(landmarks_px)))
+        if len(self._kept) < (self._kept.maxlen or 0):
+            return None
+        return (*self._kept[0], *self._kept[-1])
 
     def _unknown(self) -> F32:
         return np.full((self.config.regions, 2), np.nan, np.float32)
@@ -100,3 +111,13 @@ class RoiFlowStream:
             return crop, cut(image, crop)
         start = crop.moved(round(right), round(down))
         return follow(image, start, before, layout, self.config)
+
+
+def _done(motion: F32 | None = None, error: FaceError | None = None) -> Future[F32]:
+    """A future that is settled already."""
+    future: Future[F32] = Future()
+    if motion is None:
+        future.set_exception(error)
+    else:
+        future.set_result(motion)
+    return future
