@@ -13,6 +13,7 @@ import pytest
 import tiny_pipeline as tiny
 from merkit import Recognizer
 from merkit.cli import main
+from merkit.datasets import load_dataset
 from merkit.datasets.synthetic import load_recordings
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.features.build import build_sample
@@ -112,6 +113,17 @@ def test_a_folder_of_images_is_a_video_too(recognizer: Recognizer, images: Path)
     assert slow.duration_s == pytest.approx(n / 30.0, abs=1e-6)
     found = recognizer(str(images))  # without a rate: 25 frames a second
     assert all(event.offset_s <= n / 25.0 for event in found)
+
+
+def test_a_cut_clip_is_one_event_as_it_stands(recognizer: Recognizer, tiny_database: Path) -> None:
+    clip = load_dataset("synthetic", tiny_database)[0]
+    analysis = recognizer.analyse(clip.media, fps_hz=clip.fps_hz)
+    (event,) = analysis.events
+    assert event.onset_s == 0.0
+    assert event.offset_s == pytest.approx(analysis.duration_s - 1 / clip.fps_hz)
+    sample = build_sample(clip, recognizer.recipe)
+    wanted = recognizer.probabilities([sample.arrays])[0]
+    assert list(event.probabilities.values()) == pytest.approx(wanted.tolist(), abs=0.02)
 
 
 def test_no_face_at_all_is_an_error_in_python_and_a_finding_in_a_batch(

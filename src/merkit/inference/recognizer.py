@@ -109,7 +109,11 @@ class Recognizer:
         if not seen.found.any():
             problem = f"{video}: no face found in any of {len(seen.found)} frames"
             return Analysis(video, (), duration_s, share, problem)
-        windows = spot(motion_signal(seen.motion, seen.rate_hz, settings), seen.rate_hz, settings)
+        if duration_s <= settings.max_duration_s:
+            windows = [_whole(len(seen.found))]
+        else:
+            signal = motion_signal(seen.motion, seen.rate_hz, settings)
+            windows = spot(signal, seen.rate_hz, settings)
         windows = [w for w in windows if self._usable(w, seen)]
         events = tuple(self._events(video, windows, seen, fps_hz, progress))
         return Analysis(video, events, duration_s, share)
@@ -157,6 +161,12 @@ class Recognizer:
             mirrored = self.model(self.method.mirror(inputs)).logits.float().softmax(-1)
             result = (result + mirrored) / 2
         return np.asarray(result.cpu().numpy())
+
+
+def _whole(n_frames: int) -> Window:
+    """A video no longer than a micro-expression is a cut clip: it is one event as it stands,
+    with the middle frame for an apex. Spotting needs rest before and after, which it lacks."""
+    return Window(0, n_frames // 2, n_frames - 1, 0.0)
 
 
 def _samples(
