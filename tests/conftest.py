@@ -9,8 +9,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import tiny_pipeline as tiny
+
+# No deadline: a busy machine is no failure. In CI the same examples every time.
+settings.register_profile("merkit", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("merkit")
 
 
 @pytest.fixture(scope="session")
