@@ -124,7 +124,9 @@ def check(ask: Ask, name: str, root: Path, variant: str = "") -> Answer:
     return ask(root, "data", "check", name, "--root", str(root), "--variant", variant)
 
 
-def refused(ask: Ask, name: str, root: Path, told: str, variant: str = "", code: int = 2) -> None:
+def expect_refused(
+    ask: Ask, name: str, root: Path, told: str, variant: str = "", code: int = 2
+) -> None:
     """Both commands say ``told``: the check as a finding, the evaluation as its one error."""
     answer = check(ask, name, root, variant)
     assert answer.code == code
@@ -192,7 +194,7 @@ def casme2(tmp_path: Path) -> Path:
 )
 def test_formulas_without_a_value(casme2: Path, ask: Ask, column: str, formula: str) -> None:
     set_cell(casme2 / CASME2_SHEET, column, formula)
-    refused(ask, "casme2", casme2, f"row 2: column '{column}' holds the formula '{formula}'")
+    expect_refused(ask, "casme2", casme2, f"row 2: column '{column}' holds the formula '{formula}'")
 
 
 def test_a_formula_counts_as_its_stored_value(casme2: Path, ask: Ask) -> None:
@@ -210,13 +212,13 @@ def test_the_stored_value_of_a_formula_is_checked_like_any_name(
     store_values(casme2 / CASME2_SHEET, {"sheet1": {cell: f"../../{SECRET}"}})
     # a string result needs its own cell type, as spreadsheet programs write it
     replace_xml(casme2 / CASME2_SHEET, b'r="B2">', b'r="B2" t="str">')
-    refused(ask, "casme2", casme2, f"'../../{SECRET}' cannot be the name")
+    expect_refused(ask, "casme2", casme2, f"'../../{SECRET}' cannot be the name")
 
 
 def test_text_that_would_run_in_a_spreadsheet_program(tmp_path: Path, ask: Ask) -> None:
     rows = ["=cmd|' /C calc'!A0,p,frames,,,,,,,,,,,"]
     told = "row 2: \"=cmd|' /C calc'!A0\" cannot be the name"
-    refused(ask, "manifest", write_manifest(tmp_path / "db", rows), told)
+    expect_refused(ask, "manifest", write_manifest(tmp_path / "db", rows), told)
 
 
 # --- the wrong sheet, empty rows, merged cells ----------------------------------------------
@@ -237,7 +239,7 @@ def test_100000_empty_rows_are_read_as_none(casme2: Path, ask: Ask) -> None:
 def test_empty_rows_above_the_table(tmp_path: Path, ask: Ask) -> None:
     header = ",,\n" * 100_000 + "clip,subject,media"
     root = write_manifest(tmp_path / "db", ["a,p,frames"], header)
-    refused(ask, "manifest", root, "no sheet has the columns")
+    expect_refused(ask, "manifest", root, "no sheet has the columns")
 
 
 def test_a_wrong_sheet_first_is_passed_over_and_alone_refused(casme2: Path, ask: Ask) -> None:
@@ -248,7 +250,7 @@ def test_a_wrong_sheet_first_is_passed_over_and_alone_refused(casme2: Path, ask:
     assert check(ask, "casme2", casme2).code == 0
     del book["Sheet1"]
     book.save(path)
-    refused(ask, "casme2", casme2, "'Read me': ['Subject', 'what this is']")
+    expect_refused(ask, "casme2", casme2, "'Read me': ['Subject', 'what this is']")
 
 
 def test_of_two_sheets_with_the_columns_the_named_one_is_read(tmp_path: Path, ask: Ask) -> None:
@@ -268,21 +270,21 @@ def test_of_two_sheets_with_data_neither_is_chosen(casme2: Path, ask: Ask) -> No
     book = openpyxl.load_workbook(casme2 / CASME2_SHEET)
     book.copy_worksheet(book["Sheet1"]).title = "Mine"
     book.save(casme2 / CASME2_SHEET)
-    refused(ask, "casme2", casme2, "2 sheets have the columns and data: ['Sheet1', 'Mine']")
+    expect_refused(ask, "casme2", casme2, "2 sheets have the columns and data: ['Sheet1', 'Mine']")
 
 
 def test_rows_far_below_the_table(casme2: Path, ask: Ask) -> None:
     book = openpyxl.load_workbook(casme2 / CASME2_SHEET)
     book["Sheet1"]["A3000"] = "01"
     book.save(casme2 / CASME2_SHEET)
-    refused(ask, "casme2", casme2, "the data go on in row 3000")
+    expect_refused(ask, "casme2", casme2, "the data go on in row 3000")
 
 
 def test_merged_cells(casme2: Path, ask: Ask) -> None:
     book = openpyxl.load_workbook(casme2 / CASME2_SHEET)
     book["Sheet1"].merge_cells("A2:A3")
     book.save(casme2 / CASME2_SHEET)
-    refused(ask, "casme2", casme2, "the cells A2:A3 are merged")
+    expect_refused(ask, "casme2", casme2, "the cells A2:A3 are merged")
 
 
 def test_the_sheet_of_2014_beside_the_images_of_2019_is_in_order(casme2: Path, ask: Ask) -> None:
@@ -307,7 +309,7 @@ def test_csv_in_another_encoding(tmp_path: Path, ask: Ask, encoding: str, told: 
     text = "clip,subject,media,room\na,p,frames,caf\u00e9\n"
     (root / "manifest.csv").write_bytes(text.encode(encoding))
     told = f"which is {told}"
-    refused(ask, "manifest", root, told)
+    expect_refused(ask, "manifest", root, told)
 
 
 def test_entities_that_would_read_a_file(casme2: Path, outside: Path, ask: Ask) -> None:
@@ -315,7 +317,7 @@ def test_entities_that_would_read_a_file(casme2: Path, outside: Path, ask: Ask) 
     kind = f'<!DOCTYPE x [<!ENTITY e SYSTEM "{target}">]><worksheet '
     replace_xml(casme2 / CASME2_SHEET, b"<worksheet ", kind.encode())
     replace_xml(casme2 / CASME2_SHEET, b"</sheetData>", b"&e;</sheetData>")
-    refused(ask, "casme2", casme2, "cannot be read as a workbook")
+    expect_refused(ask, "casme2", casme2, "cannot be read as a workbook")
 
 
 def test_entities_that_would_fill_the_memory(casme2: Path, ask: Ask) -> None:
@@ -324,7 +326,7 @@ def test_entities_that_would_fill_the_memory(casme2: Path, ask: Ask) -> None:
         casme2 / CASME2_SHEET, b"<worksheet ", f"<!DOCTYPE x [{levels}]><worksheet ".encode()
     )
     replace_xml(casme2 / CASME2_SHEET, b"</sheetData>", b"&e11;</sheetData>")
-    refused(ask, "casme2", casme2, "cannot be read as a workbook")
+    expect_refused(ask, "casme2", casme2, "cannot be read as a workbook")
 
 
 # --- names that lead elsewhere --------------------------------------------------------------
@@ -429,7 +431,7 @@ def test_no_cell_of_any_database_leads_out(
     place.change(root, place.before + {"up": f"x/../../../{SECRET}", "absolute": str(outside)}[way])
     # media of a manifest is a path, of which the first part that leads elsewhere is told
     told = "cannot be the name" if place.change is PATHS else SECRET
-    refused(ask, place.database, root, told, place.variant)
+    expect_refused(ask, place.database, root, told, place.variant)
 
 
 @pytest.mark.parametrize(
@@ -438,7 +440,7 @@ def test_no_cell_of_any_database_leads_out(
 )
 def test_names_that_are_no_plain_name(tmp_path: Path, outside: Path, ask: Ask, name: str) -> None:
     root = write_manifest(tmp_path / "db", [f"{name},p,frames,,,,,,,,,,,"])
-    refused(ask, "manifest", root, "cannot be the name")
+    expect_refused(ask, "manifest", root, "cannot be the name")
 
 
 # --- links ----------------------------------------------------------------------------------
@@ -452,14 +454,14 @@ def swap(path: Path, target: Path) -> None:
 
 def test_a_clip_that_is_a_link_out_of_the_root(casme2: Path, outside: Path, ask: Ask) -> None:
     swap(casme2 / "CASME2_RAW_selected" / "sub01" / "EP99_02", outside)
-    refused(ask, "casme2", casme2, f"EP99_02 is a link that leads to {outside}")
+    expect_refused(ask, "casme2", casme2, f"EP99_02 is a link that leads to {outside}")
 
 
 def test_an_image_that_is_a_link_out_of_the_root(casme2: Path, outside: Path, ask: Ask) -> None:
     image = casme2 / "CASME2_RAW_selected" / "sub01" / "EP99_02" / "img50.jpg"
     image.unlink()
     image.symlink_to(outside / "img50.jpg")
-    refused(ask, "casme2", casme2, f"img50.jpg is a link that leads to {outside}")
+    expect_refused(ask, "casme2", casme2, f"img50.jpg is a link that leads to {outside}")
 
 
 def test_a_link_among_folders_that_are_the_annotation(
@@ -477,7 +479,7 @@ def test_a_link_among_folders_that_are_the_annotation(
 def test_media_of_a_manifest_that_is_a_link(tmp_path: Path, outside: Path, ask: Ask) -> None:
     root = write_manifest(tmp_path / "db", ["a,p,link,,,,,,,,,,,"])
     (root / "link").symlink_to(outside)
-    refused(ask, "manifest", root, f"link is a link that leads to {outside}")
+    expect_refused(ask, "manifest", root, f"link is a link that leads to {outside}")
 
 
 def test_a_sheet_that_is_a_link_is_not_there(tmp_path: Path, outside: Path, ask: Ask) -> None:
@@ -486,4 +488,4 @@ def test_a_sheet_that_is_a_link_is_not_there(tmp_path: Path, outside: Path, ask:
     root = tmp_path / "db"
     root.mkdir()
     (root / CASME2_SHEET).symlink_to(outside / CASME2_SHEET)
-    refused(ask, "casme2", root, "no annotation file below", code=3)
+    expect_refused(ask, "casme2", root, "no annotation file below", code=3)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from merkit.cli.options import parse_config
-from merkit.evaluation.config import EvaluateConfig
+from merkit.evaluation.config import PrepareConfig
 from merkit.progress import terminal_progress
 
 
 def run(words: Sequence[str]) -> int:
-    config = parse_config(EvaluateConfig, "prepare", words)
+    config = parse_config(PrepareConfig, "prepare", words)
     config.sources()
     from merkit.evaluation.task import open_task
     from merkit.training.setup import make_setup

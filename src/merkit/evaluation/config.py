@@ -138,3 +138,12 @@ class FinalConfig(DataConfig, MethodConfig):
         MethodConfig.__post_init__(self)
         if self.seed < 0:
             raise ConfigError(f"seed is {self.seed}", "0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareConfig(EvaluateConfig):
+    """Make and store the samples that an evaluation with these settings would read.
+
+    Takes the settings of an evaluation, so that one file serves both. Killed half-way, the same
+    command goes on where it stopped.
+    """
