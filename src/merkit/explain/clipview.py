@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merkit.errors import FaceError
-from merkit.face import align_points, track, transforms
+from merkit.face import align_points, transforms
 from merkit.face.regions import (
     RegionWindows,
     inner_eye_distance,
@@ -16,20 +15,24 @@ from merkit.face.regions import (
     region_layout,
     region_names,
 )
-from merkit.features.build import choose_numbers, clip_frame_numbers, make_sample
+from merkit.features.build import (
+    choose_numbers,
+    clip_frame_numbers,
+    find_face,
+    first_landmarks,
+    make_sample,
+    read_numbers,
+)
 from merkit.features.recipe import Recipe
 from merkit.flow import clip_flow
 from merkit.flow.config import FlowConfig
 from merkit.flow.crop import cut, face_crop
-from merkit.types import F32, F64, I64, U8, Clip, FaceTrack, Frame, Frames, Sample
-from merkit.video import read_frames
+from merkit.types import F32, F64, I64, U8, Clip, FaceTrack, Frames, Sample
 
 #: Inner eye corners lie this far apart in the face that region sizes are stated for.
 _INNER_EYE_PX = 64.0
 #: The choice without whole brows and whole mouth, so that regions hardly overlap.
 _PICTURE_REGIONS = 14
-#: Flow needs the face at the beginning only, as :mod:`merkit.features.build` has it.
-_FIRST_FRAMES = 5
 #: Frames of a clip that the motion figure reads at most.
 _MOTION_FRAMES = 64
 
@@ -101,8 +104,8 @@ def open_view(clip: Clip, recipe: Recipe) -> ClipView:
         VideoError, MissingDataError: the media cannot be read.
         FaceError: the face is found in too few frames.
     """
-    frames = _read(clip, choose_numbers(clip, clip_frame_numbers(clip), recipe))
-    face = _track(frames, recipe, len(frames.rgb) if recipe.kind == "rgb" else _FIRST_FRAMES)
+    frames = read_numbers(clip, choose_numbers(clip, clip_frame_numbers(clip), recipe))
+    face = find_face(frames, recipe, whole=recipe.kind == "rgb")
     sample = make_sample(clip.clip_id, frames, face, recipe)
     time_ms = (frames.time_s - frames.time_s[0]) * 1000
     if recipe.kind == "rgb":
@@ -129,32 +132,17 @@ def open_motion(view: ClipView, recipe: Recipe) -> Motion:
     config = FlowConfig(reference="first", regions=recipe.flow.regions)
     numbers = clip_frame_numbers(view.clip)
     places = np.linspace(0, len(numbers) - 1, min(len(numbers), _MOTION_FRAMES))
-    frames = _read(view.clip, numbers[np.round(places).astype(int)])
-    face = _track(frames, recipe, _FIRST_FRAMES)
-    flow = clip_flow(frames.rgb, _landmarks(face), config)
+    frames = read_numbers(view.clip, numbers[np.round(places).astype(int)])
+    face = find_face(frames, recipe, whole=False)
+    flow = clip_flow(frames.rgb, first_landmarks(face), config)
     picture, boxes = _flow_face(frames, face, config)
     time_ms = (frames.time_s - frames.time_s[0]) * 1000
     return Motion(flow, flow, time_ms, picture, boxes, region_names(config.regions))
 
 
-def _read(clip: Clip, numbers: I64) -> Frames:
-    return read_frames(clip.media, numbers=numbers, fps_hz=clip.fps_hz)
-
-
-def _track(frames: Frames, recipe: Recipe, count: int) -> FaceTrack:
-    first = zip(frames.numbers[:count], frames.time_s[:count], frames.rgb[:count], strict=True)
-    return track((Frame(int(n), float(t), rgb) for n, t, rgb in first), recipe.track)
-
-
-def _landmarks(face: FaceTrack) -> F32:
-    if not face.found.any():
-        raise FaceError("no face in the first frames", "a face where the motion begins")
-    return np.asarray(face.landmarks_px[int(np.argmax(face.found))])
-
-
 def _flow_face(frames: Frames, face: FaceTrack, config: FlowConfig) -> tuple[U8, F64]:
     """The face crop that flow is measured in (grey), and the regions in it."""
-    landmarks = _landmarks(face)
+    landmarks = first_landmarks(face)
     crop = face_crop(landmarks, config)
     layout = region_layout(crop.points(landmarks), config.windows, config.crop_size_px)
     boxes = layout.boxes_px[list(region_indices(config.regions))]

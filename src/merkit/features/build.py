@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from merkit.errors import ConfigError, FaceError, VideoError
@@ -11,7 +9,7 @@ from merkit.face import align_clip, require_found, track
 from merkit.features.flow_map_images import SIDE, load_flow_map
 from merkit.features.recipe import Recipe
 from merkit.flow import clip_flow, clip_flow_map
-from merkit.types import I64, Clip, FaceTrack, Frame, Frames, Sample
+from merkit.types import F32, I64, Clip, FaceTrack, Frame, Frames, Sample
 from merkit.video import frame_numbers, read_frames
 
 #: Flow needs the face in the first frame; where it is missed there, these many are tried.
@@ -30,11 +28,16 @@ def build_sample(clip: Clip, recipe: Recipe) -> Sample:
     """
     if clip.media.suffix.lower() in _IMAGE_SUFFIXES and clip.media.is_file():
         return _published_map(clip, recipe)
-    available = clip_frame_numbers(clip)
-    frames = _read(clip, choose_numbers(clip, available, recipe))
-    looked_at = frames.rgb if recipe.kind == "rgb" else frames.rgb[:_FIRST_FRAMES]
-    face = track(_iterate(frames, len(looked_at)), recipe.track)
+    frames = read_numbers(clip, choose_numbers(clip, clip_frame_numbers(clip), recipe))
+    face = find_face(frames, recipe, whole=recipe.kind == "rgb")
     return make_sample(clip.clip_id, frames, face, recipe)
+
+
+def find_face(frames: Frames, recipe: Recipe, *, whole: bool) -> FaceTrack:
+    """The face in every frame, or in the first ones, which is all that flow needs."""
+    count = len(frames.rgb) if whole else _FIRST_FRAMES
+    first = zip(frames.numbers[:count], frames.time_s[:count], frames.rgb[:count], strict=True)
+    return track((Frame(int(n), float(t), rgb) for n, t, rgb in first), recipe.track)
 
 
 def _published_map(clip: Clip, recipe: Recipe) -> Sample:
@@ -60,10 +63,10 @@ def make_sample(name: str, frames: Frames, face: FaceTrack, recipe: Recipe) -> S
         aligned = align_clip(frames.rgb, face, recipe.align)
         arrays: dict[str, np.ndarray] = {"rgb": np.ascontiguousarray(aligned.transpose(0, 3, 1, 2))}
     elif recipe.kind == "roi_flow":
-        arrays = {"flow": clip_flow(frames.rgb, _first_landmarks(face), recipe.flow)}
+        arrays = {"flow": clip_flow(frames.rgb, first_landmarks(face), recipe.flow)}
     else:
         onset, apex = frames.rgb[0], frames.rgb[-1]
-        arrays = {"flow_map": clip_flow_map(onset, apex, _first_landmarks(face), recipe.flow)}
+        arrays = {"flow_map": clip_flow_map(onset, apex, first_landmarks(face), recipe.flow)}
     return Sample(name, arrays | {"time_s": frames.time_s}, face.found_share)
 
 
@@ -94,7 +97,7 @@ def choose_numbers(clip: Clip, available: I64, recipe: Recipe) -> I64:
 
 
 def sample_numbers(available: I64, recipe: Recipe, fps_hz: float) -> I64:
-    """T frames chosen uniformly (docs/methods/sfa-dgat.md, or all at about ``stride_hz``."""
+    """T frames chosen uniformly (docs/methods/sfa-dgat.md), or all at about ``stride_hz``."""
     n = len(available)
     if recipe.frames == 0:
         step = max(1, round(fps_hz / recipe.stride_hz)) if recipe.stride_hz else 1
@@ -116,16 +119,17 @@ def _onset_apex(clip: Clip, available: I64) -> I64:
     return np.asarray(available[nearest])
 
 
-def _read(clip: Clip, numbers: I64) -> Frames:
+def read_numbers(clip: Clip, numbers: I64) -> Frames:
+    """These frames of a clip, in this order; repeats allowed."""
     return read_frames(clip.media, numbers=numbers, fps_hz=clip.fps_hz)
 
 
-def _iterate(frames: Frames, count: int) -> Iterator[Frame]:
-    for i in range(count):
-        yield Frame(int(frames.numbers[i]), float(frames.time_s[i]), frames.rgb[i])
+def first_landmarks(face: FaceTrack) -> F32:
+    """Landmarks (68,2) of the first frame in which the face was found.
 
-
-def _first_landmarks(face: FaceTrack) -> np.ndarray:
+    Raises:
+        FaceError: in none.
+    """
     if not face.found.any():
         raise FaceError("no face in the first frames", "a face where the motion begins")
     return np.asarray(face.landmarks_px[int(np.argmax(face.found))])

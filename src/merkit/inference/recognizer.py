@@ -24,6 +24,7 @@ from merkit.inference.watch import Watched, watch
 from merkit.models.base import ORACLE_AU
 from merkit.progress import Progress, silent
 from merkit.training.data import collate
+from merkit.training.loop import batch_probabilities
 from merkit.training.setup import choose_device
 from merkit.types import I64, Event, FaceTrack, Frame, Frames, Sample
 from merkit.video import iter_frames
@@ -151,16 +152,11 @@ class Recognizer:
             found_share=sample.found_share,
         )
 
-    @torch.no_grad()
     def probabilities(self, arrays: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
         """Class probabilities (N,C) of samples made by this model's recipe."""
         batch = collate(arrays, self.model.reads)
         inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
-        result = self.model(inputs).logits.float().softmax(-1)
-        if self.settings.mirror_at_test and self.method.mirror is not None:
-            mirrored = self.model(self.method.mirror(inputs)).logits.float().softmax(-1)
-            result = (result + mirrored) / 2
-        return np.asarray(result.cpu().numpy())
+        return batch_probabilities(self.method, self.model, inputs, self.settings)
 
 
 def _whole(n_frames: int) -> Window:

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 
 from merkit.errors import ConfigError
-from merkit.evaluation.metrics import confusion_matrix, uf1
 from merkit.models.base import MerModel, NeuralMethod, TrainConfig
 from merkit.models.classical import ClassicalModel
 from merkit.protocols.audit import FitRecord
-from merkit.training.data import Batches, FoldData, Labelled
+from merkit.training.data import Batches, FoldData
 from merkit.training.history import EpochRecord, FitSummary
-from merkit.training.loop import FitContext, predict
+from merkit.training.loop import FitContext, log_loss_and_uf1, predict
 from merkit.types import F32
 
 
@@ -59,10 +58,10 @@ def fit_classical(
     def predict_now(ids: Sequence[str]) -> np.ndarray:
         return predict(method, model, batches, ids, settings)
 
-    train_loss, _ = _scores(predict_now(fold.train.ids), fold.train)
+    train_loss, _ = log_loss_and_uf1(predict_now(fold.train.ids), fold.train)
     val_loss, val_uf1 = None, None
     if fold.val.ids:
-        val_loss, val_uf1 = _scores(predict_now(fold.val.ids), fold.val)
+        val_loss, val_uf1 = log_loss_and_uf1(predict_now(fold.val.ids), fold.val)
     seconds = time.perf_counter() - started
     if context.observer is not None:
         context.observer(1, predict_now)
@@ -79,14 +78,6 @@ def _forward(
     features = torch.cat([output.features for output in outputs])
     logits = torch.cat([output.logits for output in outputs])
     return features.cpu().numpy(), logits.cpu().numpy()
-
-
-def _scores(probabilities: np.ndarray, clips: Labelled) -> tuple[float, float]:
-    """Mean log loss and UF1."""
-    labels = np.asarray(clips.labels)
-    likelihood = probabilities[np.arange(len(labels)), labels]
-    matrix = confusion_matrix(labels, probabilities.argmax(1), probabilities.shape[1])
-    return float(-np.log(np.clip(likelihood, 1e-8, None)).mean()), float(uf1(matrix))
 
 
 def _summary(model: ClassicalModel, fold: FoldData, epoch: EpochRecord) -> FitSummary:

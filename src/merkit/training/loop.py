@@ -183,12 +183,7 @@ class _Trainer:
         val: Labelled = self.fold.val
         if not val.ids:
             return None, None
-        probabilities = self._predict_current(val.ids)
-        labels = np.asarray(val.labels)
-        likelihood = probabilities[np.arange(len(labels)), labels]
-        loss = float(-np.log(np.clip(likelihood, 1e-8, None)).mean())
-        matrix = confusion_matrix(labels, probabilities.argmax(1), self.context.n_classes)
-        return loss, float(uf1(matrix))
+        return log_loss_and_uf1(self._predict_current(val.ids), val)
 
     def _remember(self, epoch: int, val_loss: float | None, val_uf1: float | None) -> None:
         """Keep the state of the best validation epoch; ties in UF1 go to the lower loss."""
@@ -233,6 +228,14 @@ def trainable_state(model: nn.Module) -> dict[str, Tensor]:
     return {name: t for name, t in model.state_dict().items() if name not in frozen}
 
 
+def log_loss_and_uf1(probabilities: np.ndarray, clips: Labelled) -> tuple[float, float]:
+    """Mean log loss and UF1 of probabilities (N,C)."""
+    labels = np.asarray(clips.labels)
+    likelihood = probabilities[np.arange(len(labels)), labels]
+    matrix = confusion_matrix(labels, probabilities.argmax(1), probabilities.shape[1])
+    return float(-np.log(np.clip(likelihood, 1e-8, None)).mean()), float(uf1(matrix))
+
+
 def oversampled(labels: Sequence[int], most: int) -> np.ndarray:
     """Positions of the clips, those of rarer classes repeated up to ``most`` times."""
     counts = np.bincount(labels)
@@ -245,6 +248,18 @@ def _checked(
 ) -> tuple[Inputs, Tensor]:
     inputs, mixed = augment(inputs, targets, generator)
     return inputs, mixed.to(targets)
+
+
+@torch.no_grad()
+def batch_probabilities(
+    method: NeuralMethod, model: MerModel, inputs: Inputs, settings: TrainConfig
+) -> np.ndarray:
+    """Class probabilities (B,C); the mean with the mirrored clip's where the settings say so."""
+    probabilities = model(inputs).logits.float().softmax(-1)
+    if settings.mirror_at_test and method.mirror is not None:
+        mirrored = model(method.mirror(inputs)).logits.float().softmax(-1)
+        probabilities = (probabilities + mirrored) / 2
+    return np.asarray(probabilities.cpu().numpy())
 
 
 @torch.no_grad()
@@ -261,10 +276,6 @@ def predict(
     rows = []
     for start in range(0, len(ids), settings.batch_size):
         inputs = batches.get(ids[start : start + settings.batch_size])
-        probabilities = model(inputs).logits.float().softmax(-1)
-        if settings.mirror_at_test and method.mirror is not None:
-            mirrored = model(method.mirror(inputs)).logits.float().softmax(-1)
-            probabilities = (probabilities + mirrored) / 2
-        rows.append(probabilities.cpu().numpy())
+        rows.append(batch_probabilities(method, model, inputs, settings))
     model.train(was_training)
     return np.concatenate(rows) if rows else np.zeros((0, model.n_classes), np.float32)
