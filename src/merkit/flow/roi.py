@@ -97,7 +97,7 @@ def region_motion(
 def follow(
     image: U8, crop: FaceCrop, reference: U8, layout: RegionLayout, config: FlowConfig
 ) -> tuple[FaceCrop, U8]:
-    """Move the crop until the nose tip lies where it lies in ``reference`` (docs/methods/evodyn.md).
+    """Move the crop until the nose tip lies where it lies in ``reference``: docs/methods/evodyn.md.
 
     Starts from ``crop``, the place in the frame before. The public extractor moves by crop
     pixels taken as source pixels; here they are converted, so that one step suffices.
