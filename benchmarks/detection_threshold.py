@@ -19,9 +19,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from merkit.datasets.synthesis.config import SynthConfig
-from merkit.datasets.synthesis.write import write_database
-from merkit.evaluation.experiment import run_experiment
+from merkit.runs.experiment import run_experiment
+from merkit.synthetic.config import SynthConfig
+from merkit.synthetic.write import write_database
 
 AMPLITUDES_PX = (0.3, 0.6, 1.0, 2.0, 4.0)
 CONFIG = Path(__file__).parent / "detection_threshold.yaml"

@@ -65,9 +65,9 @@ def run(work: Path, minutes: float, cores: int) -> None:
 
 def make(work: Path, frames: int) -> None:
     """Write the looped video and the model folder, unless they are there."""
-    from merkit.datasets.synthesis.config import SynthConfig
-    from merkit.datasets.synthesis.write import write_database
     from merkit.datasets.synthetic import load_recordings
+    from merkit.synthetic.config import SynthConfig
+    from merkit.synthetic.write import write_database
     from merkit.video import write_video
 
     video, database = work / f"loop{frames}.mp4", work / "database"

@@ -89,8 +89,8 @@ def _training_step(options: argparse.Namespace) -> tuple[Callable[[], None], Any
     import torch
     from torch.nn.functional import one_hot
 
-    from merkit.models.encoder import EncoderConfig, architecture_only
-    from merkit.models.sfa_dgat import SfaDgat, SfaDgatConfig
+    from merkit.methods.encoder.network import EncoderConfig, architecture_only
+    from merkit.methods.sfa_dgat import SfaDgat, SfaDgatConfig
 
     torch.manual_seed(0)
     encoder = EncoderConfig(name=options.encoder, path=options.weights, tune=WAYS[options.way])

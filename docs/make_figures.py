@@ -15,14 +15,14 @@ from typing import Any
 from PIL import Image
 
 from merkit.datasets import load_dataset
-from merkit.datasets.synthesis.config import SynthConfig
-from merkit.datasets.synthesis.write import write_database
-from merkit.evaluation.config import DataConfig, EvaluateConfig, FinalConfig
-from merkit.evaluation.runner import evaluate
 from merkit.explain.config import ExplainConfig
 from merkit.explain.make import explain_clip, explain_database, explain_run
 from merkit.inference.final import train_model
 from merkit.inference.modelfolder import load_model
+from merkit.runs.config import DataConfig, EvaluateConfig, FinalConfig
+from merkit.runs.evaluate import evaluate
+from merkit.synthetic.config import SynthConfig
+from merkit.synthetic.write import write_database
 
 #: bytes of a picture in the documentation
 LARGE = 145_000

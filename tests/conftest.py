@@ -28,7 +28,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_database(shared_folder: Path) -> Path:
     """A synthetic database of 4 subjects x 3 classes x 1 clip, and one recording."""
-    from merkit.datasets.synthesis.write import write_database
+    from merkit.synthetic.write import write_database
 
     return tiny.made_once(
         shared_folder / "tiny" / "db", lambda out: write_database(out, tiny.SYNTH)
@@ -38,7 +38,7 @@ def tiny_database(shared_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_store(shared_folder: Path, tiny_database: Path) -> Path:
     """A sample store that holds the clips of ``tiny_database`` under the small settings."""
-    from merkit.evaluation.task import open_task
+    from merkit.runs.data import open_task
     from merkit.training.setup import make_setup
 
     def fill(store: Path) -> None:
@@ -52,7 +52,7 @@ def tiny_store(shared_folder: Path, tiny_database: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_run(shared_folder: Path, tiny_database: Path, tiny_store: Path) -> Path:
     """A finished LOSO run with the oracle epochs recorded. Copy it before changing it."""
-    from merkit.evaluation.runner import evaluate
+    from merkit.runs.evaluate import evaluate
 
     return tiny.made_once(
         shared_folder / "tiny" / "run",

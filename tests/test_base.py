@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merkit import errors
-from merkit.configuration import apply_overrides, from_mapping, read_yaml, to_mapping
+from merkit.config import apply_overrides, from_mapping, read_yaml, to_mapping
 from merkit.errors import ConfigError, MerkitError, MissingDataError
 from merkit.files import TEMPORARY_PREFIX, atomic_file, atomic_folder, write_json
 from merkit.labels import EMOTIONS, GENERIC_MAPS, LabelMap, canonical_emotion

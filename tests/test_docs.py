@@ -17,10 +17,10 @@ import torch
 import yaml
 
 from merkit.cli import COMMANDS
-from merkit.configuration import apply_overrides, to_mapping
+from merkit.config import apply_overrides, to_mapping
 from merkit.datasets import DATASETS
 from merkit.errors import DatasetError
-from merkit.models import METHODS
+from merkit.methods import METHODS
 from merkit.training.setup import make_setup
 
 ROOT = Path(__file__).resolve().parents[1]

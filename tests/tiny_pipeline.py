@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from merkit.datasets.synthesis.config import SynthConfig
-from merkit.evaluation.config import EvaluateConfig, FinalConfig
+from merkit.runs.config import EvaluateConfig, FinalConfig
+from merkit.synthetic.config import SynthConfig
 
 #: Four people, three classes, one clip each; one recording of six seconds with two events.
 SYNTH = SynthConfig(

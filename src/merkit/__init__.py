@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _LAZY = {
-    "evaluate": "merkit.evaluation.runner",
-    "EvaluateConfig": "merkit.evaluation.config",
+    "evaluate": "merkit.runs.evaluate",
+    "EvaluateConfig": "merkit.runs.config",
     "Recognizer": "merkit.inference.recognizer",
     "load_dataset": "merkit.datasets",
     "Clip": "merkit.types",
@@ -21,9 +21,9 @@ _LAZY = {
 
 if TYPE_CHECKING:
     from merkit.datasets import load_dataset as load_dataset
-    from merkit.evaluation.config import EvaluateConfig as EvaluateConfig
-    from merkit.evaluation.runner import evaluate as evaluate
     from merkit.inference.recognizer import Recognizer as Recognizer
+    from merkit.runs.config import EvaluateConfig as EvaluateConfig
+    from merkit.runs.evaluate import evaluate as evaluate
     from merkit.types import Clip as Clip
     from merkit.types import Event as Event
 

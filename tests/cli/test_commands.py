@@ -12,12 +12,12 @@ import yaml
 import tiny_pipeline as tiny
 from merkit.cli import main
 from merkit.cli.options import parse_config
-from merkit.configuration import to_mapping
+from merkit.config import to_mapping
 from merkit.datasets.synthetic import load
 from merkit.errors import ConfigError
-from merkit.evaluation.config import EvaluateConfig
 from merkit.inference.modelfolder import load_model
-from merkit.models import METHODS
+from merkit.methods import METHODS
+from merkit.runs.config import EvaluateConfig
 
 SET = ["--set", "training.epochs=4", "model.encoder.name=tiny"]
 

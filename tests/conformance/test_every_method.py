@@ -15,11 +15,11 @@ import yaml
 from small_entries import METHODS as ENTRIES
 from small_entries import PADDING_CHANGES, WITHOUT_GRADIENT, with_folder
 
-from merkit.configuration import from_mapping, read_yaml, to_mapping
-from merkit.features.recipe import Recipe
+from merkit.config import from_mapping, read_yaml, to_mapping
 from merkit.inference.modelfolder import load_model, save_model
-from merkit.models import METHODS
-from merkit.models.base import MerModel, TrainConfig
+from merkit.methods import METHODS
+from merkit.methods.base import MerModel, TrainConfig
+from merkit.samples.recipe import Recipe
 from merkit.training.classical import is_classical
 from merkit.training.data import Batches, FoldData, Labelled, collate
 from merkit.training.loop import FitContext, fit, predict

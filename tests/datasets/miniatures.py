@@ -22,9 +22,9 @@ import numpy as np
 import openpyxl
 import xlwt
 
-from merkit.datasets.synthesis.config import SynthConfig
-from merkit.datasets.synthesis.identity import MARGIN_PX, make_identity
-from merkit.datasets.synthesis.plan import identity_rng
+from merkit.synthetic.config import SynthConfig
+from merkit.synthetic.identity import MARGIN_PX, make_identity
+from merkit.synthetic.plan import identity_rng
 
 Frame = Callable[[str, int], np.ndarray]
 Cells = Sequence[Any]

@@ -28,8 +28,8 @@ from miniatures import (
 from miniatures_more import DFME_HEADER, MMEW_HEADER, SAMM_LONG_HEADER
 
 from merkit.datasets import casme_squared, load_dataset, samm_long
+from merkit.datasets.audit import Audit, check_database
 from merkit.datasets.corrections import corrections_made
-from merkit.evaluation.check import Audit, check_database
 from merkit.labels import BASIC_EMOTIONS
 from merkit.types import Recording
 

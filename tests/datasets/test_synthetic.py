@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from merkit.datasets import load_dataset
-from merkit.datasets.synthesis.config import SynthConfig
-from merkit.datasets.synthesis.plan import plan_clips
-from merkit.datasets.synthesis.write import is_made, write_database
 from merkit.datasets.synthetic import load_recordings
 from merkit.errors import ConfigError, DatasetError, MerkitError, MissingDataError
+from merkit.synthetic.config import SynthConfig
+from merkit.synthetic.plan import plan_clips
+from merkit.synthetic.write import is_made, write_database
 from merkit.types import ActionUnit
 
 SMALL = SynthConfig(

@@ -12,11 +12,11 @@ from explain_models import CLASSES, FRAMES, MODELS, ModelFolder, OpenCase
 from transformers import Dinov2Config, Dinov2Model
 
 from merkit.datasets import load_dataset
-from merkit.datasets.synthesis.config import SynthConfig
-from merkit.datasets.synthesis.write import write_database
 from merkit.explain.case import open_case
 from merkit.explain.config import ExplainConfig
 from merkit.inference.modelfolder import LoadedModel, load_model, save_model
+from merkit.synthetic.config import SynthConfig
+from merkit.synthetic.write import write_database
 from merkit.training.setup import make_setup
 from merkit.types import Clip
 

@@ -18,8 +18,8 @@ from merkit.explain.attribution import (
 )
 from merkit.explain.case import Scorer
 from merkit.explain.effects import pooled
-from merkit.models.base import Inputs, MerModel, Output
-from merkit.models.encoder import Encoder
+from merkit.methods.base import Inputs, MerModel, Output
+from merkit.methods.encoder.network import Encoder
 
 
 class Linear(MerModel):

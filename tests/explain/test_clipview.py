@@ -8,7 +8,7 @@ from explain_models import OpenCase
 
 from merkit.explain.case import Case
 from merkit.explain.clipview import open_motion
-from merkit.features.build import build_sample
+from merkit.samples.build import build_sample
 from merkit.types import Clip
 
 READS = ["sfa-dgat", "stag", "ststnet"]

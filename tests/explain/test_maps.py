@@ -11,13 +11,13 @@ import torch
 from explain_models import OpenCase
 
 from merkit.errors import ConfigError
-from merkit.evaluation.config import DataConfig
 from merkit.explain.attention import frame_maps
 from merkit.explain.config import ExplainConfig
 from merkit.explain.face_graph import EDGES, layer_graphs, time_mean
 from merkit.explain.feature_map import database_features, embed
 from merkit.explain.flow_panels import top_regions
 from merkit.inference.modelfolder import LoadedModel
+from merkit.runs.config import DataConfig
 
 
 @pytest.mark.parametrize(

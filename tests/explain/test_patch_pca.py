@@ -19,7 +19,7 @@ from merkit.explain.patch_pca import (
     patch_tokens,
     without_adapters,
 )
-from merkit.models.encoder import Encoder
+from merkit.methods.encoder.network import Encoder
 
 
 @settings(max_examples=25, deadline=None)

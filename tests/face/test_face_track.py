@@ -11,7 +11,7 @@ import pytest
 
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.face import NoFaceError, TrackConfig, landmarks_for, require_found, track
-from merkit.features.recipe import Recipe
+from merkit.samples.recipe import Recipe
 from merkit.types import U8, FaceTrack, Frame
 
 Frames = Callable[..., list[Frame]]

@@ -16,8 +16,8 @@ from merkit.cli import main
 from merkit.datasets import load_dataset
 from merkit.datasets.synthetic import load_recordings
 from merkit.errors import ConfigError, FaceError, MissingDataError
-from merkit.features.build import build_sample
 from merkit.inference.recognizer import Analysis
+from merkit.samples.build import build_sample
 from merkit.types import Recording
 from merkit.video import iter_frames, write_frames
 

@@ -19,11 +19,11 @@ import torch
 
 import tiny_pipeline as tiny
 from merkit.errors import LeakError
-from merkit.evaluation import runner
-from merkit.evaluation.config import EvaluateConfig
-from merkit.evaluation.runner import evaluate
-from merkit.evaluation.task import open_task
 from merkit.protocols import FitRecord, FoldSet, audit_folds, make_folds
+from merkit.runs import evaluate as runner
+from merkit.runs.config import EvaluateConfig
+from merkit.runs.data import open_task
+from merkit.runs.evaluate import evaluate
 from merkit.training.job import FoldJob, FoldOutcome, fit_job, run_fold
 from merkit.training.setup import make_setup
 from merkit.types import Fold

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from merkit.errors import ConfigError, LeakError
-from merkit.features.recipe import Recipe
-from merkit.features.store import SampleStore
 from merkit.inference.modelfolder import load_model, save_model
 from merkit.protocols.audit import FitRecord, audit_fit
 from merkit.protocols.table import ClipRow
+from merkit.samples.recipe import Recipe
+from merkit.samples.store import SampleStore
 from merkit.training.data import FoldData, Labelled
 from merkit.training.job import FoldJob, fit_job, run_fold
 from merkit.training.setup import Setup, make_setup

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
-from merkit.features.recipe import Recipe
-from merkit.models.base import Inputs, MerModel, NeuralMethod, Output, TrainConfig
+from merkit.methods.base import Inputs, MerModel, NeuralMethod, Output, TrainConfig
+from merkit.samples.recipe import Recipe
 from merkit.training.data import Batches, FoldData, Labelled
 from merkit.training.loop import FitContext, fit, oversampled, predict, trainable_state
 from merkit.training.optimisation import make_optimiser, make_schedule

@@ -11,8 +11,8 @@ import pytest
 import torch
 from transformers import Dinov2Config, Dinov2Model
 
-from merkit.features.prepare import Prepared
-from merkit.features.store import SampleStore
+from merkit.samples.prepare import Prepared
+from merkit.samples.store import SampleStore
 from merkit.training.data import Batches, FoldData, Labelled
 from merkit.training.loop import FitContext, fit, predict
 from merkit.training.setup import Setup, make_setup

@@ -83,7 +83,7 @@ class CheckOptions:
 
 def _check(words: Sequence[str]) -> int:
     options = parse(CheckOptions, "data check", words)
-    from merkit.evaluation.check import check_database, print_audit
+    from merkit.datasets.audit import check_database, print_audit
 
     with terminal_progress() as progress:
         audit = check_database(

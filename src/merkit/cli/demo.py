@@ -47,8 +47,8 @@ def run(words: Sequence[str]) -> int:
 
 
 def _database(options: Options, progress: Progress) -> None:
-    from merkit.datasets.synthesis.config import SynthConfig
-    from merkit.datasets.synthesis.write import write_database
+    from merkit.synthetic.config import SynthConfig
+    from merkit.synthetic.write import write_database
 
     print("1. a synthetic database: 8 people, 96 clips, one long recording")
     config = SynthConfig(subjects=8, clips_per_class=4, long_videos=1, seed=options.seed)
@@ -57,9 +57,9 @@ def _database(options: Options, progress: Progress) -> None:
 
 
 def _score(options: Options, progress: Progress) -> None:
-    from merkit.evaluation.config import EvaluateConfig
-    from merkit.evaluation.runner import evaluate
-    from merkit.evaluation.text import score_lines
+    from merkit.runs.config import EvaluateConfig
+    from merkit.runs.evaluate import evaluate
+    from merkit.runs.text import score_lines
 
     print("\n2. sfa-dgat with the tiny encoder, one person left out at a time")
     config = EvaluateConfig(
@@ -76,8 +76,8 @@ def _score(options: Options, progress: Progress) -> None:
 
 
 def _train(options: Options, progress: Progress) -> None:
-    from merkit.evaluation.config import FinalConfig
     from merkit.inference.final import train_model
+    from merkit.runs.config import FinalConfig
 
     print("\n3. a final model on all of them")
     config = FinalConfig(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from merkit.cli.options import parse_config
-from merkit.evaluation.config import EvaluateConfig
 from merkit.progress import terminal_progress
+from merkit.runs.config import EvaluateConfig
 
 
 def run(words: Sequence[str]) -> int:
     config = parse_config(EvaluateConfig, "evaluate", words)
     config.sources()  # a usage error must not wait for heavy imports
-    from merkit.evaluation.runner import evaluate
-    from merkit.evaluation.text import score_lines
+    from merkit.runs.evaluate import evaluate
+    from merkit.runs.text import score_lines
 
     with terminal_progress() as progress:
         result = evaluate(config, progress)

@@ -48,7 +48,7 @@ class Options:
 
 def run(words: Sequence[str]) -> int:
     options = parse(Options, "experiment", words)
-    from merkit.evaluation.experiment import run_experiment
+    from merkit.runs.experiment import run_experiment
 
     with terminal_progress() as progress:
         text = run_experiment(

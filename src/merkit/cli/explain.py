@@ -11,9 +11,9 @@ import tyro
 
 from merkit.cli.options import parse
 from merkit.errors import ConfigError
-from merkit.evaluation.config import DataConfig
 from merkit.explain.config import ExplainConfig, FigureName
 from merkit.progress import Progress, terminal_progress
+from merkit.runs.config import DataConfig
 
 if TYPE_CHECKING:
     from merkit.explain.make import Explanation

@@ -23,7 +23,7 @@ class Options:
 
 def run(words: Sequence[str]) -> int:
     options = parse(Options, "models", words)
-    from merkit.models import METHODS
+    from merkit.methods import METHODS
 
     if not options.name:
         width = max(map(len, METHODS))
@@ -36,7 +36,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _show(options: Options) -> None:
-    from merkit.configuration import apply_overrides, flat, to_mapping
+    from merkit.config import apply_overrides, flat, to_mapping
     from merkit.training.setup import make_setup
 
     setup = make_setup(options.name, apply_overrides({}, options.set), {}, {})

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 import tyro
 
-from merkit.configuration import apply_overrides, from_mapping, read_yaml
+from merkit.config import apply_overrides, from_mapping, read_yaml
 from merkit.errors import ConfigError
 
 T = TypeVar("T")

@@ -13,8 +13,8 @@ import tyro
 
 from merkit.cli.options import parse
 from merkit.errors import ConfigError
-from merkit.flow.spot import SpotConfig
 from merkit.progress import terminal_progress
+from merkit.spotting.spot import SpotConfig
 
 if TYPE_CHECKING:
     from merkit.inference.recognizer import Analysis, Recognizer

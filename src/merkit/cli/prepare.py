@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from merkit.cli.options import parse_config
-from merkit.evaluation.config import PrepareConfig
 from merkit.progress import terminal_progress
+from merkit.runs.config import PrepareConfig
 
 
 def run(words: Sequence[str]) -> int:
     config = parse_config(PrepareConfig, "prepare", words)
     config.sources()
-    from merkit.evaluation.task import open_task
+    from merkit.runs.data import open_task
     from merkit.training.setup import make_setup
 
     setup = make_setup(config.method, config.model, config.training, config.recipe)

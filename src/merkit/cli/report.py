@@ -27,12 +27,12 @@ def run(words: Sequence[str]) -> int:
     options = parse(Options, "report", words)
     if not options.runs:
         raise ConfigError("no run was named", "one or more run folders", "merkit report RUN")
-    from merkit.evaluation.report import read_metrics, write_report
-    from merkit.evaluation.runfolder import RunFolder
-    from merkit.evaluation.text import score_lines
+    from merkit.report.page import read_metrics, write_report
+    from merkit.runs.folder import RunFolder
+    from merkit.runs.text import score_lines
 
     if len(options.runs) > 1:
-        from merkit.evaluation.compare import compare_runs
+        from merkit.report.compare import compare_runs
 
         print(compare_runs(options.runs, options.out))
         return 0

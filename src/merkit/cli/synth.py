@@ -10,8 +10,8 @@ from typing import Annotated
 import tyro
 
 from merkit.cli.options import parse
-from merkit.datasets.synthesis.config import SynthConfig
 from merkit.progress import terminal_progress
+from merkit.synthetic.config import SynthConfig
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Options:
 
 def run(words: Sequence[str]) -> int:
     options = parse(Options, "synth", words)
-    from merkit.datasets.synthesis.write import write_database
+    from merkit.synthetic.write import write_database
 
     with terminal_progress() as progress:
         write_database(

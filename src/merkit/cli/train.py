@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from merkit.cli.options import parse_config
 from merkit.errors import ConfigError
-from merkit.evaluation.config import FinalConfig
 from merkit.progress import terminal_progress
+from merkit.runs.config import FinalConfig
 
 
 def run(words: Sequence[str]) -> int:

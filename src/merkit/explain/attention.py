@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from merkit.evaluation.plots import INK
 from merkit.explain.case import Case, Drawn, Skipped
 from merkit.explain.panels import style_bar
 from merkit.explain.style import SEQUENTIAL, heading, new_figure, tidy
+from merkit.report.plots import INK
 from merkit.types import F32, I64
 
 #: method -> name of its attention, for the title

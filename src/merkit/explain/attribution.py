@@ -17,7 +17,7 @@ from torch import Tensor
 
 from merkit.errors import MissingPackageError
 from merkit.explain.case import Scorer
-from merkit.models.encoder import Encoder
+from merkit.methods.encoder.network import Encoder
 from merkit.types import F32
 
 

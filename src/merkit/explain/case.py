@@ -11,14 +11,14 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from merkit.configuration import to_mapping
+from merkit.config import to_mapping
 from merkit.errors import ConfigError
 from merkit.explain.clipview import ClipView, open_view
 from merkit.explain.config import Baseline, ExplainConfig
-from merkit.features.recipe import Recipe
 from merkit.inference.modelfolder import LoadedModel
-from merkit.models.base import Annotation, MerModel, Output
-from merkit.models.classical import ClassicalModel
+from merkit.methods.base import Annotation, MerModel, Output
+from merkit.methods.classical import ClassicalModel
+from merkit.samples.recipe import Recipe
 from merkit.training.data import collate
 from merkit.types import Clip
 

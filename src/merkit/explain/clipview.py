@@ -15,7 +15,10 @@ from merkit.face.regions import (
     region_layout,
     region_names,
 )
-from merkit.features.build import (
+from merkit.flow import clip_flow
+from merkit.flow.config import FlowConfig
+from merkit.flow.crop import cut, face_crop
+from merkit.samples.build import (
     choose_numbers,
     clip_frame_numbers,
     find_face,
@@ -23,10 +26,7 @@ from merkit.features.build import (
     make_sample,
     read_numbers,
 )
-from merkit.features.recipe import Recipe
-from merkit.flow import clip_flow
-from merkit.flow.config import FlowConfig
-from merkit.flow.crop import cut, face_crop
+from merkit.samples.recipe import Recipe
 from merkit.types import F32, F64, I64, U8, Clip, FaceTrack, Frames, Sample
 
 #: Inner eye corners lie this far apart in the face that region sizes are stated for.

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 from scipy.ndimage import gaussian_filter
 
-from merkit.evaluation.plots import INK
 from merkit.explain.attribution import (
     frame_groups,
     gradient_by_frame,
@@ -24,7 +23,8 @@ from merkit.explain.panels import (
     table_panels,
 )
 from merkit.explain.style import SIGNED, heading, new_figure, symmetric_limit
-from merkit.models.encoder import Encoder
+from merkit.methods.encoder.network import Encoder
+from merkit.report.plots import INK
 from merkit.types import F32
 
 #: What is not in any region of a picture.

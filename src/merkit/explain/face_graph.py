@@ -11,10 +11,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 
-from merkit.evaluation.plots import INK
 from merkit.explain.case import Case, Drawn, Skipped
 from merkit.explain.panels import style_bar
 from merkit.explain.style import bare, heading, new_figure, show_face
+from merkit.report.plots import INK
 from merkit.types import F32, F64, I64
 
 #: Edges drawn in each layer: with all pairs of regions nothing can be seen.

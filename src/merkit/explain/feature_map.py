@@ -10,14 +10,14 @@ import torch
 from matplotlib.axes import Axes
 
 from merkit.errors import ConfigError
-from merkit.evaluation.config import DataConfig
-from merkit.evaluation.task import Task, open_task
 from merkit.explain.case import Drawn
 from merkit.explain.config import ExplainConfig
 from merkit.explain.style import CLASS_COLOURS, MARKERS, bare, heading, new_figure
 from merkit.inference.modelfolder import LoadedModel
-from merkit.models.base import Annotation
+from merkit.methods.base import Annotation
 from merkit.progress import Progress, silent
+from merkit.runs.config import DataConfig
+from merkit.runs.data import Task, open_task
 from merkit.training.data import collate
 from merkit.types import F32
 

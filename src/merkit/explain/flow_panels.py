@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from merkit.evaluation.plots import ACCENT, INK, WARM
 from merkit.explain.case import Case, Drawn
 from merkit.explain.clipview import Motion, open_motion
 from merkit.explain.panels import strongest, style_bar
@@ -22,6 +21,7 @@ from merkit.explain.style import (
     tidy,
     time_ticks,
 )
+from merkit.report.plots import ACCENT, INK, WARM
 from merkit.types import F32, F64
 
 #: Regions in the panel of curves.

@@ -12,10 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from merkit.errors import ConfigError
-from merkit.evaluation.config import DataConfig
-from merkit.evaluation.plots import confusion_plot
-from merkit.evaluation.report import read_metrics
-from merkit.evaluation.runfolder import RunFolder
 from merkit.explain.attribution import require_captum
 from merkit.explain.case import Case, Drawn, Skipped, facts, open_case
 from merkit.explain.config import FIGURES, NEED_CAPTUM, ExplainConfig, chosen_figures
@@ -23,6 +19,10 @@ from merkit.explain.style import save_png
 from merkit.files import write_json, write_text
 from merkit.inference.modelfolder import load_model
 from merkit.progress import Progress, silent
+from merkit.report.page import read_metrics
+from merkit.report.plots import confusion_plot
+from merkit.runs.config import DataConfig
+from merkit.runs.folder import RunFolder
 from merkit.training.setup import choose_device
 from merkit.types import Clip
 from merkit.video import probe

@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from merkit.evaluation.plots import INK
 from merkit.explain.clipview import ClipView
 from merkit.explain.style import (
     AGAINST,
@@ -23,6 +22,7 @@ from merkit.explain.style import (
     tidy,
     time_ticks,
 )
+from merkit.report.plots import INK
 from merkit.types import F32, I64, U8
 
 #: Faces in one row.

@@ -18,7 +18,7 @@ from torch import Tensor
 from merkit.explain.case import Case, Drawn, Skipped
 from merkit.explain.panels import faces_row
 from merkit.explain.style import COMPONENT, heading, new_figure
-from merkit.models.encoder import Encoder
+from merkit.methods.encoder.network import Encoder
 from merkit.types import F32, F64
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from merkit.evaluation.plots import INK
 from merkit.files import atomic_file
+from merkit.report.plots import INK
 from merkit.types import F32, F64, U8
 
 #: weights and shares; signed effects; the first component of features

@@ -1,7 +1,7 @@
 """Optical flow features: estimators, region pooling, strain, flow images, spotting.
 
 Names are loaded when first used, so that :mod:`merkit.flow.config` imports without OpenCV.
-Spotting is in :mod:`merkit.flow.spot`.
+Spotting is in :mod:`merkit.spotting.spot`.
 """
 
 from __future__ import annotations

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from merkit.errors import ConfigError
-from merkit.evaluation.config import FinalConfig
-from merkit.evaluation.runfolder import git_commit, versions
-from merkit.evaluation.task import open_task
 from merkit.inference.modelfolder import save_model
 from merkit.progress import Progress, silent
+from merkit.runs.config import FinalConfig
+from merkit.runs.data import open_task
+from merkit.runs.folder import git_commit, versions
 from merkit.training.final import train_final
 from merkit.training.history import FitSummary
 from merkit.training.setup import choose_device, make_setup

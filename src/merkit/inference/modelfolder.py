@@ -15,10 +15,10 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from merkit.configuration import to_mapping
+from merkit.config import to_mapping
 from merkit.errors import ConfigError, MissingDataError, MissingWeightsError, StoreError
 from merkit.files import atomic_folder
-from merkit.models.base import MerModel
+from merkit.methods.base import MerModel
 from merkit.training.loop import trainable_state
 from merkit.training.setup import Setup, make_setup
 

@@ -16,13 +16,13 @@ import torch
 
 from merkit.errors import ConfigError, FaceError
 from merkit.face.tracker import TrackConfig
-from merkit.features.build import make_sample, sample_numbers
-from merkit.features.recipe import Recipe
-from merkit.flow.spot import SpotConfig, Window, motion_signal, spot
 from merkit.inference.modelfolder import LoadedModel, load_model
 from merkit.inference.watch import Watched, watch
-from merkit.models.base import ORACLE_AU
+from merkit.methods.base import ORACLE_AU
 from merkit.progress import Progress, silent
+from merkit.samples.build import make_sample, sample_numbers
+from merkit.samples.recipe import Recipe
+from merkit.spotting.spot import SpotConfig, Window, motion_signal, spot
 from merkit.training.data import collate
 from merkit.training.loop import batch_probabilities
 from merkit.training.setup import choose_device

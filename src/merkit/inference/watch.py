@@ -17,8 +17,8 @@ from merkit.face import FaceFollower, TrackedFace
 from merkit.face.tracker import TrackConfig
 from merkit.flow import RoiFlowStream
 from merkit.flow.config import FlowConfig
-from merkit.flow.spot import SpotConfig
 from merkit.progress import Progress, silent
+from merkit.spotting.spot import SpotConfig
 from merkit.types import F32, F64, I64, Bool, FaceTrack, VideoInfo
 from merkit.video import iter_frames, probe
 

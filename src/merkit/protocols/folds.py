@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from merkit.configuration import from_mapping, to_mapping
+from merkit.config import from_mapping, to_mapping
 from merkit.errors import ConfigError, MerkitError, MissingDataError, StoreError
 from merkit.files import write_json
 from merkit.protocols.config import ProtocolConfig

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from merkit.errors import ConfigError
-from merkit.models.base import MerModel, NeuralMethod, TrainConfig
-from merkit.models.classical import ClassicalModel
+from merkit.methods.base import MerModel, NeuralMethod, TrainConfig
+from merkit.methods.classical import ClassicalModel
 from merkit.protocols.audit import FitRecord
 from merkit.training.data import Batches, FoldData
 from merkit.training.history import EpochRecord, FitSummary

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from merkit.errors import LeakError
-from merkit.models.base import Annotation, Inputs
+from merkit.methods.base import Annotation, Inputs
 from merkit.types import Fold, Sample
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from merkit.features.prepare import Prepared
-from merkit.models.base import MerModel
+from merkit.methods.base import MerModel
 from merkit.progress import Progress, silent
 from merkit.protocols import ClipRow, ProtocolConfig
 from merkit.protocols.validation import validation_subjects
+from merkit.samples.prepare import Prepared
 from merkit.training.data import open_fold
 from merkit.training.history import FitSummary
 from merkit.training.job import FoldJob, fit_job

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from merkit.features.store import SampleStore
-from merkit.models import METHODS
-from merkit.models.base import Annotation, MerModel, NeuralMethod, TrainConfig
+from merkit.methods import METHODS
+from merkit.methods.base import Annotation, MerModel, NeuralMethod, TrainConfig
+from merkit.samples.store import SampleStore
 from merkit.training.classical import fit_classical, is_classical
 from merkit.training.data import Batches, FoldData
 from merkit.training.history import FitSummary

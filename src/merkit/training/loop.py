@@ -19,9 +19,9 @@ from torch.nn.functional import one_hot
 from torch.optim.swa_utils import AveragedModel
 
 from merkit.errors import ConfigError
-from merkit.evaluation.metrics import confusion_matrix, uf1
-from merkit.models.base import Augment, Inputs, MerModel, NeuralMethod, TrainConfig
+from merkit.methods.base import Augment, Inputs, MerModel, NeuralMethod, TrainConfig
 from merkit.protocols.audit import FitRecord
+from merkit.scoring.metrics import confusion_matrix, uf1
 from merkit.training.data import Batches, FoldData, Labelled
 from merkit.training.history import EpochRecord, FitSummary
 from merkit.training.optimisation import make_optimiser, make_schedule

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from merkit.models.base import TrainConfig
+from merkit.methods.base import TrainConfig
 
 
 def make_optimiser(model: nn.Module, settings: TrainConfig) -> torch.optim.Optimizer:

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from merkit.configuration import from_mapping, to_mapping
+from merkit.config import from_mapping, to_mapping
 from merkit.errors import ConfigError
-from merkit.features.recipe import Recipe
-from merkit.models import METHODS
-from merkit.models.base import Annotation, NeuralMethod, TrainConfig
+from merkit.methods import METHODS
+from merkit.methods.base import Annotation, NeuralMethod, TrainConfig
+from merkit.samples.recipe import Recipe
 from merkit.types import Clip
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from merkit.features.augment import AugmentConfig, apply, draw
-from merkit.features.prepare import Prepared
 from merkit.files import atomic_file
-from merkit.models.base import MerModel
+from merkit.methods.base import MerModel
 from merkit.progress import Progress, silent
+from merkit.samples.augment import AugmentConfig, apply, draw
+from merkit.samples.prepare import Prepared
 from merkit.training.data import collate
 from merkit.training.setup import Setup
 from merkit.types import Sample

@@ -1,0 +1,195 @@
+"""Audit of a database's folder: what ``merkit data check`` prints and writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from merkit.datasets import DATASETS, load_dataset
+from merkit.datasets.audit_clips import ClipAudit, audit_clip, duplicates, pixel_key
+from merkit.datasets.audit_counts import Count, count_clips, sheet_notes
+from merkit.datasets.base import Database
+from merkit.datasets.findings import Finding, Level
+from merkit.errors import DatasetError
+from merkit.files import write_json
+from merkit.progress import Progress, silent
+from merkit.types import Clip
+from merkit.workers import run_jobs
+
+_LEVELS: tuple[Level, ...] = ("broken", "differs", "note")
+#: Frames to decode below which starting further processes costs more than it saves.
+FEW_FRAMES = 3000
+#: Findings of one kind that the table shows; the JSON file has all.
+_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """The outcome. ``frames``: images and video frames that the clips reach over; ``pixels``:
+    whether they were decoded. ``findings`` come broken first."""
+
+    database: str
+    title: str
+    variant: str
+    root: Path
+    clips: int
+    subjects: int
+    frames: int
+    pixels: bool
+    counts: tuple[Count, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def broken(self) -> bool:
+        """Whether something must be mended before a score means anything."""
+        return any(finding.level == "broken" for finding in self.findings)
+
+    def tally(self) -> dict[str, int]:
+        """Number of findings at each level."""
+        found = Counter(finding.level for finding in self.findings)
+        return {level: found[level] for level in _LEVELS}
+
+
+def check_database(
+    name: str,
+    root: Path | str,
+    variant: str = "",
+    pixels: bool = True,
+    progress: Progress = silent,
+    workers: int = 0,
+) -> Audit:
+    """Audit one database.
+
+    Looked at are the published numbers of clips, subjects and labels, missing frames and gaps,
+    the order onset, apex, offset, what the adapter doubts or corrects and, with ``pixels``,
+    unreadable images and clips with the same frames under two names (across the databases of a
+    composite too). What differs from the publication is reported and judged by nobody.
+
+    Args:
+        workers: processes that decode; 0: one a CPU core.
+
+    Raises:
+        ConfigError: unknown database or variant.
+        MissingDataError: no such folder, or nothing of this database in it.
+    """
+    database = DATASETS[name]
+    variant, root = variant or database.variants[0], Path(root)
+    findings: list[Finding] = []
+    clips: tuple[Clip, ...] = ()
+    try:
+        clips = load_dataset(name, root, variant)
+    except DatasetError as error:
+        findings.append(_unreadable(error))
+    findings += _own_findings(database, root, variant, pixels)
+    audits = _audit_clips(database, clips, pixels, progress, workers)
+    counts, differing = count_clips(database, variant, clips)
+    for audit in audits:
+        findings += audit.findings
+    findings += [*duplicates(audits), *differing, *sheet_notes(name, clips)]
+    return Audit(
+        database=name,
+        title=database.title,
+        variant=variant,
+        root=root,
+        clips=len(clips),
+        subjects=len({clip.subject_key for clip in clips}),
+        frames=sum(audit.frames for audit in audits),
+        pixels=pixels,
+        counts=counts if clips else (),
+        findings=_sorted(findings),
+    )
+
+
+def _unreadable(error: DatasetError) -> Finding:
+    wanted = f"; wanted: {error.wanted}" if error.wanted else ""
+    return Finding("broken", "cannot be loaded", "", error.came + wanted, error.fix)
+
+
+def _own_findings(
+    database: Database, root: Path, variant: str, pixels: bool
+) -> tuple[Finding, ...]:
+    """What only this database can have wrong."""
+    if database.findings is None:
+        return ()
+    try:
+        return database.findings(root, variant, pixel_key if pixels else None)
+    except DatasetError as error:
+        return (_unreadable(error),)
+
+
+def _audit_clips(
+    database: Database, clips: Sequence[Clip], pixels: bool, progress: Progress, workers: int
+) -> list[ClipAudit]:
+    work = partial(audit_clip, pixels=pixels, known_missing=dict(database.known_missing))
+    audits: list[ClipAudit] = []
+    alone = not pixels or sum(map(_length, clips)) < FEW_FRAMES
+    for audit in run_jobs(work, clips, 1 if alone else workers):
+        audits.append(audit)
+        progress("checking clips", len(audits), len(clips))
+    return sorted(audits, key=lambda audit: audit.clip_id)
+
+
+def _length(clip: Clip) -> int:
+    """Frames that a clip should have; 1 where that is not known."""
+    if clip.first_frame is None or clip.last_frame is None:
+        return 1
+    return max(clip.last_frame - clip.first_frame + 1, 0)
+
+
+def _sorted(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """By level, then kind, then clip; what two ways of looking found alike stands once."""
+    unique = dict.fromkeys(findings)
+    return tuple(sorted(unique, key=lambda f: (_LEVELS.index(f.level), f.what, f.clip)))
+
+
+def print_audit(audit: Audit, json_path: Path | None = None) -> None:
+    """Print the audit as one table and, if asked, write all of it to one JSON file."""
+    print(audit_text(audit))
+    if json_path is not None:
+        write_json(json_path, audit_record(audit))
+        print(f"written: {json_path}")
+
+
+def audit_record(audit: Audit) -> dict[str, object]:
+    """The audit as plain values, as the JSON file holds it."""
+    return asdict(audit) | {"broken": audit.broken, "tally": audit.tally()}
+
+
+def audit_text(audit: Audit) -> str:
+    """The table: counts beside the published ones, then the findings by level."""
+    looked = "decoded" if audit.pixels else "not opened (pixels=False)"
+    lines = [
+        f"{audit.title} ({audit.database}, {audit.variant}) at {audit.root}",
+        f"{audit.clips} clips, {audit.subjects} subjects, {audit.frames} frames, {looked}",
+        "",
+    ]
+    if audit.counts:
+        width = max(len(count.what) for count in audit.counts)
+        lines.append(f"{'':{width}}  published  found")
+        lines += [_count_line(count, width) for count in audit.counts]
+        lines.append("")
+    for (level, what), group in groupby(audit.findings, key=lambda f: (f.level, f.what)):
+        lines += _group_lines(level, what, list(group))
+    found = ", ".join(f"{number} {level}" for level, number in audit.tally().items())
+    return "\n".join([*lines, found])
+
+
+def _count_line(count: Count, width: int) -> str:
+    published = "-" if count.published is None else str(count.published)
+    mark = "  differs" if count.differs else ""
+    return f"{count.what:{width}}  {published:>9}  {count.found:>5}{mark}"
+
+
+def _group_lines(level: str, what: str, findings: Sequence[Finding]) -> list[str]:
+    lines = [f"{level:8}{what} ({len(findings)})"]
+    for finding in findings[:_SHOWN]:
+        where = f"{finding.clip}: " if finding.clip else ""
+        lines.append(f"          {where}{finding.detail}")
+    if len(findings) > _SHOWN:
+        lines.append(f"          ... and {len(findings) - _SHOWN} more (--json FILE has all)")
+    fixes = dict.fromkeys(finding.fix for finding in findings if finding.fix)
+    return lines + [f"          do: {fix}" for fix in list(fixes)[:3]]

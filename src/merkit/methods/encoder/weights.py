@@ -1,0 +1,169 @@
+"""Building a DINOv2 backbone: published weights, a local folder, or the bare architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from transformers import (
+    AutoConfig,
+    Dinov2Config,
+    Dinov2Model,
+    Dinov2WithRegistersConfig,
+    Dinov2WithRegistersModel,
+)
+from transformers.utils import logging as transformers_logging
+
+from merkit.errors import ConfigError, MissingWeightsError
+from merkit.methods.encoder.config import SIZES, EncoderConfig
+
+_PROBE_TIMEOUT_S = 3.0
+_bare: ContextVar[bool] = ContextVar("merkit_architecture_only", default=False)
+
+
+@contextmanager
+def architecture_only() -> Iterator[None]:
+    """Inside, encoders are built without reading pretrained weights.
+
+    For counting parameters on the meta device, and for loading a saved model whose file holds
+    every weight. The caller must load a state dict before use: until then the weights are
+    random.
+    """
+    token = _bare.set(True)
+    try:
+        yield
+    finally:
+        _bare.reset(token)
+
+
+def build_backbone(config: EncoderConfig) -> Any:
+    """The transformers model of a resolved ``config``, in evaluation mode and float32.
+
+    Raises:
+        MissingWeightsError: pretrained weights are neither in ``path`` nor to be had.
+        ConfigError: the folder in ``path`` holds another model than ``name`` says.
+    """
+    if config.name == "tiny":
+        return _model_class(config)(_tiny_config(config))
+    if _bare.get():
+        return _model_class(config)(_folder_config(config) if config.path else hub_config(config))
+    source = _local_folder(config) if config.path else _hub_source(config)
+    # from_pretrained only warns on keys that do not fit and fills them with random values
+    with _quiet():
+        model, report = _model_class(config).from_pretrained(
+            source, local_files_only=True, output_loading_info=True, dtype="float32"
+        )
+    missing = sorted(report["missing_keys"]) + sorted(map(str, report["mismatched_keys"]))
+    if missing:
+        raise MissingWeightsError(
+            f"the weights in '{source}' lack {len(missing)} tensors, the first is {missing[0]}",
+            f"every tensor of {config.name}",
+            "get the folder again: config.json and model.safetensors must be of one model",
+        )
+    return model.eval()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No loading bar of transformers: every fold of a run loads the same weights."""
+    shown = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def hub_config(config: EncoderConfig) -> Dinov2Config | Dinov2WithRegistersConfig:
+    """Architecture of the published model, from its name alone."""
+    width, blocks, heads, swiglu = SIZES[config.name.split("-")[1]]
+    geometry: dict[str, Any] = {
+        "hidden_size": width,
+        "num_hidden_layers": blocks,
+        "num_attention_heads": heads,
+        "use_swiglu_ffn": swiglu,
+        "patch_size": 14,
+        "image_size": 518,
+    }
+    if config.name.endswith("-registers"):
+        return Dinov2WithRegistersConfig(num_register_tokens=4, **geometry)
+    return Dinov2Config(**geometry)
+
+
+def _tiny_config(config: EncoderConfig) -> Dinov2Config:
+    tiny, motion = config.tiny, config.input == "motion"
+    side = config.motion.cells if motion else config.resolved_size_px
+    return Dinov2Config(
+        hidden_size=tiny.width,
+        num_hidden_layers=tiny.blocks,
+        num_attention_heads=tiny.heads,
+        mlp_ratio=tiny.mlp_ratio,
+        num_channels=2 if motion else 3,
+        patch_size=side // tiny.patches,
+        image_size=side,
+        use_mask_token=False,
+        initializer_range=tiny.width**-0.5,  # DINOv2's 0.02 is for widths of 384 and more
+    )
+
+
+def _model_class(config: EncoderConfig) -> Any:
+    return Dinov2WithRegistersModel if config.name.endswith("-registers") else Dinov2Model
+
+
+def _folder_config(config: EncoderConfig) -> Any:
+    """Configuration in the folder ``path``, checked against the family that ``name`` says."""
+    folder = Path(config.path)
+    if not (folder / "config.json").is_file():
+        raise MissingWeightsError(
+            f"encoder.path is '{config.path}', where there is no config.json",
+            "a folder with config.json and model.safetensors, as transformers saves it",
+            f"copy the files of {config.hub_id} there, or leave encoder.path out",
+        )
+    found = AutoConfig.from_pretrained(folder, local_files_only=True)
+    wanted = _model_class(config).config_class.model_type
+    if found.model_type != wanted:
+        raise ConfigError(
+            f"'{config.path}' holds a model of type {found.model_type}",
+            f"{wanted}, since encoder.name is {config.name}",
+            "choose the encoder.name that belongs to the folder",
+        )
+    return found
+
+
+def _local_folder(config: EncoderConfig) -> str:
+    _folder_config(config)
+    folder = Path(config.path)
+    if not any(folder.glob("model*.safetensors")):
+        raise MissingWeightsError(
+            f"encoder.path is '{config.path}', where there is no model.safetensors",
+            "weights in safetensors format (pickled weights are never loaded)",
+            f"copy model.safetensors of {config.hub_id} there",
+        )
+    return str(folder)
+
+
+def _hub_source(config: EncoderConfig) -> str:
+    """Folder of the published weights in the local cache, fetched once when it is not there."""
+    from huggingface_hub import HfApi, snapshot_download
+
+    files = ["config.json", "model.safetensors"]
+    try:
+        return str(snapshot_download(config.hub_id, allow_patterns=files, local_files_only=True))
+    except OSError:
+        pass  # not in the cache
+    try:
+        # one short question first: a download without network would go through long retries
+        HfApi().model_info(config.hub_id, timeout=_PROBE_TIMEOUT_S)
+        return str(snapshot_download(config.hub_id, allow_patterns=files))
+    except Exception as error:  # the transport raises errors of several libraries
+        raise MissingWeightsError(
+            f"no weights of {config.hub_id}: not in the local cache, and the Hub could not be "
+            f"reached ({type(error).__name__})",
+            "the pretrained weights that encoder.name asks for",
+            f"on a machine with network run `hf download {config.hub_id}` and take the folder "
+            "here as encoder.path; or choose encoder.name tiny, which needs none",
+        ) from error

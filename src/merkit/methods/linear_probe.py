@@ -1,0 +1,142 @@
+"""``linear-probe``: what frozen DINOv2 features give by themselves.
+
+The class tokens of a frozen encoder, averaged over frames, and one linear layer (Oquab et al.
+2024, "DINOv2: Learning robust visual features without supervision", section 7, linear probing).
+Every trained row of a table should stand above this one.
+
+Shapes: B clips, T frames, D frame vector, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from merkit.errors import ConfigError
+from merkit.face.align import AlignConfig
+from merkit.methods.base import Augment, Inputs, MerModel, NeuralMethod, Output, TrainConfig
+from merkit.methods.encoder.network import Encoder, EncoderConfig
+from merkit.methods.losses import soft_cross_entropy
+from merkit.methods.masking import masked_mean
+from merkit.methods.sfa_dgat import augmentation
+from merkit.samples.augment import AugmentConfig, mirror
+from merkit.samples.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class LinearProbeConfig:
+    """Settings of :class:`LinearProbe`.
+
+    Args:
+        encoder: a DINOv2 encoder, always frozen. ``tiny`` is refused: it has no pretrained
+            weights, and a frozen random encoder would be a misleading row of a table.
+        frames: T [D].
+        normalise: bring features to mean 0 and variance 1 of the training clips before the
+            linear layer, by batch normalisation without its own weights (as He et al. 2022,
+            "Masked autoencoders", appendix A.1).
+        augment: ranges of the training augmentation.
+
+    Raises:
+        ConfigError: an encoder that is not frozen, without weights, or without one vector a
+            frame.
+    """
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    frames: int = 8
+    normalise: bool = True
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        if self.encoder.name == "tiny":
+            raise ConfigError(
+                "encoder.name is 'tiny', which has no pretrained weights",
+                "a DINOv2 encoder: the probe shows what its frozen features are worth",
+                "choose dinov2-small, or a folder of weights by encoder.path",
+            )
+        if self.encoder.tune not in (None, "frozen"):
+            raise ConfigError(
+                f"encoder.tune is '{self.encoder.tune}'",
+                "frozen: a probe trains its linear layer alone",
+                "leave encoder.tune out, or use sfa-dgat for a tuned encoder",
+            )
+        if self.encoder.output == "tokens":
+            raise ConfigError("encoder.output is 'tokens'", "cls, patch_mean or cls_mean")
+        if self.frames < 1:
+            raise ConfigError(f"frames is {self.frames}", "at least 1")
+
+
+class LinearProbe(MerModel):
+    """The network; see :class:`LinearProbeConfig`."""
+
+    reads: ClassVar[tuple[str, ...]] = ("rgb",)
+    config: LinearProbeConfig
+
+    def __init__(self, config: LinearProbeConfig, n_classes: int) -> None:
+        super().__init__(config, n_classes)
+        self.encoder = Encoder(replace(config.encoder, tune="frozen"))
+        width = self.encoder.width
+        self.norm = nn.BatchNorm1d(width, affine=False) if config.normalise else nn.Identity()
+        self.head = nn.Linear(width, n_classes)
+
+    def forward(self, inputs: Inputs) -> Output:
+        """``rgb`` u8 (B,T,3,S,S) or ``tokens`` (B,T,D), and optionally ``mask`` (B,T)."""
+        frames: Tensor = self.encoder(inputs["tokens"] if "tokens" in inputs else inputs["rgb"])
+        features = masked_mean(frames, inputs.get("mask"))
+        return Output(self.head(self.norm(features)), features)
+
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+        """Cross-entropy."""
+        return soft_cross_entropy(output.logits, targets, class_weights)
+
+    def frozen_key(self) -> str | None:
+        """Identity of the encoder."""
+        return self.encoder.frozen_key()
+
+    @torch.no_grad()
+    def frozen(self, inputs: Inputs) -> Inputs:
+        """``rgb`` replaced by ``tokens``: frame vectors f16 (B,T,D)."""
+        rest = {name: value for name, value in inputs.items() if name != "rgb"}
+        return rest | {"tokens": self.encoder.frozen(inputs["rgb"])}
+
+
+def mirror_inputs(inputs: Inputs) -> Inputs:
+    """Left-right mirrored ``rgb``; everything else as it came."""
+    return {**inputs, "rgb": mirror(inputs["rgb"])}
+
+
+def augment(config: LinearProbeConfig) -> Augment:
+    """Flip and mild affine, drawn once a clip."""
+    return augmentation(config.augment)
+
+
+def recipe(config: LinearProbeConfig) -> Recipe:
+    """Aligned frames of the size the encoder reads."""
+    encoder = config.encoder.resolved()
+    align = AlignConfig(
+        policy=encoder.align_policy,
+        size_px=encoder.image_size_px or 224,
+    )
+    return Recipe(kind="rgb", frames=config.frames, align=align)
+
+
+def training(config: LinearProbeConfig) -> TrainConfig:
+    """Adam 1e-3, best epoch on validation subjects [D]."""
+    return TrainConfig(
+        optimiser="adam", learning_rate=1e-3, epochs=100, patience=20, class_weights="inverse"
+    )
+
+
+METHOD = NeuralMethod(
+    name="linear-probe",
+    title="Frozen DINOv2 class tokens and one linear layer",
+    citation="Oquab et al. 2024, TMLR",
+    config=LinearProbeConfig,
+    model=LinearProbe,
+    recipe=recipe,
+    training=training,
+    augment=augment,
+    mirror=mirror_inputs,
+)

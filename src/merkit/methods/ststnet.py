@@ -1,0 +1,114 @@
+"""``ststnet``: the shallow triple-stream network, the field's usual small baseline.
+
+Liong, Gan, See, Khor & Huang 2019, "Shallow Triple Stream Three-dimensional CNN (STSTNet)
+for Micro-expression Recognition", FG. As in the authors' PyTorch code, with the names of its
+state dicts (``conv1`` ... ``fc``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from merkit.errors import ConfigError
+from merkit.flow.config import FlowConfig
+from merkit.methods.base import Inputs, MerModel, NeuralMethod, Output, TrainConfig
+from merkit.methods.losses import soft_cross_entropy
+from merkit.samples.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class StstnetConfig:
+    """``filters`` of the three streams, ``dropout`` after their pooling."""
+
+    flow: FlowConfig = field(default_factory=lambda: FlowConfig(estimator="tvl1"))
+    filters: tuple[int, int, int] = (3, 5, 8)
+    dropout: float = 0.5
+
+
+class Ststnet(MerModel):
+    """Three parallel 3×3 convolutions over one onset-apex flow map of 3×28×28.
+
+    28×28 becomes 30×30 (padding 2), 10×10 (max-pool) and 5×5 (average pool): 400 features at
+    16 channels.
+
+    Raises:
+        ConfigError: in ``forward``, a map of another form.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("flow_map",)
+    config: StstnetConfig
+
+    def __init__(self, config: StstnetConfig, n_classes: int) -> None:
+        super().__init__(config, n_classes)
+        first, second, third = config.filters
+        self.conv1 = nn.Conv2d(3, first, kernel_size=3, padding=2)
+        self.conv2 = nn.Conv2d(3, second, kernel_size=3, padding=2)
+        self.conv3 = nn.Conv2d(3, third, kernel_size=3, padding=2)
+        self.bn1 = nn.BatchNorm2d(first)
+        self.bn2 = nn.BatchNorm2d(second)
+        self.bn3 = nn.BatchNorm2d(third)
+        self.max_pool = nn.MaxPool2d(kernel_size=3, stride=3, padding=1)
+        self.average_pool = nn.AvgPool2d(kernel_size=2, stride=2)
+        self.dropout = nn.Dropout(config.dropout)
+        self.fc = nn.Linear(5 * 5 * sum(config.filters), n_classes)
+
+    def forward(self, inputs: Inputs) -> Output:
+        """``flow_map`` (B,3,28,28), 0 to 255, channels strain, v, u (B,G,R of the public
+        images) -> logits and the 400 features."""
+        image = inputs["flow_map"]
+        if image.shape[1:] != (3, 28, 28):
+            raise ConfigError(f"flow map of shape {tuple(image.shape)}", "(B, 3, 28, 28)")
+        image = image.to(self.fc.weight.dtype)
+        pairs = ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3))
+        streams = [
+            self.dropout(self.max_pool(norm(convolution(image).relu())))
+            for convolution, norm in pairs
+        ]
+        features = self.average_pool(torch.cat(streams, dim=1)).flatten(1)
+        return Output(self.fc(features), features)
+
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+        """Cross-entropy."""
+        return soft_cross_entropy(output.logits, targets, class_weights)
+
+
+def mirror(inputs: Inputs) -> Inputs:
+    """Left-right mirror of a flow map: pixels change sides, and u (the last channel) its sign.
+
+    u is scaled per image from its least to its greatest value, so its negative is 255 - u.
+    """
+    image = inputs["flow_map"].flip(-1)
+    return {**inputs, "flow_map": torch.cat([image[:, :2], 255 - image[:, 2:]], dim=1)}
+
+
+def recipe(config: StstnetConfig) -> Recipe:
+    """One flow map from onset to apex."""
+    return Recipe(kind="flow_map", flow=config.flow)
+
+
+def training(config: StstnetConfig) -> TrainConfig:
+    """Adam 5e-5, batch 256, 800 epochs, the last one kept [CODE]."""
+    return TrainConfig(
+        optimiser="adam",
+        learning_rate=5e-5,
+        batch_size=256,
+        epochs=800,
+        patience=0,
+        selection="last",
+    )
+
+
+METHOD = NeuralMethod(
+    name="ststnet",
+    title="Shallow triple-stream network on onset-apex flow",
+    citation="Liong et al. 2019, FG",
+    config=StstnetConfig,
+    model=Ststnet,
+    recipe=recipe,
+    training=training,
+    mirror=mirror,
+)

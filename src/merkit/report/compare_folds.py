@@ -1,0 +1,41 @@
+"""Scores of each fold of several runs side by side, where a fold means something of its own:
+each direction between databases, each official test part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from merkit.report.finished import FinishedRun
+
+FoldTable = tuple[list[str], list[list[str]]]
+
+
+def fold_table(runs: Sequence[FinishedRun]) -> FoldTable | None:
+    """Columns and rows: each fold's UF1 and UAR in every run, and their means over folds.
+
+    Returns:
+        None unless all runs list the scores of the same two folds or more.
+    """
+    found = [{part["name"]: part for part in run.metrics.get("per_fold", ())} for run in runs]
+    folds = list(found[0])
+    if len(folds) < 2 or any(list(parts) != folds for parts in found):
+        return None
+    columns = ["fold", "clips"]
+    for run in runs:
+        columns += [f"{_marked(run)} UF1", "UAR"]
+    rows = []
+    for fold in folds:
+        cells = [fold, str(found[0][fold]["n"] // len(runs[0].seeds))]
+        for parts in found:
+            cells += [f"{parts[fold]['uf1']:.3f}", f"{parts[fold]['uar']:.3f}"]
+        rows.append(cells)
+    mean = ["mean", ""]
+    for parts in found:
+        mean += [f"{fmean(part[name] for part in parts.values()):.3f}" for name in ("uf1", "uar")]
+    return columns, [*rows, mean]
+
+
+def _marked(run: FinishedRun) -> str:
+    marks = run.metrics["marks"]
+    return f"{run.name} ({', '.join(marks)})" if marks else run.name

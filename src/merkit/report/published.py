@@ -1,0 +1,64 @@
+"""Published scores of the same task, to stand beside ours (percent, as printed)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class PublishedScore:
+    """One printed score. ``selection``: how the epoch was chosen, as far as it is known."""
+
+    data: str
+    classes: str
+    method: str
+    uf1: float | None
+    uar: float | None
+    acc: float | None
+    citation: str
+    selection: str
+    note: str
+
+
+@lru_cache(maxsize=1)
+def published_scores() -> tuple[PublishedScore, ...]:
+    """Every score of the table that ships with merkit."""
+    text = (files("merkit.report") / "data" / "published.csv").read_text(encoding="utf-8")
+    return tuple(_score(row) for row in csv.DictReader(text.splitlines()))
+
+
+def published_for(data: Sequence[str], n_classes: int) -> tuple[PublishedScore, ...]:
+    """Scores printed for this database and number of classes, best UF1 first.
+
+    Only a single database has comparable rows; parts such as DFME's tests match by
+    ``name:part``.
+    """
+    if len(data) != 1:
+        return ()
+    rows = [
+        s
+        for s in published_scores()
+        if s.data.split(":")[0] == data[0] and s.classes == str(n_classes)
+    ]
+    return tuple(sorted(rows, key=lambda s: -(s.uf1 or 0.0)))
+
+
+def _score(row: dict[str, str]) -> PublishedScore:
+    def number(name: str) -> float | None:
+        return float(row[name]) if row[name] else None
+
+    return PublishedScore(
+        row["data"],
+        row["classes"],
+        row["method"],
+        number("uf1"),
+        number("uar"),
+        number("acc"),
+        row["citation"],
+        row["selection"],
+        row["note"],
+    )

@@ -1,0 +1,200 @@
+"""The run folder: its files are a contract (docs/architecture.md).
+
+``run.json``: settings, versions, counts. ``folds.json``: the frozen division.
+``folds/<seed>-<fold>/``: one finished fold, which appears whole or not at all, so a run resumes
+by fold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import subprocess
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from merkit.config import flat
+from merkit.errors import ConfigError, MissingDataError, StoreError
+from merkit.files import atomic_folder, remove_leftovers, write_json
+from merkit.protocols import FoldSet, save_folds
+from merkit.training.job import FoldOutcome
+
+FORMAT = 1
+_PACKAGES = (
+    "merkit",
+    "torch",
+    "transformers",
+    "peft",
+    "numpy",
+    "scikit-learn",
+    "opencv-python-headless",
+    "av",
+    "dlib-bin",
+)
+#: settings that do not change the result, so a resumed run may have others
+_FIELDS = {"identity", "settings", "fold_hash", "classes", "method_marks", "refused_clips"}
+_FREE = {"out", "workers", "store", "resamples", "device"}
+
+
+class RunFolder:
+    """Reading and writing one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def finished(self) -> bool:
+        """Whether every fold was trained and scored."""
+        return (self.path / "metrics.json").is_file()
+
+    def check_free(self) -> None:
+        """Refuse a folder that holds something else, before any work is done.
+
+        Raises:
+            ConfigError: it is a file, or has files that are no run.
+        """
+        if (self.path / "run.json").is_file():
+            return
+        if self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir())):
+            raise ConfigError(
+                f"{self.path} exists and is no run of merkit",
+                "a new or empty folder, or one with a part of the same run",
+                "choose another --out",
+            )
+
+    def begin(self, settings: dict[str, Any], folds: FoldSet, facts: dict[str, Any]) -> None:
+        """Write ``run.json`` and ``folds.json``, or check that they are of this same run.
+
+        Raises:
+            ConfigError: the folder holds another run, or files that are no run.
+        """
+        identity = {k: v for k, v in settings.items() if k not in _FREE} | {"folds": folds.hash}
+        if (self.path / "run.json").exists():
+            self._check_same(identity)
+            remove_leftovers(self.path / "folds")
+            return
+        self.check_free()
+        save_folds(folds, self.path / "folds.json")
+        document = {
+            "format": FORMAT,
+            "identity": identity,
+            "settings": settings,
+            "fold_hash": folds.hash,
+            "marks": list(folds.marks),
+            "versions": versions(),
+            "platform": f"{platform.platform()}, Python {platform.python_version()}",
+            "git_commit": git_commit(),
+            **facts,
+        }
+        write_json(self.path / "run.json", document)
+
+    def _check_same(self, identity: dict[str, Any]) -> None:
+        found = flat(self.read_run()["identity"])
+        wanted = flat(json.loads(json.dumps(identity, default=str)))
+        different = sorted(k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k))
+        if different:
+            changes = "; ".join(
+                f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in different
+            )
+            raise ConfigError(
+                f"{self.path} holds a run with other settings ({changes})",
+                "the same settings to resume it",
+                "choose another --out",
+            )
+
+    def read_run(self) -> dict[str, Any]:
+        """The content of ``run.json``.
+
+        Raises:
+            MissingDataError: no such run.
+            StoreError: not readable, or of another format.
+        """
+        path = self.path / "run.json"
+        if not path.is_file():
+            raise MissingDataError(
+                f"{self.path} is no run folder (it has no run.json)", "a folder that merkit wrote"
+            )
+        try:
+            document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if document["format"] != FORMAT:
+                raise StoreError(f"{path} has format {document['format']}", f"format {FORMAT}")
+            missing = sorted(_FIELDS - set(document))
+            if missing:
+                raise ValueError(f"it lacks {missing}")
+        except (ValueError, KeyError, TypeError) as error:
+            raise StoreError(f"{path} cannot be read: {error}", "a run.json of merkit") from None
+        return document
+
+    def fold_path(self, seed: int, fold: str) -> Path:
+        """Folder of one fold; the digest keeps apart names that read alike ("s 1", "s_1")."""
+        readable = re.sub(r"[^A-Za-z0-9._-]", "_", fold)[:80]
+        digest = hashlib.sha256(fold.encode()).hexdigest()[:8]
+        return self.path / "folds" / f"{seed}-{readable}-{digest}"
+
+    def has_fold(self, seed: int, fold: str) -> bool:
+        return (self.fold_path(seed, fold) / "summary.json").is_file()
+
+    def write_fold(self, result: FoldOutcome) -> None:
+        """Store one finished fold at once."""
+        with atomic_folder(self.fold_path(result.seed, result.fold)) as temporary:
+            result.predictions.to_parquet(temporary / "predictions.parquet")
+            if result.oracle is not None:
+                result.oracle.to_parquet(temporary / "oracle.parquet")
+            write_json(
+                temporary / "summary.json",
+                {"fold": result.fold, "seed": result.seed, **asdict(result.summary)},
+            )
+
+    def read_fold(self, seed: int, fold: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """Predictions and summary of a finished fold.
+
+        Raises:
+            StoreError: damaged since it was written.
+        """
+        folder = self.fold_path(seed, fold)
+        try:
+            summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+            return pd.read_parquet(folder / "predictions.parquet"), summary
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{folder} cannot be read: {error}",
+                "a fold that merkit finished",
+                "delete that folder and run the same 'merkit evaluate' again",
+            ) from None
+
+    def read_oracle(self, seed: int, fold: str) -> pd.DataFrame | None:
+        path = self.fold_path(seed, fold) / "oracle.parquet"
+        return pd.read_parquet(path) if path.is_file() else None
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what decides a result."""
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def git_commit() -> str:
+    """Commit of the checkout merkit runs from, "" where there is none."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=5,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,1 @@
+"""Where in a long video a brief movement comes and goes."""

@@ -1,0 +1,200 @@
+"""From a plan to frames, and to the truth about each frame.
+
+Skin at rest point q moves to q + u(q), then the head moves as a whole. A frame looks up, for
+each of its pixels, the rest point that came there: the head motion is undone exactly, the
+skin motion by one fixed-point step, u(q - u(q)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from merkit.synthetic.config import REFERENCE_FACE_PX, SynthConfig
+from merkit.synthetic.eyelids import with_closed_lids
+from merkit.synthetic.fields import displacement_field
+from merkit.synthetic.folds import shading_field
+from merkit.synthetic.identity import MARGIN_PX, SUPERSAMPLE, Identity
+from merkit.synthetic.motion import (
+    blink_curve,
+    flicker_gain,
+    head_motion,
+    intensity_curve,
+)
+from merkit.synthetic.plan import PlannedEvent, PlannedVideo, video_rng
+from merkit.synthetic.sampling import sample
+from merkit.types import F32, F64, U8
+
+#: relative darkening of a fold of depth 1 for each pixel of motion at 256 px face width
+FOLD_DEPTH_PER_PX = 0.035
+_POSE_DEG_PER_PX = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class Courses:
+    """Time courses of a video. T frames."""
+
+    time_s: F64  # (T,)
+    intensity: tuple[F64, ...]  # for each event (units, T), 0 to 1
+    head: F64  # (T, 4) shift x, y in frame pixels, rotation in degrees, log scale
+    blink: F64  # (T,) lid closure, 0 to 1
+    gain: F64  # (T,) factor of illumination
+
+
+@dataclass(frozen=True, eq=False)
+class EventFields:
+    """Fields of one event at intensity 1. K action units."""
+
+    motion: F32  # (K, H, W, 2) displacement in frame pixels
+    shade: F32  # (K, H, W) relative change of brightness
+
+
+def draw_courses(config: SynthConfig, video: PlannedVideo, rng: np.random.Generator) -> Courses:
+    """Intensities as planned, nuisances at random."""
+    n, unit_px = video.n_frames, config.face_width_px / REFERENCE_FACE_PX
+    time_s = np.arange(n) / config.fps_hz
+    pose = np.zeros(4)
+    pose[:3] = rng.uniform(-1, 1, 3) * config.pose_jitter_px * (unit_px, unit_px, _POSE_DEG_PER_PX)
+    # skin motion is given at the frame's scale, so are shifts; rotation and scale are not
+    head = head_motion(rng, time_s, config.head_motion_px)
+    head[:, :2] *= unit_px
+    return Courses(
+        time_s=time_s,
+        intensity=tuple(
+            np.stack([intensity_curve(n, e.onset, e.apex, e.offset, u.lag) for u in e.units])
+            for e in video.events
+        ),
+        head=pose + head,
+        blink=blink_curve(rng, time_s, config.blink_rate_hz),
+        gain=flicker_gain(rng, n, config.flicker),
+    )
+
+
+def event_fields(config: SynthConfig, identity: Identity, event: PlannedEvent) -> EventFields:
+    """Scaled so that the largest displacement at the apex is the planned amplitude."""
+    points, size = identity.landmarks_px, config.size_px
+    motion = np.stack(
+        [u.weight * displacement_field(u.number, u.side, points, size) for u in event.units]
+    )
+    largest = np.linalg.norm(motion.sum(axis=0), axis=-1).max()
+    motion *= np.float32(event.amplitude_px * identity.scale / largest)
+    depth = FOLD_DEPTH_PER_PX * config.fold_strength * event.amplitude_px
+    shade = np.stack(
+        [u.weight * shading_field(u.number, u.side, points, size) for u in event.units]
+    )
+    return EventFields(motion, np.float32(depth) * shade)
+
+
+class Renderer:
+    """Makes the frames of one video, in order."""
+
+    def __init__(self, config: SynthConfig, identity: Identity, video: PlannedVideo) -> None:
+        self.config, self.identity, self.video = config, identity, video
+        self.rng = video_rng(config, video)
+        self.courses = draw_courses(config, video, self.rng)
+        width, height = config.size_px
+        grid = np.meshgrid(np.arange(width), np.arange(height))
+        self.grid = np.stack(grid, axis=-1).astype(np.float32)
+        self._fields: tuple[int, EventFields] | None = None
+        self.unit_peak_px = [np.zeros(len(event.units)) for event in video.events]
+        self.peak_px = np.zeros(video.n_frames)
+        self.mean_px = np.zeros(video.n_frames)
+        self.landmarks_px = np.zeros((video.n_frames, 68, 2), np.float32)
+
+    def __iter__(self) -> Iterator[U8]:
+        """(H, W, 3) RGB frames. Truth arrays are complete once all frames were taken."""
+        for t in range(self.video.n_frames):
+            yield self._frame(t)
+
+    def truth(self) -> dict[str, np.ndarray]:
+        """Arrays of the truth file; see docs/synthetic.md."""
+        codes, curves = [], []
+        for event, intensity in zip(self.video.events, self.courses.intensity, strict=True):
+            for unit, curve in zip(event.units, intensity, strict=True):
+                codes.append(unit.code(event.amplitude_px))
+                curves.append(curve)
+        n = self.video.n_frames
+        return {
+            "action_units": np.array(codes, dtype="U8"),
+            "intensity": np.array(curves, np.float32).reshape(len(codes), n).T,
+            "unit_peak_px": np.concatenate([*self.unit_peak_px, []]).astype(np.float32),
+            "peak_px": self.peak_px.astype(np.float32),
+            "mean_px": self.mean_px.astype(np.float32),
+            "landmarks_px": self.landmarks_px,
+            "head": self.courses.head.astype(np.float32),
+            "blink": self.courses.blink.astype(np.float32),
+            "gain": self.courses.gain.astype(np.float32),
+            "time_s": self.courses.time_s,
+        }
+
+    def _frame(self, t: int) -> U8:
+        head, skin = self._head_matrix(t), self._skin(t)
+        self._note_truth(t, None if skin is None else skin[0], head)
+        undo = cv2.invertAffineTransform(head)
+        source = self.grid @ undo[:, :2].T.astype(np.float32) + undo[:, 2].astype(np.float32)
+        bright: F32 | float = 1.0
+        if skin is not None:
+            motion, shade = skin
+            layers = np.dstack([-sample(motion, self.grid - motion), shade])
+            moved = np.asarray(cv2.warpAffine(layers, head, self.config.size_px), np.float32)
+            source += moved[..., :2]
+            bright = 1.0 + moved[..., 2:]
+        places = (source + MARGIN_PX) * SUPERSAMPLE
+        picture = sample(self._canvas(t), places, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
+        return self._sensor(t, picture, bright)
+
+    def _canvas(self, t: int) -> U8:
+        closure = float(self.courses.blink[t])
+        if closure == 0.0:
+            return self.identity.canvas
+        points = (self.identity.landmarks_px + MARGIN_PX) * SUPERSAMPLE
+        return with_closed_lids(self.identity.canvas, points, closure)
+
+    def _head_matrix(self, t: int) -> F64:
+        """(2, 3) head motion about the centre of the face."""
+        x, y, angle, log_scale = self.courses.head[t]
+        centre = self.identity.landmarks_px.mean(axis=0)
+        matrix = cv2.getRotationMatrix2D(tuple(centre), angle, float(np.exp(log_scale)))
+        matrix[:, 2] += (x, y)
+        return np.asarray(matrix)
+
+    def _skin(self, t: int) -> tuple[F32, F32] | None:
+        """Displacement (H, W, 2) and shading (H, W) of frame t, None where all is at rest."""
+        for i, event in enumerate(self.video.events):
+            intensity = self.courses.intensity[i][:, t].astype(np.float32)
+            if event.onset <= t <= event.offset and intensity.any():
+                fields = self._event_fields(i)
+                motion = np.tensordot(intensity, fields.motion, 1)
+                return motion, np.tensordot(intensity, fields.shade, 1)
+        return None
+
+    def _event_fields(self, i: int) -> EventFields:
+        """Events come one after another, so only the last one's fields are kept."""
+        if self._fields is None or self._fields[0] != i:
+            fields = event_fields(self.config, self.identity, self.video.events[i])
+            self._fields = (i, fields)
+            self.unit_peak_px[i] = np.linalg.norm(fields.motion, axis=-1).max(axis=(1, 2))
+        return self._fields[1]
+
+    def _sensor(self, t: int, picture: U8, bright: F32 | float) -> U8:
+        config, gain = self.config, np.float32(self.courses.gain[t])
+        if config.noise_std == 0.0 and config.flicker == 0.0 and isinstance(bright, float):
+            return picture
+        value = picture * (bright * gain)
+        if config.noise_std > 0.0:
+            noise = self.rng.standard_normal(value.shape, np.float32)
+            value += np.float32(config.noise_std) * noise
+        value += 0.5
+        return np.clip(value, 0.0, 255.0).astype(np.uint8)
+
+    def _note_truth(self, t: int, motion: F32 | None, head: F64) -> None:
+        points = self.identity.landmarks_px.astype(np.float32)
+        if motion is not None:
+            length = np.sqrt(motion[..., 0] ** 2 + motion[..., 1] ** 2)
+            self.peak_px[t] = length.max()
+            self.mean_px[t] = length[self.identity.face].mean()
+            points = points + sample(motion, points[:, None])[:, 0]
+        self.landmarks_px[t] = points @ head[:, :2].T + head[:, 2]

@@ -1,0 +1,114 @@
+"""The run folder: whole or absent, told apart by name, refused when it is something else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from merkit.errors import ConfigError, MissingDataError, StoreError
+from merkit.protocols import ClipRow, FitRecord, FoldSet, ProtocolConfig, make_folds
+from merkit.runs.folder import RunFolder
+from merkit.training.history import EpochRecord, FitSummary
+from merkit.training.job import FoldOutcome
+
+SETTINGS = {"method": "m", "seeds": [0], "workers": 1}
+FACTS = {"classes": ["a", "b"], "method_marks": [], "refused_clips": {}}
+
+
+@pytest.fixture
+def folds() -> FoldSet:
+    rows = [ClipRow(f"s{s}/{i}", "db", f"db/s{s}", i) for s in range(4) for i in range(2)]
+    return make_folds(rows, ProtocolConfig())
+
+
+def outcome(fold: str, seed: int = 0, oracle: bool = False) -> FoldOutcome:
+    table = pd.DataFrame({"clip_id": ["x"], "y_pred": [1], "p_a": [0.25], "p_b": [0.75]})
+    epochs = pd.DataFrame({"epoch": [1], "clip_id": ["x"], "y_pred": [0]}) if oracle else None
+    summary = FitSummary(1, (EpochRecord(1, 0.5, 0.4, 0.3),), FitRecord({"weights": ("y",)}), 10, 5)
+    return FoldOutcome(fold, seed, table, summary, epochs)
+
+
+def test_a_fold_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    assert not run.has_fold(0, "db/s1")
+    run.write_fold(outcome("db/s1", oracle=True))
+    assert run.has_fold(0, "db/s1")
+    assert not run.has_fold(1, "db/s1")
+    table, summary = run.read_fold(0, "db/s1")
+    pd.testing.assert_frame_equal(table, outcome("db/s1").predictions)
+    assert (summary["fold"], summary["seed"], summary["chosen_epoch"]) == ("db/s1", 0, 1)
+    assert summary["history"][0]["val_uf1"] == 0.3
+    oracle = run.read_oracle(0, "db/s1")
+    assert oracle is not None
+    assert oracle.y_pred.tolist() == [0]
+    assert run.read_oracle(0, "db/s2") is None
+
+
+@given(st.lists(st.text(min_size=1, max_size=40), min_size=2, max_size=6, unique=True))
+def test_folds_of_different_names_never_share_a_folder(names: list[str]) -> None:
+    paths = [RunFolder(Path("run")).fold_path(0, name) for name in names]
+    assert len(set(paths)) == len(names)
+    assert all(path.parent == Path("run/folds") for path in paths)
+    assert all(len(path.name.encode()) < 200 for path in paths)
+
+
+def test_names_that_read_alike_are_kept_apart(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.write_fold(outcome("s 1"))
+    assert not run.has_fold(0, "s_1")
+
+
+def test_beginning_writes_the_settings_once(tmp_path: Path, folds: FoldSet) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.begin(SETTINGS, folds, FACTS)
+    written = (run.path / "run.json").read_bytes()
+    run.begin(SETTINGS | {"workers": 8}, folds, FACTS)  # not what decides a result
+    assert (run.path / "run.json").read_bytes() == written
+    assert run.read_run()["fold_hash"] == folds.hash
+
+
+def test_another_division_is_another_run(tmp_path: Path, folds: FoldSet) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.begin(SETTINGS, folds, FACTS)
+    other = make_folds(
+        [ClipRow(f"s{s}/0", "db", f"db/s{s}", s % 2) for s in range(5)], ProtocolConfig()
+    )
+    with pytest.raises(ConfigError, match="folds"):
+        run.begin(SETTINGS, other, FACTS)
+    with pytest.raises(ConfigError, match="method: 'm' there, 'n' now"):
+        run.begin(SETTINGS | {"method": "n"}, folds, FACTS)
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path, folds: FoldSet) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(ConfigError, match="no run of merkit"):
+        RunFolder(tmp_path).begin(SETTINGS, folds, FACTS)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(ConfigError, match="no run of merkit"):
+        RunFolder(tmp_path / "thesis.txt").check_free()
+
+
+DAMAGE = {
+    "not JSON": "{",
+    "another format": json.dumps({"format": 99}),
+    "no format": "{}",
+    "a list": "[]",
+    "fields lost": json.dumps({"format": 1, "identity": {}}),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_run_json_is_named(damage: str, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(DAMAGE[damage])
+    with pytest.raises(StoreError, match=r"run\.json"):
+        RunFolder(tmp_path).read_run()
+
+
+def test_no_run_at_all(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match="no run folder"):
+        RunFolder(tmp_path / "nowhere").read_run()

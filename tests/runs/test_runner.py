@@ -1,0 +1,242 @@
+"""A whole evaluation: files, determinism, seeds, resume, controls, marks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tiny_pipeline as tiny
+from merkit.errors import ConfigError, StoreError
+from merkit.protocols import ProtocolConfig, load_folds
+from merkit.runs import evaluate as runner
+from merkit.runs.config import EvaluateConfig
+from merkit.runs.evaluate import evaluate
+from merkit.scoring.metrics import confusion_matrix, uf1
+from merkit.training.job import FoldJob
+
+FILES = ["folds", "folds.json", "log.jsonl", "metrics.json", "predictions.parquet", "report.html"]
+
+
+@pytest.fixture
+def config(tiny_database: Path, tiny_store: Path, tmp_path: Path) -> EvaluateConfig:
+    return tiny.evaluation(tiny_database, tiny_store, tmp_path / "run")
+
+
+def predictions(folder: Path) -> pd.DataFrame:
+    return pd.read_parquet(folder / "predictions.parquet")
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "metrics.json").read_text())
+    return found
+
+
+def test_a_run_folder_holds_what_it_promises(tiny_run: Path) -> None:
+    assert sorted(p.name for p in tiny_run.iterdir()) == [*FILES, "run.json"]
+    table = predictions(tiny_run)
+    first = ["clip_id", "subject", "dataset", "fold", "seed", "y_true", "y_pred"]
+    assert list(table.columns) == [*first, "p_negative", "p_positive", "p_surprise"]
+    assert len(table) == 12
+    assert table.clip_id.is_unique
+    np.testing.assert_allclose(table.filter(regex="^p_").sum(axis=1), 1, rtol=1e-5)
+    assert (table.filter(regex="^p_").to_numpy().argmax(1) == table.y_pred).all()
+    assert (table.fold == table.subject).all()
+    assert table.groupby("fold").size().tolist() == [3, 3, 3, 3]
+
+
+def test_run_json_says_what_made_the_score(tiny_run: Path) -> None:
+    document = json.loads((tiny_run / "run.json").read_text())
+    folds = load_folds(tiny_run / "folds.json")
+    assert document["fold_hash"] == folds.hash == metrics(tiny_run)["fold_hash"]
+    assert document["settings"]["seeds"] == [0]
+    assert document["settings"]["model"]["encoder"]["name"] == "tiny"
+    assert document["settings"]["training"]["optimiser"] == "adamw"  # decided by the method
+    assert {"torch", "numpy", "merkit"} <= set(document["versions"])
+    assert document["clips_per_class"] == {"negative": 4, "positive": 4, "surprise": 4}
+    assert (document["clips"], document["subjects"]) == (12, 4)
+    assert document["refused_clips"] == {}
+
+
+def test_scores_are_those_of_the_pooled_predictions(tiny_run: Path) -> None:
+    table, found = predictions(tiny_run), metrics(tiny_run)
+    matrix = confusion_matrix(table.y_true, table.y_pred, 3)
+    assert found["confusion"] == matrix.tolist()
+    assert found["scores"]["uf1"]["value"] == pytest.approx(uf1(matrix))
+    assert found["scores"]["acc"]["value"] == pytest.approx((table.y_true == table.y_pred).mean())
+    for score in found["scores"].values():
+        assert score["low"] <= score["value"] <= score["high"]
+    assert sum(row["clips"] for row in found["per_subject"]) == 12
+    assert sum(row["correct"] for row in found["per_subject"]) == matrix.trace()
+
+
+def test_every_fold_has_its_history_in_the_log(tiny_run: Path) -> None:
+    lines = [json.loads(line) for line in (tiny_run / "log.jsonl").read_text().splitlines()]
+    found = metrics(tiny_run)
+    assert len(lines) == sum(len(fold["history"]) for fold in found["folds"]) == 4 * 2
+    assert {line["fold"] for line in lines} == {fold["fold"] for fold in found["folds"]}
+    assert all(1 <= fold["chosen_epoch"] <= 2 for fold in found["folds"])
+
+
+def test_the_oracle_record_never_moves_the_score(tiny_run: Path, config: EvaluateConfig) -> None:
+    plain = evaluate(config)
+    pd.testing.assert_frame_equal(plain.predictions, predictions(tiny_run))
+    assert plain.metrics["oracle"] is None
+    recorded = metrics(tiny_run)
+    assert recorded["scores"] == json.loads(json.dumps(plain.metrics["scores"]))
+    assert recorded["oracle"]["uf1"] >= recorded["scores"]["uf1"]["value"]
+
+
+def test_same_seed_same_bytes_and_another_seed_another_result(
+    config: EvaluateConfig, tmp_path: Path
+) -> None:
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        evaluate(replace(config, out=tmp_path / name, seeds=(seed,)))
+    read = {n: (tmp_path / n / "predictions.parquet").read_bytes() for n in "abc"}
+    assert read["a"] == read["b"]
+    columns = ["p_negative", "p_positive", "p_surprise"]
+    a, c = predictions(tmp_path / "a"), predictions(tmp_path / "c")
+    assert not np.allclose(a[columns], c[columns])
+
+
+def test_the_number_of_workers_changes_nothing(config: EvaluateConfig, tiny_run: Path) -> None:
+    result = evaluate(replace(config, workers=2))
+    pd.testing.assert_frame_equal(result.predictions, predictions(tiny_run))
+
+
+def test_several_seeds_are_trained_scored_and_told_apart(config: EvaluateConfig) -> None:
+    result = evaluate(replace(config, seeds=(0, 1)))
+    table = result.predictions
+    assert table.groupby("seed").size().to_dict() == {0: 12, 1: 12}
+    assert [s["seed"] for s in result.metrics["seeds"]] == [0, 1]
+    assert np.sum(result.metrics["confusion"]) == 24
+    assert result.metrics["n_clips"] == 12
+    assert len(result.metrics["folds"]) == 8
+
+
+# resume
+
+
+def test_a_finished_run_is_not_trained_again(
+    tiny_run: Path, tiny_database: Path, tiny_store: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    copy = shutil.copytree(tiny_run, tmp_path / "copy")
+    monkeypatch.setattr(runner, "run_fold", _never)
+    result = evaluate(tiny.evaluation(tiny_database, tiny_store, copy, oracle_epoch=True))
+    pd.testing.assert_frame_equal(result.predictions, predictions(tiny_run))
+
+
+def _never(job: FoldJob) -> None:
+    raise AssertionError(f"fold {job.fold.name} was trained again")
+
+
+def test_only_missing_folds_are_trained(
+    tiny_run: Path, tiny_database: Path, tiny_store: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    copy = shutil.copytree(tiny_run, tmp_path / "copy")
+    lost = sorted((copy / "folds").iterdir())[1]
+    shutil.rmtree(lost)
+    (copy / "metrics.json").unlink()
+    trained: list[str] = []
+
+    def counting(job: FoldJob) -> Any:
+        trained.append(job.fold.name)
+        return real(job)
+
+    real = runner.run_fold
+    monkeypatch.setattr(runner, "run_fold", counting)
+    result = evaluate(tiny.evaluation(tiny_database, tiny_store, copy, oracle_epoch=True))
+    assert trained == ["synthetic/sub02"]
+    pd.testing.assert_frame_equal(result.predictions, predictions(tiny_run))
+    assert metrics(copy)["scores"] == metrics(tiny_run)["scores"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"training": {**tiny.TRAINING, "epochs": 3}}, "training"),
+        ({"seeds": (1,)}, "seeds"),
+        ({"shuffle_labels": True}, "shuffle_labels"),
+        ({"protocol": ProtocolConfig(name="group_kfold", n_splits=3)}, "protocol"),
+    ],
+)
+def test_other_settings_do_not_resume_a_run(
+    change: dict[str, Any], named: str, tiny_run: Path, tiny_database: Path, tiny_store: Path
+) -> None:
+    before = (tiny_run / "run.json").read_bytes()
+    with pytest.raises(ConfigError, match="other settings") as caught:
+        evaluate(tiny.evaluation(tiny_database, tiny_store, tiny_run, oracle_epoch=True, **change))
+    assert named in str(caught.value)
+    assert (tiny_run / "run.json").read_bytes() == before
+
+
+def test_a_damaged_fold_is_named(tiny_run: Path, tmp_path: Path, config: EvaluateConfig) -> None:
+    copy = shutil.copytree(tiny_run, tmp_path / "copy")
+    damaged = sorted((copy / "folds").iterdir())[0]
+    (damaged / "summary.json").write_text("{")
+    with pytest.raises(StoreError, match=damaged.name):
+        evaluate(replace(config, out=copy, oracle_epoch=True))
+
+
+# controls and marks
+
+
+def test_shuffled_labels_are_marked_and_change_the_training(
+    config: EvaluateConfig, tiny_run: Path
+) -> None:
+    result = evaluate(replace(config, shuffle_labels=True))
+    assert "shuffled-labels" in result.metrics["marks"]
+    table = predictions(tiny_run)
+    assert (result.predictions.y_true == table.y_true).all()  # the truth is not shuffled
+    assert not np.allclose(result.predictions.p_negative, table.p_negative)
+
+
+def test_shuffling_moves_training_and_validation_labels_and_nothing_else() -> None:
+    from merkit.types import Fold
+
+    clips = [f"c{i}" for i in range(40)]
+    labels = {c: i % 4 for i, c in enumerate(clips)}
+    fold = Fold("f", tuple(clips[:24]), tuple(clips[24:32]), tuple(clips[32:]))
+    plain = runner._fold_data(fold, labels, 0, shuffle=False)
+    mixed = runner._fold_data(fold, labels, 0, shuffle=True)
+    assert (mixed.train.ids, mixed.val.ids) == (plain.train.ids, plain.val.ids)
+    together = sorted([*mixed.train.labels, *mixed.val.labels])
+    assert together == sorted([*plain.train.labels, *plain.val.labels])
+    assert mixed.train.labels != plain.train.labels
+    assert runner._fold_data(fold, labels, 0, shuffle=True) == mixed
+    assert runner._fold_data(fold, labels, 1, shuffle=True) != mixed
+    changed = labels | {c: 3 - labels[c] for c in fold.test}
+    assert runner._fold_data(fold, changed, 0, shuffle=True) == mixed
+
+
+def test_a_subject_dependent_protocol_is_marked(config: EvaluateConfig) -> None:
+    protocol = ProtocolConfig(name="stratified_kfold", n_splits=2)
+    result = evaluate(replace(config, protocol=protocol))
+    assert "subject-dependent" in result.metrics["marks"]
+    page = (config.out / "report.html").read_text()
+    assert "Subject-dependent protocol" in page
+    assert "No test subject had any part" not in page
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seeds": ()},
+        {"seeds": (0, 0)},
+        {"seeds": (-1,)},
+        {"resamples": 0},
+        {"threads": 0},
+        {"workers": -1},
+    ],
+)
+def test_impossible_settings_are_refused(change: dict[str, Any], config: EvaluateConfig) -> None:
+    with pytest.raises(ConfigError, match=next(iter(change))):
+        replace(config, **change)

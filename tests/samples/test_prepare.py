@@ -1,0 +1,135 @@
+"""Filling the store: resumable after kill -9, equal to an uninterrupted one, bad clips named."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny_pipeline as tiny
+from merkit.datasets import load_dataset
+from merkit.errors import FaceError, StoreError
+from merkit.face.align import AlignConfig
+from merkit.samples.prepare import prepare
+from merkit.samples.recipe import Recipe
+from merkit.samples.store import SampleStore
+from merkit.types import Clip, Sample
+
+RECIPE = Recipe(frames=3, align=AlignConfig(size_px=32))
+
+
+@pytest.fixture(scope="session")
+def clips(tiny_database: Path) -> tuple[Clip, ...]:
+    return load_dataset("synthetic", tiny_database)[:3]
+
+
+def same(a: Sample, b: Sample) -> bool:
+    arrays = all(np.array_equal(a.arrays[n], b.arrays[n]) for n in a.arrays)
+    return a.arrays.keys() == b.arrays.keys() and arrays and a.found_share == b.found_share
+
+
+def test_every_clip_is_stored_once(clips: tuple[Clip, ...], tmp_path: Path) -> None:
+    told: list[tuple[str, float, float]] = []
+    first = prepare(clips, RECIPE, tmp_path, 1, lambda *args: told.append(args))
+    assert (first.made, dict(first.refused)) == (3, {})
+    assert told == [("preparing clips", i, 3) for i in range(4)]
+    again = prepare(clips, RECIPE, tmp_path, 1)
+    assert again.made == 0
+    assert again.keys == first.keys
+    first.check()
+    assert same(first.read(clips[0].clip_id), again.read(clips[0].clip_id))
+    assert (first.store.folder / "index.parquet").is_file()
+
+
+def test_only_what_is_missing_is_made(clips: tuple[Clip, ...], tmp_path: Path) -> None:
+    prepare(clips[:1], RECIPE, tmp_path, 1)
+    assert prepare(clips, RECIPE, tmp_path, 1).made == 2
+
+
+def test_bad_clips_are_refused_by_name_and_the_others_kept(
+    clips: tuple[Clip, ...], tmp_path: Path
+) -> None:
+    gone = replace(clips[0], clip_id="gone", media=tmp_path / "nowhere")
+    empty = replace(clips[0], clip_id="empty", first_frame=900, last_frame=950)
+    prepared = prepare((*clips, gone, empty), RECIPE, tmp_path / "store", 1)
+    assert set(prepared.refused) == {"gone", "empty"}
+    assert set(prepared.keys) == {c.clip_id for c in clips}
+    assert "900" in prepared.refused["empty"]
+    with pytest.raises(FaceError, match="2 of 5 clips") as caught:
+        prepared.check()
+    assert "gone" in str(caught.value)
+    assert "--bad-clips skip" in str(caught.value)
+
+
+def test_the_counts_are_right_when_clips_are_refused(
+    clips: tuple[Clip, ...], tmp_path: Path
+) -> None:
+    gone = replace(clips[0], clip_id="gone", media=tmp_path / "nowhere")
+    assert prepare((*clips, gone), RECIPE, tmp_path / "store", 1).made == 3
+
+
+# kill -9
+
+
+def command(database: Path, store: Path) -> list[str]:
+    return ["prepare", *tiny.command_words(database, store)]
+
+
+def stored(store: Path) -> list[Path]:
+    return sorted(store.glob("*/*/sample.json"))
+
+
+def readable(store: Path) -> dict[str, Sample]:
+    """Every sample that a reader may see; fails on one that is there and corrupt."""
+    (folder,) = [path for path in store.iterdir() if path.is_dir()]
+    opened = SampleStore.__new__(SampleStore)
+    opened.folder = folder
+    return {path.parent.name: opened.read(path.parent.name) for path in stored(store)}
+
+
+def test_killed_and_resumed_equals_uninterrupted(
+    tiny_database: Path, tiny_store: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    program = f"from merkit.cli import main; main({command(tiny_database, store)!r})"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 120
+        while len(stored(store)) < 3 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    before = readable(store)
+    assert 3 <= len(before) < 12, "it was not killed half-way"
+
+    from merkit.cli import main
+
+    assert main(command(tiny_database, store)) == 0
+    after, expected = readable(store), readable(tiny_store)
+    assert after.keys() == expected.keys()
+    assert len(after) == 12
+    assert all(same(after[key], expected[key]) for key in expected)
+    assert all(same(before[key], after[key]) for key in before)
+
+
+def test_a_half_written_sample_is_invisible_and_made_again(
+    clips: tuple[Clip, ...], tmp_path: Path
+) -> None:
+    """What a kill between two writes would leave: a folder without its last file."""
+    prepared = prepare(clips[:1], RECIPE, tmp_path, 1)
+    (key,) = prepared.keys.values()
+    (prepared.store.folder / key / "sample.json").unlink()
+    assert key not in prepared.store
+    with pytest.raises(StoreError):
+        prepared.store.read(key)
+    again = prepare(clips[:1], RECIPE, tmp_path, 1)
+    assert again.made == 1
+    assert again.read(clips[0].clip_id).arrays["rgb"].shape == (3, 3, 32, 32)

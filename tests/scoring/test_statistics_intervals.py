@@ -1,0 +1,275 @@
+"""Intervals and paired tests over subjects, against SciPy and by hand."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from merkit.errors import ConfigError
+from merkit.scoring.intervals import (
+    bootstrap_interval,
+    paired_difference,
+    paired_permutation_test,
+    subject_confusions,
+    subject_scores,
+)
+from merkit.scoring.metrics import accuracy, scores, uf1
+
+
+def _case(n_subjects=20, clips=6, n_classes=3, right=0.6, seed=0):
+    """Subjects differ in how well they are recognised, so clips are not independent."""
+    random = np.random.default_rng(seed)
+    subjects = np.repeat([f"s{i:02d}" for i in range(n_subjects)], clips)
+    true = random.integers(0, n_classes, len(subjects))
+    ability = np.repeat(np.clip(random.normal(right, 0.25, n_subjects), 0, 1), clips)
+    guess = random.integers(0, n_classes, len(subjects))
+    return true, np.where(random.random(len(true)) < ability, true, guess), subjects
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+@pytest.mark.parametrize(
+    ("metric", "n_subjects", "n_classes"),
+    [("uf1", 20, 3), ("acc", 20, 3), ("uf1", 16, 7)],  # the last is strongly biased downwards
+)
+def test_interval_agrees_with_scipy(method, metric, n_subjects, n_classes):
+    true, predicted, subjects = _case(n_subjects, 6 if n_classes == 3 else 3, n_classes)
+    tables, keys = subject_confusions(true, predicted, subjects, n_classes)
+    score = {"uf1": uf1, "acc": accuracy}[metric]
+
+    def statistic(index, axis=-1):
+        return score(tables[0][index].sum(axis=axis - 2 if axis < 0 else axis))
+
+    reference = stats.bootstrap(
+        (np.arange(len(keys)),),
+        statistic,
+        n_resamples=20_000,
+        method=method,
+        rng=np.random.default_rng(1),
+        vectorized=True,
+    ).confidence_interval
+    ours = bootstrap_interval(
+        true, predicted, subjects, n_classes, metric=metric, n_resamples=20_000, method=method
+    )
+    assert ours.value == pytest.approx(getattr(scores(true, predicted, n_classes), metric))
+    assert (ours.low, ours.high) == pytest.approx((reference.low, reference.high), abs=0.006)
+    assert ours.low < ours.value < ours.high
+    assert ours.n_subjects == n_subjects
+
+
+def test_bca_of_a_skewed_statistic_moves_away_from_percentile():
+    true, predicted, subjects = _case(right=0.93, seed=3)
+    percentile = bootstrap_interval(true, predicted, subjects, 3, metric="acc")
+    bca = bootstrap_interval(true, predicted, subjects, 3, metric="acc", method="bca")
+    assert bca.low < percentile.low
+    assert bca.high <= percentile.high
+
+
+def test_subjects_are_resampled_not_clips():
+    """Ten subjects, each all right or all wrong: more clips a subject add no certainty."""
+    right = np.array([1, 0, 1, 1, 0, 1, 0, 1, 1, 0])
+    widths = []
+    for clips in (2, 40):
+        true = np.tile([0, 1], 10 * clips // 2)
+        predicted = np.where(np.repeat(right, clips), true, 1 - true)
+        subjects = np.repeat(np.arange(10), clips)
+        interval = bootstrap_interval(true, predicted, subjects, 2, metric="acc")
+        widths.append(interval.high - interval.low)
+    assert widths[0] == pytest.approx(widths[1])
+    assert widths[0] > 0.5
+
+
+def test_interval_covers_the_truth_about_as_often_as_it_says():
+    """200 simulated databases of 30 subjects with a known expected accuracy."""
+    random = np.random.default_rng(5)
+    covered = 0
+    subjects = np.repeat(np.arange(30), 5)
+    for i in range(200):
+        ability = np.repeat(random.beta(6, 4, 30), 5)  # mean 0.6
+        predicted = np.where(random.random(150) < ability, 0, 1)
+        interval = bootstrap_interval(
+            np.zeros(150, int), predicted, subjects, 2, metric="acc", n_resamples=400, seed=i
+        )
+        covered += interval.low <= 0.6 <= interval.high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_same_seed_same_interval_and_row_order_does_not_matter():
+    true, predicted, subjects = _case()
+    first = bootstrap_interval(true, predicted, subjects, 3)
+    order = np.random.default_rng(1).permutation(len(true))
+    assert bootstrap_interval(true[order], predicted[order], subjects[order], 3) == first
+    assert bootstrap_interval(true, predicted, subjects, 3, seed=9) != first
+
+
+def test_wider_level_gives_wider_interval():
+    case = _case()
+    narrow, wide = (bootstrap_interval(*case, 3, level=level) for level in (0.8, 0.99))
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_2000_resamples_are_fast():
+    true, predicted, subjects = _case(n_subjects=68, clips=7)
+    started = time.process_time()
+    for _ in range(5):
+        bootstrap_interval(true, predicted, subjects, 3)
+    assert (time.process_time() - started) / 5 < 0.2  # about 0.01 s on one idle core
+
+
+def test_perfect_predictions_and_single_subject():
+    true = np.tile([0, 1, 2], 4)
+    perfect = bootstrap_interval(true, true, np.repeat(np.arange(4), 3), 3, method="bca")
+    assert (perfect.low, perfect.value, perfect.high) == (1.0, 1.0, 1.0)
+    alone = bootstrap_interval(true, true, np.zeros(12), 3)
+    assert alone.value == 1.0
+    assert np.isnan(alone.low)
+    assert np.isnan(alone.high)
+
+
+def _two_seeds(gap: float):
+    true, predicted, subjects = _case()
+    _, other, _ = _case(right=0.6 - gap, seed=0)
+    return (
+        np.tile(true, 2),
+        np.concatenate([predicted, other]),
+        np.tile(subjects, 2),
+        np.repeat([0, 1], len(true)),
+    )
+
+
+def test_value_over_seeds_is_the_mean_of_pooled_scores():
+    true, predicted, subjects, seeds = _two_seeds(0.3)
+    interval = bootstrap_interval(true, predicted, subjects, 3, seeds=seeds)
+    each = [scores(true[seeds == s], predicted[seeds == s], 3).uf1 for s in (0, 1)]
+    assert interval.value == pytest.approx(np.mean(each))
+    assert (interval.n_seeds, interval.n_subjects) == (2, 20)
+
+
+def test_nested_seeds_widen_the_interval_and_equal_seeds_do_not():
+    true, predicted, subjects, seeds = _two_seeds(0.4)
+    width = {}
+    for factor in ("nested", "average"):
+        i = bootstrap_interval(true, predicted, subjects, 3, seeds=seeds, seed_factor=factor)
+        width[factor] = i.high - i.low
+    assert width["nested"] > 1.2 * width["average"]
+    half = len(true) // 2
+    one = bootstrap_interval(true[:half], predicted[:half], subjects[:half], 3)
+    twice = bootstrap_interval(
+        true, np.tile(predicted[:half], 2), subjects, 3, seeds=seeds, seed_factor="nested"
+    )
+    assert (twice.value, twice.low, twice.high) == pytest.approx((one.value, one.low, one.high))
+
+
+def test_paired_difference_of_a_method_with_itself_is_zero():
+    true, predicted, subjects = _case()
+    same = paired_difference(true, predicted, predicted, subjects, 3, method="bca")
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+
+
+def test_pairing_is_narrower_than_two_separate_intervals():
+    true, a, subjects = _case(right=0.5)
+    b = a.copy()
+    fixed = np.flatnonzero(a != true)[::4]
+    b[fixed] = true[fixed]
+    gap = paired_difference(true, b, a, subjects, 3)
+    alone = bootstrap_interval(true, a, subjects, 3)
+    assert gap.low > 0
+    assert gap.high - gap.low < alone.high - alone.low
+    assert gap.value == pytest.approx(scores(true, b, 3).uf1 - scores(true, a, 3).uf1)
+    swapped = paired_difference(true, a, b, subjects, 3)
+    assert (swapped.low, swapped.high) == pytest.approx((-gap.high, -gap.low))
+
+
+def test_exact_permutation_test_agrees_with_scipy():
+    true, a, subjects = _case(n_subjects=8, seed=2)
+    _, b, _ = _case(n_subjects=8, right=0.3, seed=2)
+    first, _ = subject_confusions(true, a, subjects, 3)
+    second, _ = subject_confusions(true, b, subjects, 3)
+    both = np.stack([first[0], second[0]])  # (2, S, C, C)
+
+    def statistic(x, y):
+        place = np.arange(8)
+        gap = uf1(both[x, place].sum(0)) - uf1(both[y, place].sum(0))
+        return float(gap)
+
+    reference = stats.permutation_test(
+        (np.zeros(8, int), np.ones(8, int)),
+        statistic,
+        permutation_type="samples",
+        vectorized=False,
+        n_resamples=np.inf,
+    )
+    ours = paired_permutation_test(true, a, b, subjects, 3)
+    assert ours.exact
+    assert ours.n_permutations == 256
+    assert ours.p_value == pytest.approx(reference.pvalue)
+    assert ours.difference == pytest.approx(reference.statistic)
+
+
+def test_drawn_permutations_approach_the_exact_p():
+    true, a, subjects = _case(n_subjects=12, right=0.65, seed=4)
+    _, b, _ = _case(n_subjects=12, right=0.5, seed=5)
+    exact = paired_permutation_test(true, a, b, subjects, 3, n_permutations=4096)
+    drawn = paired_permutation_test(true, a, b, subjects, 3, n_permutations=4000)
+    assert exact.exact
+    assert not drawn.exact
+    assert drawn.p_value == pytest.approx(exact.p_value, abs=0.03)
+
+
+def test_permutation_p_of_equal_and_of_opposite_methods():
+    true, a, subjects = _case(n_subjects=10)
+    assert paired_permutation_test(true, a, a, subjects, 3).p_value == 1.0
+    wrong = (true + 1) % 3
+    assert paired_permutation_test(true, true, wrong, subjects, 3).p_value == 2 / 2**10
+
+
+def test_drawn_permutations_never_give_p_zero():
+    true, _, subjects = _case(n_subjects=30)
+    wrong = (true + 1) % 3
+    drawn = paired_permutation_test(true, true, wrong, subjects, 3, n_permutations=999)
+    assert drawn.p_value == 1 / 1000
+
+
+def test_permutation_p_is_uniform_when_methods_are_alike():
+    """Two equally good methods: p below 0.1 in about a tenth of simulated comparisons."""
+    random = np.random.default_rng(0)
+    subjects = np.repeat(np.arange(9), 6)
+    true = np.tile([0, 1, 2], 18)
+    p = []
+    for _ in range(200):
+        a, b = (
+            np.where(random.random(54) < 0.6, true, random.integers(0, 3, 54)) for _ in range(2)
+        )
+        p.append(paired_permutation_test(true, a, b, subjects, 3).p_value)
+    assert 0.04 <= np.mean(np.array(p) <= 0.1) <= 0.17
+
+
+def test_subject_scores_are_each_subjects_accuracy():
+    tables, keys = subject_confusions([0, 1, 1, 0], [0, 0, 1, 0], ["b", "b", "a", "a"], 2)
+    assert keys == ("a", "b")
+    assert subject_scores(tables) == pytest.approx([1.0, 0.5])
+
+
+_T, _P, _S = [0, 1, 0], [0, 1, 1], ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: bootstrap_interval(_T, _P[:2], _S, 2), "2 predictions"),
+        (lambda: bootstrap_interval([], [], [], 2), "at least one"),
+        (lambda: bootstrap_interval(_T, _P, _S, 2, level=95), "level is 95"),
+        (lambda: bootstrap_interval(_T, _P, _S, 2, n_resamples=0), "n_resamples"),
+        (lambda: bootstrap_interval(_T, _P, _S, 2, method="t"), "percentile or bca"),
+        (lambda: bootstrap_interval(_T, _P, _S, 2, seed_factor="x"), "nested or average"),
+        (lambda: bootstrap_interval(_T, _P, _S, 2, metric="f1"), "unknown metric"),
+        (lambda: bootstrap_interval(_T, _P, _S, 2, seeds=[0, 0, 1]), "same clips"),
+        (lambda: paired_difference(_T, _P, [0, 5, 0], _S, 2), "class index 5"),
+        (lambda: paired_permutation_test(_T, _P, _P, _S, 2, n_permutations=0), "1 or more"),
+    ],
+)
+def test_bad_input(call, words):
+    with pytest.raises(ConfigError, match=words):
+        call()
