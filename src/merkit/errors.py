@@ -1,4 +1,4 @@
-"""One error family. Every message says what came, what was wanted, and what to do next.
+"""One error family. Every message says what was found, what was wanted, and what to do next.
 
 The command line prints the message without a traceback and exits with ``exit_code``:
 2 for wrong usage or bad input, 3 for something missing, 1 for a bug of ours.
@@ -15,16 +15,16 @@ class MerkitError(Exception):
     """Base of every error that merkit raises on purpose.
 
     Args:
-        came: what was found, with the value, path or count in it.
-        wanted: what would have been right; empty when ``came`` makes it plain.
+        found: what was found, with the value, path or count in it.
+        wanted: what would have been right; empty when ``found`` makes it plain.
         fix: the next thing to do; empty when there is nothing to say.
     """
 
     exit_code = 2
 
-    def __init__(self, came: str, wanted: str = "", fix: str = "") -> None:
-        self.came, self.wanted, self.fix = came, wanted, fix
-        parts = [came]
+    def __init__(self, found: str, wanted: str = "", fix: str = "") -> None:
+        self.found, self.wanted, self.fix = found, wanted, fix
+        parts = [found]
         if wanted:
             parts.append(f"  wanted: {wanted}")
         if fix:
@@ -32,7 +32,7 @@ class MerkitError(Exception):
         super().__init__("\n".join(parts))
 
     def __reduce__(self) -> tuple[type[MerkitError], tuple[str, str, str]]:
-        return type(self), (self.came, self.wanted, self.fix)
+        return type(self), (self.found, self.wanted, self.fix)
 
 
 class ConfigError(MerkitError):

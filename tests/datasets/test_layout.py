@@ -11,13 +11,13 @@ from merkit.datasets.layout import (
     child_folder,
     find_sheet,
     find_tree,
-    frame_number,
     frame_numbers,
     inside,
     refuse_links_out,
     walk,
 )
 from merkit.errors import DatasetError, MissingDataError
+from merkit.media import frame_number
 
 BAD_NAMES = [
     "..",

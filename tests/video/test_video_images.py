@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from merkit.errors import VideoError
+from merkit.media import frame_number
 from merkit.video import frame_numbers, iter_frames, probe, read_frames, write_frames
-from merkit.video.images import frame_number, list_images, read_image
+from merkit.video.images import list_images, read_image
 
 
 def _grey(level: int, height: int = 6, width: int = 8) -> np.ndarray:

@@ -29,6 +29,7 @@ DATASETS: Registry[Database] = Registry(
         "flow-maps": "merkit.datasets.flow_maps:DATABASE",
         "manifest": "merkit.datasets.manifest:DATABASE",
     },
+    group="merkit.databases",
 )
 
 

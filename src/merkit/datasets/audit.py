@@ -106,7 +106,7 @@ def check_database(
 
 def _unreadable(error: DatasetError) -> Finding:
     wanted = f"; wanted: {error.wanted}" if error.wanted else ""
-    return Finding("broken", "cannot be loaded", "", error.came + wanted, error.fix)
+    return Finding("broken", "cannot be loaded", "", error.found + wanted, error.fix)
 
 
 def _own_findings(

@@ -14,11 +14,12 @@ from typing import Literal
 from merkit.datasets.corrections import corrections_made
 from merkit.datasets.findings import Finding
 from merkit.errors import MerkitError, VideoError
+from merkit.media import is_image
 from merkit.types import Clip
 from merkit.video import frame_numbers as media_frame_numbers
 from merkit.video import iter_frames
 from merkit.video.fingerprint import content_key
-from merkit.video.images import IMAGE_SUFFIXES, NumberedImage, list_images, read_image
+from merkit.video.images import NumberedImage, list_images, read_image
 
 Missing = Literal["anywhere", "end"]
 _COPY_AGAIN = "copy the clip again from the distribution"
@@ -128,7 +129,7 @@ def _order(clip: Clip) -> Iterator[Finding]:
 
 
 def _is_image(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() in IMAGE_SUFFIXES
+    return path.is_file() and is_image(path)
 
 
 def _numbers(media: Path) -> tuple[int, ...]:
@@ -207,4 +208,4 @@ def _unreadable_images(clip: Clip, images: Sequence[NumberedImage]) -> Iterator[
 
 
 def _broken(clip: Clip, error: MerkitError) -> Finding:
-    return Finding("broken", "unreadable", clip.clip_id, error.came, error.fix or _COPY_AGAIN)
+    return Finding("broken", "unreadable", clip.clip_id, error.found, error.fix or _COPY_AGAIN)

@@ -50,7 +50,7 @@ def count_clips(
         try:
             found = class_counts(label_map, clips)
         except DatasetError as error:
-            notes.append(Finding("note", f"map {label_map.name}", "", error.came, error.fix))
+            notes.append(Finding("note", f"map {label_map.name}", "", error.found, error.fix))
             continue
         # published counts are those of the first variant; other parts have fewer clips
         published = label_map.counts if expected == first else ()

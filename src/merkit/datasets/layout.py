@@ -17,10 +17,7 @@ from pathlib import Path
 
 from merkit.datasets.sheets import fingerprint
 from merkit.errors import DatasetError, MissingDataError
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".mpg", ".mpeg", ".wmv", ".webm"})
-_DIGITS = re.compile(r"\d+")
+from merkit.media import frame_number, is_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +127,7 @@ def walk(
 def _holds_images(path: Path) -> bool:
     """Whether an image is among the first names; enough to tell, cheap for huge folders."""
     first = islice(_entries(path), 16)
-    return any(os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES for entry in first)
+    return any(is_image(entry.name) for entry in first)
 
 
 def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -230,13 +227,7 @@ def child_folder(folder: Path, root: Path, *names: str) -> Path:
 
 def holds_images(folder: Folder) -> bool:
     """Whether images lie in the folder itself."""
-    return any(os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES for name in folder.files)
-
-
-def frame_number(name: str) -> int | None:
-    """The last group of digits of a file's stem, or None."""
-    groups = _DIGITS.findall(Path(name).stem)
-    return int(groups[-1]) if groups else None
+    return any(is_image(name) for name in folder.files)
 
 
 def frame_numbers(folder: Path) -> list[int]:
@@ -244,5 +235,5 @@ def frame_numbers(folder: Path) -> list[int]:
     if not folder.is_dir():
         return []
     names = [n for n in os.listdir(folder) if not n.startswith(".")]
-    images = [n for n in names if os.path.splitext(n)[1].lower() in IMAGE_SUFFIXES]
+    images = [n for n in names if is_image(n)]
     return sorted(n for n in map(frame_number, images) if n is not None)

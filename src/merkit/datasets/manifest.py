@@ -108,7 +108,7 @@ def _checked(row: Row, root: Path, *names: str) -> Path:
     try:
         return inside(root, *names)
     except DatasetError as error:
-        raise DatasetError(f"{row.where}: {error.came}", error.wanted, error.fix) from None
+        raise DatasetError(f"{row.where}: {error.found}", error.wanted, error.fix) from None
 
 
 def _frame(row: Row, column: str) -> int | None:
@@ -139,7 +139,7 @@ def _action_units(row: Row) -> tuple[ActionUnit, ...] | None:
     try:
         return parse_action_units(text)
     except DatasetError as error:
-        raise DatasetError(f"{row.where}: {error.came}", error.wanted, error.fix) from None
+        raise DatasetError(f"{row.where}: {error.found}", error.wanted, error.fix) from None
 
 
 DATABASE = Database(

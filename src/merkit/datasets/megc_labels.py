@@ -90,7 +90,7 @@ def _label(row: Row) -> Label:
     try:
         key = canonical_key(row["dataset"], row["subject"], clip)
     except DatasetError as error:
-        raise DatasetError(f"{row.where}: {error.came}", error.wanted) from None
+        raise DatasetError(f"{row.where}: {error.found}", error.wanted) from None
     if not clip or label not in {"0", "1", "2"}:
         raise DatasetError(
             f"{row.where}: clip '{clip}' with label '{label}'", "a clip, and 0, 1 or 2 as its label"

@@ -17,10 +17,11 @@ from pathlib import Path
 from merkit.datasets.base import Database, Expected, sort_clips
 from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import VIDEO_SUFFIXES, find_sheet, inside, walk
+from merkit.datasets.layout import find_sheet, inside, walk
 from merkit.datasets.sheets import Row, complete_rows, read_table
 from merkit.errors import DatasetError
 from merkit.labels import canonical_emotion
+from merkit.media import is_video
 from merkit.types import Clip
 
 #: Of the distributed videos by our knowledge, unchecked; a reader of the file knows better.
@@ -60,7 +61,7 @@ def _media_by_name(root: Path) -> dict[str, Path]:
     for folder in walk(root, 3):
         for name in folder.files:
             path = folder.path / name
-            if path.suffix.lower() in VIDEO_SUFFIXES:
+            if is_video(path):
                 found[path.stem.lower()] = path
     return found
 

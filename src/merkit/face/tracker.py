@@ -62,6 +62,7 @@ TRACKERS: Registry[type[FaceTracker]] = Registry(
         "mediapipe": "merkit.face.mediapipe478:MediaPipeTracker",
         "precomputed": "merkit.face.precomputed:PrecomputedTracker",
     },
+    group="merkit.trackers",
 )
 
 

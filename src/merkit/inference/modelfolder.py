@@ -85,7 +85,7 @@ def load_model(name: str | Path) -> LoadedModel:
         setup = make_setup(config["method"], config["model"], config["training"], config["recipe"])
     except ConfigError as error:
         raise StoreError(
-            f"{path}: {error.came}", error.wanted, "use the merkit version that wrote it"
+            f"{path}: {error.found}", error.wanted, "use the merkit version that wrote it"
         ) from None
     classes = tuple(config["classes"])
     model = setup.method.model(setup.model_config, len(classes))

@@ -22,4 +22,5 @@ METHODS: Registry[NeuralMethod] = Registry(
         "linear-probe": "merkit.methods.linear_probe:METHOD",
         "majority": "merkit.methods.majority:METHOD",
     },
+    group="merkit.methods",
 )

@@ -128,7 +128,7 @@ def load_folds(path: Path) -> FoldSet:
     except StoreError:
         raise
     except MerkitError as error:
-        raise StoreError(f"{path} is no valid manifest: {error.came}", error.wanted) from None
+        raise StoreError(f"{path} is no valid manifest: {error.found}", error.wanted) from None
     if foldset.hash != stored:
         raise StoreError(
             f"{path} has hash {foldset.hash[:12]}, and says {str(stored)[:12]}",

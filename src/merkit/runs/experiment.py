@@ -93,7 +93,7 @@ def run_configs(
         try:
             configs[name] = from_mapping(EvaluateConfig, values | {"out": str(out / name)})
         except ConfigError as error:
-            raise ConfigError(f"run '{name}': {error.came}", error.wanted, error.fix) from None
+            raise ConfigError(f"run '{name}': {error.found}", error.wanted, error.fix) from None
     return configs
 
 

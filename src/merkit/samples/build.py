@@ -7,6 +7,7 @@ import numpy as np
 from merkit.errors import ConfigError, FaceError, VideoError
 from merkit.face import align_clip, require_found, track
 from merkit.flow import clip_flow, clip_flow_map
+from merkit.media import is_image
 from merkit.samples.flow_map_images import SIDE, load_flow_map
 from merkit.samples.recipe import Recipe
 from merkit.types import F32, I64, Clip, FaceTrack, Frame, Frames, Sample
@@ -14,8 +15,6 @@ from merkit.video import frame_numbers, read_frames
 
 #: Flow needs the face in the first frame; where it is missed there, these many are tried.
 _FIRST_FRAMES = 5
-#: Media that is one image: a published flow map instead of a recording.
-_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
 def build_sample(clip: Clip, recipe: Recipe) -> Sample:
@@ -26,7 +25,7 @@ def build_sample(clip: Clip, recipe: Recipe) -> Sample:
         FaceError: the face is found in too few frames.
         ConfigError: the clip is a flow map and the recipe wants frames.
     """
-    if clip.media.suffix.lower() in _IMAGE_SUFFIXES and clip.media.is_file():
+    if is_image(clip.media) and clip.media.is_file():
         return _published_map(clip, recipe)
     frames = read_numbers(clip, choose_numbers(clip, clip_frame_numbers(clip), recipe))
     face = find_face(frames, recipe, whole=recipe.kind == "rgb")

@@ -158,7 +158,7 @@ def _orientation(path: Path, picture: VideoFrame) -> Orientation:
     try:
         return orientation_of(bytes(matrix) if isinstance(matrix, SideData) else None)
     except VideoError as error:
-        raise VideoError(f"'{path}': {error.came}", error.wanted, error.fix) from error
+        raise VideoError(f"'{path}': {error.found}", error.wanted, error.fix) from error
 
 
 def _rgb(picture: VideoFrame, orientation: Orientation) -> U8:

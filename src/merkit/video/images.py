@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,16 +12,9 @@ import numpy as np
 from cv2.typing import MatLike
 
 from merkit.errors import VideoError
+from merkit.media import IMAGE_SUFFIXES, frame_number, is_image, is_video
 from merkit.types import U8, Frame
 
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm")
-)
-VIDEO_SUFFIXES = frozenset(
-    (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".wmv", ".mpg", ".mpeg", ".mts", ".flv")
-)
-
-_DIGITS = re.compile(r"[0-9]+")
 _LARGEST = 2**63 - 1  # frame numbers are kept as 64-bit integers
 
 
@@ -32,16 +24,6 @@ class NumberedImage:
 
     number: int
     path: Path
-
-
-def frame_number(stem: str) -> int | None:
-    """The integer in the last group of digits of a file stem, None when it has none.
-
-    >>> frame_number("006_05562"), frame_number("reg_img46")
-    (5562, 46)
-    """
-    groups = _DIGITS.findall(stem)
-    return int(groups[-1]) if groups else None
 
 
 def list_images(folder: Path) -> list[NumberedImage]:
@@ -56,7 +38,7 @@ def list_images(folder: Path) -> list[NumberedImage]:
         files = [p for p in folder.iterdir() if not p.name.startswith(".")]
     except OSError as error:
         raise VideoError(f"'{folder}' cannot be listed ({error.strerror})") from error
-    paths = sorted(p for p in files if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file())
+    paths = sorted(p for p in files if is_image(p) and p.is_file())
     if not paths:
         raise _no_images(folder, files)
     images = sorted((_numbered(p) for p in paths), key=lambda image: image.number)
@@ -143,7 +125,7 @@ def _cut_off(data: bytes) -> bool:
 
 
 def _numbered(path: Path) -> NumberedImage:
-    number = frame_number(path.stem)
+    number = frame_number(path)
     if number is None or number > _LARGEST:
         what = "no number" if number is None else "too long a number"
         raise VideoError(
@@ -155,7 +137,7 @@ def _numbered(path: Path) -> NumberedImage:
 
 
 def _no_images(folder: Path, files: Sequence[Path]) -> VideoError:
-    videos = sorted(p.name for p in files if p.suffix.lower() in VIDEO_SUFFIXES)
+    videos = sorted(p.name for p in files if is_video(p))
     folders = sorted(p.name for p in files if p.is_dir())
     if videos:
         return VideoError(
