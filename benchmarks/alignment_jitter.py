@@ -23,14 +23,7 @@ import cv2
 import numpy as np
 from skimage import data
 
-from merkit.face import (
-    AlignConfig,
-    StreamAligner,
-    TrackConfig,
-    align_points,
-    track,
-    transforms,
-)
+from merkit.face import AlignConfig, TrackConfig, align_points, track, transforms
 from merkit.types import F32, FaceTrack, Frame
 from merkit.video import iter_frames
 
@@ -74,12 +67,6 @@ def clip_and_points(video: Path | None, n: int) -> tuple[list[Frame], FaceTrack,
     return frames, face, np.stack([start + shift for _, shift in made])[:, None]
 
 
-def streamed(frames: list[Frame], face: FaceTrack, config: AlignConfig) -> F32:
-    aligner = StreamAligner(config)
-    made = [aligner.update(p, f.time_s) for p, f in zip(face.landmarks_px, frames, strict=True)]
-    return np.stack(made)
-
-
 def rms(steps: F32) -> float:
     return float(np.sqrt((steps**2).sum(axis=1).mean()))
 
@@ -100,8 +87,7 @@ def main() -> None:
         rows = {
             "per_frame": transforms(face, every),
             "per_frame, 5 averaged": transforms(face, replace(every, smooth_frames=5)),
-            "onset (clip)": transforms(face, onset),
-            "onset (stream)": streamed(frames, face, onset),
+            "onset": transforms(face, onset),
         }
         for name, matrices in rows.items():
             place = align_points(points, matrices)[:, 0]

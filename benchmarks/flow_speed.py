@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from skimage import data
 from merkit.face.dlib68 import model_file
 from merkit.face.follow import FaceFollower
 from merkit.face.tracker import TrackConfig
-from merkit.flow import FlowConfig, RoiFlowStream, dominant_motion, estimate_flow
+from merkit.flow import FlowConfig, RoiFlowStream, estimate_flow
+from merkit.flow.pool import dominant_motion
 from merkit.types import U8, Frame
 
 
@@ -54,21 +55,22 @@ def video_clip(path: Path, n: int) -> list[Frame]:
     return frames
 
 
-def ours(estimator: str) -> Callable[[Frame], object]:
+def ours(estimator: str) -> Callable[[list[Frame]], object]:
     """Track, and region motion in the background; ``none`` leaves the motion out."""
     follower = FaceFollower(TrackConfig())
     stream = RoiFlowStream(FlowConfig(estimator="dis" if estimator == "none" else estimator))
 
-    def step(frame: Frame) -> object:
-        face = follower.update(frame)
-        if estimator == "none":
-            return face
-        return stream.submit(frame.rgb, face.landmarks_px if face.found else None)
+    def run(frames: list[Frame]) -> object:
+        last: object = None
+        for frame, face in follower.follow(frames):
+            if estimator != "none":
+                last = stream.submit(frame.rgb, None if face is None else face.landmarks_px)
+        return last
 
-    return step
+    return run
 
 
-def conventional() -> Callable[[Frame], object]:
+def conventional() -> Callable[[list[Frame]], object]:
     """Detect in every frame, flow over the whole frame, mean of the strongest fifth."""
     import dlib
 
@@ -76,28 +78,25 @@ def conventional() -> Callable[[Frame], object]:
     previous: list[U8] = []
     boxes = np.tile([300, 200, 320, 220], (18, 1))
 
-    def step(frame: Frame) -> object:
-        gray = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
-        for face in detect(gray, 0) or [dlib.rectangle(200, 100, 440, 340)]:
-            predict(gray, face)
+    def run(frames: list[Frame]) -> object:
         motion = None
-        if previous:
-            motion = dominant_motion(estimate_flow(previous[0], gray, "farneback"), boxes, 0.2)
-        previous[:] = [gray]
+        for frame in frames:
+            gray = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
+            for face in detect(gray, 0) or [dlib.rectangle(200, 100, 440, 340)]:
+                predict(gray, face)
+            if previous:
+                motion = dominant_motion(estimate_flow(previous[0], gray, "farneback"), boxes, 0.2)
+            previous[:] = [gray]
         return motion
 
-    return step
+    return run
 
 
-def rates(step: Callable[[Frame], object], frames: Iterable[Frame]) -> tuple[float, float]:
+def rates(run: Callable[[list[Frame]], object], frames: list[Frame]) -> tuple[float, float]:
     """Milliseconds a frame: wall and CPU (all threads); the first frames warm up."""
-    frames = list(frames)
-    for frame in frames[:3]:
-        _finish(step(frame))
+    _finish(run(frames[:3]))
     wall, cpu = time.perf_counter(), time.process_time()
-    for frame in frames[3:]:
-        last = step(frame)
-    _finish(last)
+    _finish(run(frames[3:]))
     n = len(frames) - 3
     return (time.perf_counter() - wall) / n * 1e3, (time.process_time() - cpu) / n * 1e3
 
@@ -123,8 +122,8 @@ def main() -> None:
     }
     print(f"{'way':34}{'frames/s':>10}{'ms wall':>9}{'ms CPU':>8}{'ratio':>8}")
     slowest = 0.0
-    for name, (step, count) in ways.items():
-        wall, cpu = rates(step, frames[:count])
+    for name, (run, count) in ways.items():
+        wall, cpu = rates(run, frames[:count])
         slowest = slowest or wall
         print(f"{name:34}{1e3 / wall:10.1f}{wall:9.2f}{cpu:8.2f}{slowest / wall:8.1f}")
 

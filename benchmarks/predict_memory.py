@@ -100,13 +100,13 @@ def write_model(folder: Path) -> None:
     import torch
 
     from merkit.inference.modelfolder import save_model
-    from merkit.training.setup import make_setup
+    from merkit.methods import make_method
 
     torch.manual_seed(0)
-    setup = make_setup("sfa-dgat", {"encoder": {"name": "tiny"}}, {}, {})
+    method = make_method("sfa-dgat", {"encoder": {"name": "tiny"}})
     classes = ("negative", "positive", "surprise")
-    model = setup.method.model(setup.model_config, len(classes))
-    save_model(folder, model, setup, classes, {"note": "random weights"})
+    model = method.build(len(classes))
+    save_model(folder, method, model, classes, {"note": "random weights"})
 
 
 def measure(command: list[str], cores: int) -> Measured:

@@ -90,12 +90,12 @@ def _training_step(options: argparse.Namespace) -> tuple[Callable[[], None], Any
     from torch.nn.functional import one_hot
 
     from merkit.methods.encoder.network import EncoderConfig, architecture_only
-    from merkit.methods.sfa_dgat import SfaDgat, SfaDgatConfig
+    from merkit.methods.sfa_dgat import SfaDgat, SfaDgatNetwork
 
     torch.manual_seed(0)
     encoder = EncoderConfig(name=options.encoder, path=options.weights, tune=WAYS[options.way])
     with nullcontext() if options.weights else architecture_only():
-        model = SfaDgat(SfaDgatConfig(encoder=encoder, frames=options.frames), 3)
+        model = SfaDgatNetwork(SfaDgat(encoder=encoder, frames=options.frames), 3)
     model.to(options.device)
     side = model.encoder.config.image_size_px
     shape = (options.clips, options.frames, 3, side, side)

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from merkit.datasets import load_dataset
-from merkit.explain.config import ExplainConfig
+from merkit.explain import ExplainConfig
 from merkit.explain.make import explain_clip, explain_database, explain_run
 from merkit.inference.final import train_model
 from merkit.inference.modelfolder import load_model

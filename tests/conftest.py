@@ -38,13 +38,11 @@ def tiny_database(shared_folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_store(shared_folder: Path, tiny_database: Path) -> Path:
     """A sample store that holds the clips of ``tiny_database`` under the small settings."""
-    from merkit.runs.data import open_task
-    from merkit.training.setup import make_setup
+    from merkit.runs.data import load_clips, prepare_clips
 
     def fill(store: Path) -> None:
         config = tiny.evaluation(tiny_database, store, store)
-        setup = make_setup(config.method, config.model, config.training, config.recipe)
-        open_task(config, setup.recipe)
+        prepare_clips(load_clips(config), config.make().recipe, config)
 
     return tiny.made_once(shared_folder / "tiny" / "store", fill)
 

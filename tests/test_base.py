@@ -1,4 +1,4 @@
-"""Errors, registry, configuration, files, lazy import."""
+"""Errors, configuration, files, lazy import."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from merkit.config import apply_overrides, from_mapping, read_yaml, to_mapping
 from merkit.errors import ConfigError, MerkitError, MissingDataError
 from merkit.files import TEMPORARY_PREFIX, atomic_file, atomic_folder, write_json
 from merkit.labels import EMOTIONS, GENERIC_MAPS, LabelMap, canonical_emotion
-from merkit.registry import Registry
 
 
 def test_an_error_says_what_came_what_was_wanted_and_what_to_do():
@@ -34,14 +33,6 @@ def test_every_error_of_the_family_exits_with_2_or_3():
     assert len(family) > 8
     for kind in family:
         assert kind.exit_code == (3 if issubclass(kind, errors.MissingError) else 2)
-
-
-def test_registry_loads_lazily_and_names_the_nearest():
-    registry: Registry[object] = Registry("thing", {"pi": "math:pi", "broken": "no.module:x"})
-    assert list(registry) == ["pi", "broken"]
-    assert registry["pi"] == pytest.approx(3.14159265)
-    with pytest.raises(ConfigError, match=r"unknown thing 'pie'[\s\S]*did you mean 'pi'"):
-        registry["pie"]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,13 +16,19 @@ from merkit.errors import ConfigError, MissingDataError
 T = TypeVar("T")
 
 
-def from_mapping(config: type[T], values: Mapping[str, Any], where: str = "") -> T:
+def from_mapping(
+    config: type[T], values: Mapping[str, Any], where: str = "", without: Sequence[str] = ()
+) -> T:
     """Build a configuration dataclass from nested plain values.
+
+    Args:
+        where: name of the group, for messages.
+        without: fields that may not be given.
 
     Raises:
         ConfigError: an unknown field (with the nearest known one) or an impossible value.
     """
-    _refuse_unknown(config, values, where)
+    _refuse_unknown(config, values, where, without)
     try:
         return TypeAdapter(config).validate_python(dict(values))
     except ValidationError as error:
@@ -34,9 +40,11 @@ def from_mapping(config: type[T], values: Mapping[str, Any], where: str = "") ->
         ) from None
 
 
-def _refuse_unknown(config: type[Any], values: Mapping[str, Any], where: str) -> None:
+def _refuse_unknown(
+    config: type[Any], values: Mapping[str, Any], where: str, without: Sequence[str] = ()
+) -> None:
     hints = get_type_hints(config)
-    known = {f.name for f in fields(config) if f.init}
+    known = {f.name for f in fields(config) if f.init} - set(without)
     for name, value in values.items():
         full = f"{where}.{name}" if where else name
         if name not in known:

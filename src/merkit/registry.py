@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar, cast
 
-from merkit.errors import ConfigError, MissingPackageError
+from merkit.errors import ConfigError, MerkitError, MissingPackageError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,6 +88,17 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._built_in or name in self._scripts or name in self._plugins
+
+    def load_all(self) -> tuple[dict[str, T], list[MerkitError]]:
+        """Everything that can be loaded, by name, and why the rest cannot."""
+        things: dict[str, T] = {}
+        errors: list[MerkitError] = []
+        for name in self:
+            try:
+                things[name] = self[name]
+            except MerkitError as error:
+                errors.append(error)
+        return things, errors
 
     @property
     def _plugins(self) -> dict[str, list[EntryPoint]]:

@@ -130,9 +130,8 @@ class FaceTrack:
 class Sample:
     """What a recipe makes of a clip: named arrays, no label.
 
-    Known names: ``rgb`` u8 (T,3,S,S); ``flow`` f32 (T,R,2) in pixels of the normalised face;
-    ``flow_map`` u8 (3,28,28); ``frame_time_s`` f64 (T,); ``landmarks_px`` f32 (T,68,2) in
-    aligned pixels.
+    Names: ``rgb`` u8 (T,3,S,S); ``flow`` f32 (T,R,2) in pixels of the normalised face;
+    ``flow_map`` u8 (3,M,M); ``time_s`` f64 (T,), absent where a flow map came as it is.
     """
 
     clip_id: str

@@ -1,7 +1,12 @@
-"""One entry for everything registered. A new method or database without one fails the suite."""
+"""What the conformance tests need to know besides the registries.
+
+A method needs no entry: without one it is tried with its defaults. A database needs the name of its
+annotation.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +20,8 @@ _TINY = {
     "tiny": {"width": 16, "blocks": 1, "heads": 2, "patches": 2},
 }
 
-#: method (or method:variant) -> settings that make it small
-METHODS: dict[str, dict[str, Any]] = {
+#: method, or method:variant, to settings that make it small or change its form
+SMALL: dict[str, dict[str, Any]] = {
     "sfa-dgat": {
         "encoder": _TINY,
         "frames": 4,
@@ -55,14 +60,11 @@ METHODS: dict[str, dict[str, Any]] = {
     "lbp-top": {"frames": 4, "size_px": 24, "blocks": [2, 2, 1]},
     "hoof": {"frames": 4},
     "linear-probe": {"encoder": {"path": FOLDER, "image_size_px": 28}, "frames": 4},
-    "majority": {"size_px": 16},
 }
 
-#: Trainable parameters of a small configuration that no loss of one step reaches, and why.
-WITHOUT_GRADIENT: dict[str, dict[str, str]] = {}
-
-#: Methods whose printed form does not hide padding from attention (METHODS says so).
-PADDING_CHANGES: dict[str, str] = {}
+#: Methods whose clips all have the same number of frames, and that refuse another or count padding
+#: as frames: why.
+FIXED_LENGTH = {"lbp-top": "the histograms are over all T frames that the recipe reads"}
 
 #: database -> a file name that its adapter takes for its annotation (SMIC: for its folder)
 ANNOTATIONS: dict[str, str] = {
@@ -90,3 +92,9 @@ def with_folder(settings: Any, folder: Path) -> Any:
     if isinstance(settings, dict):
         return {name: with_folder(value, folder) for name, value in settings.items()}
     return str(folder) if settings == FOLDER else settings
+
+
+def entries(methods: Iterable[str]) -> list[str]:
+    """Every method once, by itself or in each variant that stands in ``SMALL``."""
+    tried = {name.partition(":")[0] for name in SMALL}
+    return [*SMALL, *(name for name in methods if name not in tried)]

@@ -42,7 +42,7 @@ from merkit.datasets import audit as check
 from merkit.datasets.audit import Audit, audit_text, check_database, print_audit
 from merkit.datasets.findings import Finding
 from merkit.errors import ConfigError, MissingDataError, VideoError
-from merkit.samples.flow_map_images import load_flow_map
+from merkit.samples.recipes import load_flow_map
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.write import write_database
 

@@ -150,10 +150,10 @@ def test_mp4_clips_have_their_frames_and_rate(tmp_path: Path, fps: float) -> Non
 
 
 def test_progress_counts_every_frame(tmp_path: Path) -> None:
-    calls: list[tuple[int, int]] = []
+    calls: list[tuple[str, float, float]] = []
     write_database(tmp_path / "db", SMALL, lambda *call: calls.append(call), workers=1)
     total = sum(clip.n_frames for clip in plan_clips(SMALL))
-    assert calls == [(i + 1, total) for i in range(total)]
+    assert calls == [("drawing faces", i + 1, total) for i in range(total)]
 
 
 def test_the_same_database_is_not_made_twice(database: Path) -> None:
@@ -187,7 +187,7 @@ def test_an_empty_folder_is_filled(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_an_interrupted_database(tmp_path: Path) -> None:
-    def stop(done: int, _: int) -> None:
+    def stop(stage: str, done: float, total: float) -> None:
         if done == 5:
             raise KeyboardInterrupt
 

@@ -12,12 +12,12 @@ from explain_models import CLASSES, FRAMES, MODELS, ModelFolder, OpenCase
 from transformers import Dinov2Config, Dinov2Model
 
 from merkit.datasets import load_dataset
+from merkit.explain import ExplainConfig
 from merkit.explain.case import open_case
-from merkit.explain.config import ExplainConfig
 from merkit.inference.modelfolder import LoadedModel, load_model, save_model
+from merkit.methods import make_method
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.write import write_database
-from merkit.training.setup import make_setup
 from merkit.types import Clip
 
 
@@ -58,15 +58,15 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Mo
     def make(name: str) -> Path:
         encoder = {"name": "dinov2-small", "path": str(backbone), "image_size_px": 56}
         lora = {"encoder": {**encoder, "lora_rank": 4, "lora_blocks": 1}, "frames": FRAMES}
-        method = "hlora-mer" if name == "lora" else name
-        setup = make_setup(method, lora if name == "lora" else MODELS[name], {}, {})
+        own = ("hlora-mer", lora) if name == "lora" else (name, MODELS[name])
+        method = make_method(*own)
         torch.manual_seed(0)
-        model = setup.method.model(setup.model_config, len(CLASSES))
+        model = method.build(len(CLASSES))
         for key, weight in model.named_parameters():
             if ".lora_B" in key:
                 torch.nn.init.normal_(weight, std=0.3)
         folder = tmp_path_factory.mktemp(name) / "model"
-        save_model(folder, model, setup, CLASSES, {})
+        save_model(folder, method, model, CLASSES, {})
         return folder
 
     return make

@@ -12,9 +12,9 @@ from PIL import Image
 
 from merkit.cli.explain import run
 from merkit.errors import ConfigError, MissingDataError, MissingPackageError, StoreError
+from merkit.explain import FIGURES
 from merkit.explain.case import Drawn, Skipped
-from merkit.explain.config import FIGURES
-from merkit.explain.make import draw_figure, explain_clip
+from merkit.explain.make import explain_clip
 from merkit.types import Clip
 
 #: method -> figures that apply to it
@@ -25,13 +25,12 @@ APPLY = {
     "evodyn": set(FIGURES) - {"patch-pca", "gradcam", "graph"},
     "ststnet": {"integrated-gradients", "occlusion", "flow"},
     "hoof": {"occlusion", "frames", "flow"},
-    "majority": {"occlusion", "flow"},
 }
 
 
 @pytest.mark.parametrize("method", APPLY)
 def test_every_figure_is_drawn_or_told_why_not(open_named: OpenCase, method: str) -> None:
-    results = {name: draw_figure(name, open_named(method)) for name in FIGURES}
+    results = {name: FIGURES[name](open_named(method)) for name in FIGURES}
     drawn = {name: r for name, r in results.items() if isinstance(r, Drawn)}
     assert set(drawn) == APPLY[method]
     for result in drawn.values():
@@ -80,6 +79,13 @@ def test_only_the_figures_named(
     with pytest.raises(ConfigError, match="exists"):
         run([*words, "--figures", "graph"])
     assert run([*words, "--figures", "graph", "--overwrite"]) == 0
+
+
+def test_the_help_lists_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run(["--help"])
+    told = capsys.readouterr().out
+    assert all(name in told for name in FIGURES)
 
 
 def test_captum_missing_is_exit_3_and_nothing_written(
@@ -150,6 +156,13 @@ def test_an_unfinished_run(tmp_path: Path) -> None:
         (["CLIP", "--model", "MODEL", "--effect.label", "joy"], ConfigError, "joy"),
         (["CLIP", "--model", "MODEL", "--effect.steps", "1"], ConfigError, "steps 1"),
         (["CLIP", "--model", "MODEL", "--fps", "0.1"], ConfigError, "part of"),
+        (["CLIP", "--model", "MODEL", "--figures", "joy"], ConfigError, "unknown figure 'joy'"),
+        (["CLIP", "--model", "MAJORITY"], ConfigError, "majority reads nothing of a clip"),
+        (
+            ["--data", "synthetic", "--root", "DATA", "--model", "MAJORITY"],
+            ConfigError,
+            "0 features",
+        ),
         (["--data", "synthetic", "--model", "MODEL"], ConfigError, "root"),
         (["--data", "synthetic", "--root", "DATA"], ConfigError, "no model"),
     ],
@@ -164,6 +177,7 @@ def test_bad_input_is_one_message_and_nothing_written(
     tmp_path: Path,
 ) -> None:
     names = {"CLIP": clip.media, "MODEL": model_folder("stag"), "DATA": database}
+    names["MAJORITY"] = model_folder("majority")
     real = [str(names.get(word, word)) for word in words]
     with pytest.raises(error, match=text):
         run([*real, "--out", str(tmp_path / "o")])

@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from face_points import MIRROR_68
 from merkit.errors import ConfigError, FaceError
 from merkit.face.align import (
+    MEAN_FACE,
     AlignConfig,
-    StreamAligner,
     align_points,
     fit_transform,
     transforms,
 )
-from merkit.face.template import MEAN_FACE, MIRROR_68
 from merkit.types import F32, FaceTrack
 
 FACE = (MEAN_FACE * 60 + [320, 200]).astype(np.float32)
@@ -138,37 +138,6 @@ def test_smoothing_averages_neighbours() -> None:
     np.testing.assert_allclose(made, expected, atol=1e-3)
 
 
-def test_stream_per_frame_equals_the_clip() -> None:
-    track = a_track(np.stack([turned(FACE, a, 1, (a, 0)) for a in (0.0, 0.1, -0.1)]))
-    config = AlignConfig("per_frame")
-    aligner = StreamAligner(config)
-    made = [aligner.update(p, i / 30) for i, p in enumerate(track.landmarks_px)]
-    np.testing.assert_allclose(np.stack(made), transforms(track, config), atol=1e-4)
-
-
-def test_stream_onset_is_steady_within_half_a_second_and_follows_slowly() -> None:
-    rng = np.random.default_rng(0)
-    noise = rng.normal(0, 1, (90, 1, 2)).astype(np.float32)  # the whole face jitters by 1 px
-    drift = np.where(np.arange(90) < 60, 0, 40)[:, None, None].astype(np.float32)
-    aligner = StreamAligner(AlignConfig("onset", anchor_s=1.0))
-    made = np.stack([aligner.update(p, i / 30) for i, p in enumerate(FACE + noise + drift)])
-    scale = made[0, 0, 0]
-    window = made[40:55, :, 2] / scale
-    assert window.std(axis=0).max() < 0.15  # of a jitter of 1 px
-    followed = -(made[89, 0, 2] - made[59, 0, 2]) / scale
-    assert 0.5 * 40 < followed < 0.75 * 40  # 1 - exp(-1) of the way after one second
-
-
-def test_stream_starts_anew_after_a_cut_and_keeps_still_without_a_face() -> None:
-    aligner = StreamAligner(AlignConfig("onset"))
-    for i in range(5):
-        aligner.update(FACE, i / 30)
-    held = aligner.update(FACE * np.nan, 6 / 30, found=False)
-    np.testing.assert_allclose(held, fit_transform(FACE, AlignConfig()), atol=1e-3)
-    elsewhere = aligner.update(FACE + 300, 7 / 30)
-    np.testing.assert_allclose(elsewhere, fit_transform(FACE + 300, AlignConfig()), atol=1e-3)
-
-
 @pytest.mark.parametrize(
     "bad",
     [
@@ -179,7 +148,6 @@ def test_stream_starts_anew_after_a_cut_and_keeps_still_without_a_face() -> None
         {"eye_y": 1.5},
         {"onset_frames": 0},
         {"smooth_frames": 0},
-        {"anchor_s": 0.0},
     ],
 )
 def test_bad_settings(bad: dict[str, Any]) -> None:
@@ -196,5 +164,3 @@ def test_bad_landmarks() -> None:
         fit_transform(FACE * np.nan, AlignConfig())
     with pytest.raises(FaceError, match="no frame with a face"):
         transforms(a_track(FACE[None], [False]), AlignConfig("onset"))
-    with pytest.raises(FaceError, match="no frame with a face"):
-        StreamAligner(AlignConfig()).update(FACE, 0.0, found=False)

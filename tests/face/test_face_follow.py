@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from merkit.errors import FaceError
-from merkit.face.follow import FaceFollower, overlap
-from merkit.face.track import track
-from merkit.face.tracker import TRACKERS, DetectedFace, TrackConfig
-from merkit.types import F32, U8, Frame
+from merkit.face.follow import FaceFollower, track
+from merkit.face.tracker import TRACKERS, DetectedFace, TrackConfig, overlap
+from merkit.spotting import video_pass
+from merkit.spotting.spot import SpotConfig
+from merkit.types import F32, U8, Frame, VideoInfo
 
 Frames = Callable[..., list[Frame]]
 Faces = tuple[DetectedFace, ...]
@@ -110,26 +112,48 @@ def test_lost_face_is_carried_and_found_again_nearby(
 def test_thorough_searches_grow_rarer(scripted: Callable[[list[Faces]], list[Frame]]) -> None:
     frames = scripted([()] * 60)
     follower = FaceFollower(TrackConfig(detect_every=2))
-    found = [follower.update(f).found for f in frames]
-    assert not any(found)
+    assert [face for _, face in follower.follow(frames)] == [None] * 60
     thorough = [number for number, quick in Script.searches if not quick]
     assert thorough == [0, 4, 12, 28, 44]
     assert [number for number, quick in Script.searches if quick] == list(range(60))
 
 
-def test_before_the_first_find_there_is_nothing(
+def test_where_no_frame_shows_a_face_there_is_nothing(
     scripted: Callable[[list[Faces]], list[Frame]],
 ) -> None:
-    face = FaceFollower(TrackConfig()).update(scripted([()])[0])
-    assert not face.found
-    assert np.isnan(face.landmarks_px).all()
-    assert face.box_px.shape == (4,)
+    follower = FaceFollower(TrackConfig())
+    assert [face for _, face in follower.follow(scripted([()]))] == [None]
+    made = follower.track()
+    assert not made.found.any()
+    assert np.isnan(made.landmarks_px).all()
+    assert made.box_px.shape == (1, 4)
+
+
+def test_a_long_video_is_followed_as_a_clip_is(
+    scripted: Callable[[list[Faces]], list[Frame]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same frames, some taken back, give the same track bit by bit either way."""
+    faces: list[Faces] = [()] * 3 + [(a_face(10),)] * 7 + [()] * 6 + [(a_face(300),)] * 5
+    frames = scripted(faces)
+    config = TrackConfig(detect_every=4)
+    info = VideoInfo(Path("v.mp4"), 400, 60, 30.0, len(frames), 1.0)
+    monkeypatch.setattr(video_pass, "probe", lambda *a: info)
+    monkeypatch.setattr(video_pass, "iter_frames", lambda *a, **k: iter(frames))
+    seen = video_pass.track_video(Path("v.mp4"), config, SpotConfig())
+    clip = track(frames, config)
+    assert 0 < clip.found.sum() < len(frames)
+    np.testing.assert_array_equal(seen.face.found, clip.found)
+    np.testing.assert_array_equal(seen.face.landmarks_px, clip.landmarks_px)
+    np.testing.assert_array_equal(seen.face.box_px, clip.box_px)
+    assert np.isnan(seen.motion[~clip.found]).all()
+    before = int(np.flatnonzero(~clip.found & (np.arange(len(frames)) > 3))[0])
+    np.testing.assert_array_equal(clip.box_px[before], clip.box_px[before - 1])
 
 
 @pytest.mark.parametrize("shape", [(20, 20), (20, 20, 4)])
 def test_a_frame_must_be_a_colour_picture(shape: tuple[int, ...]) -> None:
     with pytest.raises(FaceError, match="frame 7"):
-        FaceFollower(TrackConfig()).update(Frame(7, 0.0, np.zeros(shape, np.uint8)))
+        track([Frame(7, 0.0, np.zeros(shape, np.uint8))], TrackConfig())
 
 
 def test_overlap_by_hand() -> None:
@@ -185,15 +209,16 @@ def test_covered_face_is_lost_at_once(astronaut: U8) -> None:
     covered = np.full_like(astronaut, 128)
     follower = FaceFollower(TrackConfig(detect_every=100))
     pictures = [astronaut, astronaut, covered, covered, astronaut]
-    found = [follower.update(Frame(i, i / 30, p)).found for i, p in enumerate(pictures)]
+    frames = [Frame(i, i / 30, p) for i, p in enumerate(pictures)]
+    found = [face is not None for _, face in follower.follow(frames)]
     assert found == [True, True, False, False, True]
 
 
 def test_streaming_equals_the_clip(read_clip: Frames) -> None:
     frames = read_clip("single_face.mp4", 0, 8)
     made = track(frames, TrackConfig())
-    follower = FaceFollower(TrackConfig())
-    streamed = [follower.update(f) for f in frames]
-    np.testing.assert_array_equal(made.landmarks_px, np.stack([f.landmarks_px for f in streamed]))
-    assert made.found.tolist() == [f.found for f in streamed]
+    faces = [face for _, face in FaceFollower(TrackConfig()).follow(frames)]
+    assert made.found.all()
+    streamed = [face.landmarks_px for face in faces if face is not None]
+    np.testing.assert_array_equal(made.landmarks_px, np.stack(streamed))
     assert made.landmarks_px.dtype == np.float32

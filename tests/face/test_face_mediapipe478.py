@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from face_points import MIRROR_68
 from merkit.errors import ConfigError, MissingPackageError, MissingWeightsError
 from merkit.face import TrackConfig, mediapipe478, track
 from merkit.face.dlib68 import Dlib68Tracker
 from merkit.face.mediapipe478 import MESH_TO_68, MediaPipeTracker, mesh_to_68
-from merkit.face.template import MIRROR_68
 from merkit.types import U8, Frame
 
 needs_mediapipe = pytest.mark.skipif(

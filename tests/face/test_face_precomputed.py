@@ -8,7 +8,7 @@ import pytest
 
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.face import TrackConfig, track
-from merkit.face.template import MEAN_FACE
+from merkit.face.align import MEAN_FACE
 from merkit.types import F32, Frame
 
 XY = [f"{axis}_{i}" for axis in "xy" for i in range(68)]

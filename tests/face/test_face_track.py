@@ -11,7 +11,7 @@ import pytest
 
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.face import NoFaceError, TrackConfig, landmarks_for, require_found, track
-from merkit.samples.recipe import Recipe
+from merkit.samples.recipes import RgbRecipe
 from merkit.types import U8, FaceTrack, Frame
 
 Frames = Callable[..., list[Frame]]
@@ -81,8 +81,9 @@ def test_bad_settings(bad: dict[str, Any], message: str) -> None:
 
 
 def test_number_and_text_are_the_same_recipe() -> None:
-    assert Recipe(track=TrackConfig(face=1)).key() == Recipe(track=TrackConfig(face="1")).key()
-    assert Recipe(track=TrackConfig(face=1)).key() != Recipe().key()
+    one, text = (RgbRecipe(track=TrackConfig(face=face)) for face in (1, "1"))
+    assert one.key() == text.key()
+    assert one.key() != RgbRecipe().key()
 
 
 def test_landmarks_of_each_clip(tmp_path: Path) -> None:

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 
 from merkit.errors import FaceError
-from merkit.face.align import AlignConfig, fit_transform
-from merkit.face.template import MEAN_FACE
-from merkit.face.warping import align_clip, warp
+from merkit.face.align import MEAN_FACE, AlignConfig, align_clip, fit_transform, warp
 from merkit.types import F32, U8, FaceTrack
 
 

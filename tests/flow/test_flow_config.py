@@ -62,11 +62,3 @@ def test_config_imports_without_opencv() -> None:
     code = "import sys, merkit.flow.config; print('cv2' in sys.modules, 'skimage' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
-
-
-def test_names_are_loaded_when_used() -> None:
-    import merkit.flow
-
-    assert merkit.flow.flow_map.__module__ == "merkit.flow.maps"
-    with pytest.raises(AttributeError, match="no_such_name"):
-        _ = merkit.flow.no_such_name

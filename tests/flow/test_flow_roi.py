@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from merkit.errors import ConfigError, FaceError
-from merkit.face.regions import REGION_NAMES
+from merkit.face.regions import REGION_NAMES, mirror_order, region_layout
 from merkit.flow.config import PUBLISHED_FLOW, FlowConfig
 from merkit.flow.crop import cut, face_crop
-from merkit.flow.mirror import mirror_motion
-from merkit.flow.roi import clip_flow, roi_flow
-from merkit.flow.stream import RoiFlowStream
+from merkit.flow.pool import region_motion
+from merkit.flow.roi import RoiFlowStream, clip_flow
 
 LEFT_CORNER = REGION_NAMES.index("left mouth corner (p48)")
 SMILE = (94.0, 190.0, 14.0, -1.2, -2.0)  # the left mouth corner moves out and up
@@ -24,6 +23,20 @@ def _on_canvas(face: np.ndarray, left: int, top: int) -> np.ndarray:
     canvas = np.full((320, 400), 90, np.uint8)
     canvas[top : top + 256, left : left + 256] = face
     return np.stack([canvas] * 3, -1)
+
+
+def roi_flow(grays: np.ndarray, landmarks: np.ndarray, config: FlowConfig) -> np.ndarray:
+    """Motion (T,R,2) of frames that are cropped already: no crop, no following."""
+    layout = region_layout(landmarks, config.windows, config.crop_size_px)
+    rows = [np.zeros((config.regions, 2), np.float32)]
+    for t in range(1, len(grays)):
+        before = grays[0 if config.reference == "first" else t - 1]
+        rows.append(region_motion(before, grays[t], layout, config, np.zeros(2)))
+    return np.stack(rows)
+
+
+def mirror_motion(motion: np.ndarray) -> np.ndarray:
+    return motion[:, list(mirror_order(motion.shape[1]))] * [-1, 1]
 
 
 @pytest.fixture(scope="module")
@@ -138,19 +151,19 @@ def test_clip_flow_measures_in_normalised_pixels(smile: np.ndarray, landmarks: n
 def test_stream_gives_the_motion_of_pairs(smile: np.ndarray, landmarks: np.ndarray) -> None:
     rgb = np.stack([_on_canvas(f, 60, 30) for f in smile])
     stream = RoiFlowStream(FlowConfig(), lag_frames=3)
-    motion = np.stack([stream.update(frame, np.add(landmarks, [60, 30])) for frame in rgb])
+    motion = np.stack([stream.submit(frame, np.add(landmarks, [60, 30])).result() for frame in rgb])
     assert np.isnan(motion[:3]).all()
     pair = clip_flow(rgb[[0, 3]], np.add(landmarks, [60, 30]), FlowConfig(reference="first"))
     np.testing.assert_array_equal(motion[3], pair[1])
 
 
-def test_stream_in_the_background_gives_the_same(smile: np.ndarray, landmarks: np.ndarray) -> None:
+def test_a_frame_with_bad_landmarks_is_left_out(smile: np.ndarray, landmarks: np.ndarray) -> None:
     frames = [_on_canvas(f, 60, 30) for f in smile] * 2
     points = np.add(landmarks, [60, 30])
-    here, there = RoiFlowStream(FlowConfig()), RoiFlowStream(FlowConfig())
-    futures = [there.submit(frame, points) for frame in frames]
-    lost = there.submit(frames[0], points[:3])
-    motion = np.stack([here.update(frame, points) for frame in frames])
+    one_by_one, at_once = RoiFlowStream(FlowConfig()), RoiFlowStream(FlowConfig())
+    futures = [at_once.submit(frame, points) for frame in frames]
+    lost = at_once.submit(frames[0], points[:3])
+    motion = np.stack([one_by_one.submit(frame, points).result() for frame in frames])
     np.testing.assert_array_equal(np.stack([f.result() for f in futures]), motion)
     with pytest.raises(FaceError, match=r"\(3, 2\)"):
         lost.result()
@@ -164,32 +177,34 @@ def test_stream_is_deaf_to_landmark_jitter_and_keeps_up(
     for t in range(12):
         place = (20 + 9 * t, 10 + 4 * t)
         points = landmarks + place + rng.normal(0, 0.5, (68, 2))
-        motion = stream.update(_on_canvas(face, *place), points)
+        motion = stream.submit(_on_canvas(face, *place), points).result()
         assert np.isnan(motion).all() if t < 2 else np.abs(motion).max() < 0.35, t
 
 
 def test_stream_forgets_frames_before_a_lost_face(face: np.ndarray, landmarks: np.ndarray) -> None:
     stream = RoiFlowStream(FlowConfig(regions=14))
-    stream.update(_on_canvas(face, 60, 30), np.add(landmarks, [60, 30]))
-    assert np.isnan(stream.update(_on_canvas(face, 0, 0), None)).all()
-    alone = stream.update(_on_canvas(face, 70, 30), np.add(landmarks, [70, 30]))
+    stream.submit(_on_canvas(face, 60, 30), np.add(landmarks, [60, 30])).result()
+    assert np.isnan(stream.submit(_on_canvas(face, 0, 0), None).result()).all()
+    alone = stream.submit(_on_canvas(face, 70, 30), np.add(landmarks, [70, 30])).result()
     assert np.isnan(alone).all()
-    assert stream.update(_on_canvas(face, 71, 30), np.add(landmarks, [71, 30])).shape == (14, 2)
+    assert stream.submit(_on_canvas(face, 71, 30), np.add(landmarks, [71, 30])).result().shape == (
+        14,
+        2,
+    )
     with pytest.raises(ConfigError, match="lag_frames=0"):
         RoiFlowStream(FlowConfig(), lag_frames=0)
 
 
 def test_one_frame_is_still(face: np.ndarray, landmarks: np.ndarray) -> None:
-    assert not roi_flow(face[None], landmarks, FlowConfig()).any()
+    rgb = _on_canvas(face, 60, 30)[None]
+    assert not clip_flow(rgb, np.add(landmarks, [60, 30]), FlowConfig()).any()
 
 
 def test_bad_input_is_refused(face: np.ndarray, landmarks: np.ndarray) -> None:
     config = FlowConfig()
     with pytest.raises(FaceError, match=r"\(0, 4, 4, 3\)"):
         clip_flow(np.zeros((0, 4, 4, 3), np.uint8), landmarks, config)
-    with pytest.raises(FaceError, match=r"\(1, 128, 256\)"):
-        roi_flow(face[None, :128], landmarks, config)
     with pytest.raises(FaceError, match=r"\(5, 2\)"):
-        roi_flow(face[None], landmarks[:5], config)
+        clip_flow(_on_canvas(face, 0, 0)[None], landmarks[:5], config)
     with pytest.raises(FaceError, match="overlaps the 400x320 image"):
         clip_flow(_on_canvas(face, 0, 0)[None], landmarks + 9000, config)

@@ -16,7 +16,6 @@ import tiny_pipeline as tiny
 from merkit.errors import ConfigError, MissingDataError, MissingWeightsError, StoreError
 from merkit.inference.final import train_model
 from merkit.inference.modelfolder import load_model, save_model
-from merkit.training.loop import trainable_state
 
 
 def test_the_folder_says_what_it_is(tiny_model: Path) -> None:
@@ -33,7 +32,7 @@ def test_only_what_was_trained_is_stored(tiny_model: Path) -> None:
     loaded = load_model(tiny_model)
     assert not loaded.model.training
     stored = load_file(tiny_model / "model.safetensors")
-    expected = trainable_state(loaded.model)
+    expected = loaded.model.trainable_state()
     assert stored.keys() == expected.keys()
     assert all(torch.equal(stored[name], expected[name]) for name in stored)
 
@@ -59,7 +58,7 @@ def test_an_existing_folder_is_left_alone(
         train_model(tiny.final(tiny_database, tiny_store, tiny_model))
     loaded = load_model(tiny_model)
     with pytest.raises(ConfigError, match="exists"):
-        save_model(tiny_model, loaded.model, loaded.setup, loaded.classes, {})
+        save_model(tiny_model, loaded.method, loaded.model, loaded.classes, {})
     assert (tiny_model / "config.json").stat().st_mtime_ns == before
 
 
@@ -70,7 +69,7 @@ def test_no_validation_share_keeps_the_last_epoch(
     summary = train_model(config)
     assert summary.chosen_epoch == 2
     assert summary.history[0].val_uf1 is None
-    assert len(summary.record.fitted["weights"]) == 12
+    assert len(summary.served["fit"]) == 12
 
 
 def edit(name: str, value: object) -> Callable[[Path], None]:
@@ -131,7 +130,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], type[Exception]]] = {
     "config is a number": (lambda f: (f / "config.json").write_text("1"), StoreError),
     "config is binary": (lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00"), StoreError),
     "config lacks a field": (_drop_field, StoreError),
-    "another format": (edit("format", 2), StoreError),
+    "another format": (edit("format", 1), StoreError),
     "unknown method": (edit("method", "magic"), StoreError),
     "unknown setting": (edit("model", {"no": 1}), StoreError),
     "setting of another kind": (edit("model", [1]), StoreError),

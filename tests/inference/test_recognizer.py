@@ -16,10 +16,11 @@ from merkit.cli import main
 from merkit.datasets import load_dataset
 from merkit.datasets.synthetic import load_recordings
 from merkit.errors import ConfigError, FaceError, MissingDataError
-from merkit.inference.recognizer import Analysis
-from merkit.samples.build import build_sample
+from merkit.inference.recognizer import Analysis, window_clip, window_samples
+from merkit.spotting.spot import SpotConfig, Window
+from merkit.spotting.video_pass import track_video
 from merkit.types import Recording
-from merkit.video import iter_frames, write_frames
+from merkit.video import iter_frames, read_frames, write_frames
 
 
 @pytest.fixture(scope="session")
@@ -88,22 +89,47 @@ def test_progress_tells_both_passes(recognizer: Recognizer, images: Path) -> Non
         stages.setdefault(stage.split(maxsplit=1)[0], []).append(done)
 
     recognizer.analyse(images, fps_hz=30.0, progress=told)
-    assert set(stages) == {"watching", "recognising"}
+    assert set(stages) == {"tracking", "recognising"}
     assert all(steps == sorted(steps) for steps in stages.values())
 
 
 def test_a_training_clip_is_treated_as_in_training(
     recognizer: Recognizer, tiny_database: Path, tiny_store: Path
 ) -> None:
-    """The model of the folder gives a clip the same probabilities whoever prepared it."""
-    from merkit.datasets import load_dataset
+    """A clip read through the recogniser is what training read of it from the store."""
+    from merkit.runs.data import load_clips, prepare_clips
 
-    clips = load_dataset("synthetic", tiny_database)[:2]
-    samples = [build_sample(clip, recognizer.recipe).arrays for clip in clips]
-    together = recognizer.probabilities(samples)
-    alone = np.concatenate([recognizer.probabilities([s]) for s in samples])
+    recipe = recognizer.method.recipe
+    config = tiny.final(tiny_database, tiny_store, tiny_store)
+    data, stored = prepare_clips(load_clips(config), recipe, config)
+    assert stored.made == 0
+    clips = data.clips[:2]
+    made = [recipe.sample(clip).arrays for clip in clips]
+    for clip, arrays in zip(clips, made, strict=True):
+        np.testing.assert_array_equal(arrays["rgb"], stored.read(clip.clip_id).arrays["rgb"])
+    together = recognizer.probabilities(made)
+    alone = np.concatenate([recognizer.probabilities([s]) for s in made])
     np.testing.assert_allclose(together, alone, atol=1e-5)
     np.testing.assert_allclose(together.sum(1), 1, rtol=1e-5)
+
+
+def test_a_spotted_window_is_a_clip_of_its_video(
+    recognizer: Recognizer, images: Path, tmp_path: Path
+) -> None:
+    """The frames of a window, cut out as a clip, give the sample that the window gives."""
+    recipe = recognizer.method.recipe
+    seen = track_video(images, recognizer.track, SpotConfig(), fps_hz=30.0)
+    window = Window(15, 20, 26, 1.0)
+    clip = window_clip(window, seen)
+    assert (clip.first_frame, clip.apex_frame, clip.last_frame) == (115, 120, 126)
+    (sample,) = window_samples(recipe, [clip], seen, 30.0)
+    frames = read_frames(images, numbers=recipe.choose(clip), fps_hz=30.0)
+    alone = recipe.sample_of("alone", frames, recipe.follow(frames))
+    assert sample.arrays["rgb"].shape == alone.arrays["rgb"].shape
+    # the face is followed through all of the video, or through the window alone: within jitter
+    gap = np.abs(sample.arrays["rgb"].astype(int) - alone.arrays["rgb"].astype(int))
+    assert gap.mean() < 4
+    np.testing.assert_array_equal(sample.arrays["time_s"], alone.arrays["time_s"])
 
 
 def test_a_folder_of_images_is_a_video_too(recognizer: Recognizer, images: Path) -> None:
@@ -121,7 +147,7 @@ def test_a_cut_clip_is_one_event_as_it_stands(recognizer: Recognizer, tiny_datab
     (event,) = analysis.events
     assert event.onset_s == 0.0
     assert event.offset_s == pytest.approx(analysis.duration_s - 1 / clip.fps_hz)
-    sample = build_sample(clip, recognizer.recipe)
+    sample = recognizer.method.recipe.sample(clip)
     wanted = recognizer.probabilities([sample.arrays])[0]
     assert list(event.probabilities.values()) == pytest.approx(wanted.tolist(), abs=0.02)
 
@@ -145,11 +171,10 @@ def test_missing_video(recognizer: Recognizer, tmp_path: Path) -> None:
 
 def test_a_model_that_reads_human_codes_is_refused(tiny_model: Path, tmp_path: Path) -> None:
     from merkit.inference.modelfolder import save_model
-    from merkit.training.setup import make_setup
+    from merkit.methods import make_method
 
-    setup = make_setup("stag", {"au": {"source": "oracle"}, "frames": 4}, {}, {})
-    model = setup.method.model(setup.model_config, 3)
-    save_model(tmp_path / "oracle", model, setup, ("a", "b", "c"), {})
+    method = make_method("stag", {"au": {"source": "oracle"}, "frames": 4})
+    save_model(tmp_path / "oracle", method, method.build(3), ("a", "b", "c"), {})
     with pytest.raises(ConfigError, match="human coder"):
         Recognizer.from_pretrained(tmp_path / "oracle", device="cpu")
 
@@ -161,15 +186,16 @@ def test_a_model_that_reads_human_codes_is_refused(tiny_model: Path, tmp_path: P
         ("evodyn", {"sequence_length": 8, "depth": 1}),
         ("ststnet", {"flow": {"estimator": "dis"}}),
         ("hoof", {"frames": 4}),
+        ("majority", {}),
     ],
 )
-def test_every_kind_of_recipe_reads_a_video(
+def test_every_kind_of_recipe_and_none_reads_a_video(
     method: str, model: dict[str, object], images: Path, tiny_database: Path, tmp_path: Path
 ) -> None:
     """Trained for one epoch from the real database, then used on a video it has not seen."""
     from merkit.inference.final import train_model
 
-    training = {} if method == "hoof" else {"epochs": 1}
+    training = {} if method in ("hoof", "majority") else {"epochs": 1}
     config = tiny.final(
         tiny_database, tmp_path / "store", tmp_path / "model",
         method=method, model=model, training=training,
@@ -246,4 +272,4 @@ def test_a_face_that_comes_and_goes_is_followed_and_its_share_told(
     assert 0.05 < analysis.found_share < 0.95
     assert analysis.problem == ""
     for event in analysis.events:
-        assert event.found_share >= recognizer.recipe.min_found_share
+        assert event.found_share >= recognizer.method.recipe.min_found_share

@@ -9,9 +9,9 @@ from __future__ import annotations
 import csv
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -19,13 +19,20 @@ import torch
 
 import tiny_pipeline as tiny
 from merkit.errors import LeakError
-from merkit.protocols import FitRecord, FoldSet, audit_folds, make_folds
+from merkit.methods import METHODS
+from merkit.methods.base import Method
+from merkit.methods.sfa_dgat import SfaDgat
+from merkit.progress import silent
+from merkit.protocols import FoldSet, audit_folds, make_folds
 from merkit.runs import evaluate as runner
 from merkit.runs.config import EvaluateConfig
-from merkit.runs.data import open_task
+from merkit.runs.data import LabelledClips, load_clips, prepare_clips
 from merkit.runs.evaluate import evaluate
-from merkit.training.job import FoldJob, FoldOutcome, fit_job, run_fold
-from merkit.training.setup import make_setup
+from merkit.runs.fold import FoldJob, Trainings, run_fold
+from merkit.samples.prepare import SampleSet
+from merkit.training.loop import FitContext, Fitted, Observer, predict
+from merkit.training.network import Model
+from merkit.training.reader import ClipReader
 from merkit.types import Fold
 
 
@@ -47,19 +54,6 @@ def plant_folds(
 
     monkeypatch.setattr(runner, "make_folds", leaky)
     return lambda: planted[-1]
-
-
-def plant_record(monkeypatch: pytest.MonkeyPatch, name: str, also: str) -> None:
-    """Make the first training say it fitted ``name`` on the ``also`` side as well."""
-
-    def leaky(job: FoldJob) -> FoldOutcome:
-        outcome = run_fold(job)
-        extra = job.test if also == "test" else tuple(job.keys)
-        seen = (*outcome.summary.record.fitted.get(name, ()), *extra)
-        record = FitRecord({**outcome.summary.record.fitted, name: seen})
-        return replace(outcome, summary=replace(outcome.summary, record=record))
-
-    monkeypatch.setattr(runner, "run_fold", leaky)
 
 
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,25 +86,87 @@ def test_validation_that_shares_a_subject_stops_the_run(
     assert not config.out.exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "also", "clip"),
-    [
-        ("normaliser", "all", "sub01_EP01"),
-        ("selection", "test", "sub01_EP01"),
-        ("class_weights", "test", "sub01_EP01"),
-        ("weights", "test", "sub01_EP01"),
-    ],
-)
-def test_a_training_that_saw_test_clips_is_refused(
-    name: str, also: str, clip: str, config: EvaluateConfig, monkeypatch: pytest.MonkeyPatch
+# planted in what is read: each of these methods trains honestly but for one thing
+
+
+def everyone(clips: ClipReader) -> tuple[str, ...]:
+    return (*clips.fold.train, *clips.fold.val, *clips.fold.test)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaky(SfaDgat):
+    """Reads what it must not, and trains on."""
+
+    name: ClassVar[str] = "leaky"
+    leak: str = "none"
+
+    def fit(
+        self, clips: ClipReader, context: FitContext, observer: Observer | None = None
+    ) -> Fitted:
+        test = clips.fold.test
+        if self.leak == "normaliser on all clips":
+            clips.inputs(everyone(clips), "normalise")["tokens"].float().mean()
+        if self.leak == "normaliser that does not report itself":
+            clips.inputs(everyone(clips), "fit")["tokens"].float().mean()
+        if self.leak == "epoch chosen on test clips":
+            predict(self, self.build(clips.n_classes), clips, test, "select")
+        if self.leak == "normaliser on validation clips":
+            clips.inputs(clips.fold.val, "normalise")
+        if self.leak == "adapts to undeclared clips":
+            clips.inputs(test, "adapt")
+        if self.leak == "classes of test clips":
+            clips.labels(test, "select")
+        if self.leak == "predicts by itself":
+            predict(self, self.build(clips.n_classes), clips, test, "predict")
+        return super().fit(clips, context, observer)
+
+
+PLANTS = {
+    "normaliser on all clips": ("sub01_EP01', a test clip", "'normalise'"),
+    "normaliser that does not report itself": ("sub01_EP01', a test clip", "'fit'"),
+    "epoch chosen on test clips": ("sub01_EP01', a test clip", "'select'"),
+    "normaliser on validation clips": ("a validation clip", "'normalise'"),
+    "adapts to undeclared clips": ("sub01_EP01', a test clip", "'adapt'"),
+    "classes of test clips": ("the class of clip 'sub01_EP01'", "validation clips only"),
+    "predicts by itself": ("asked for to 'predict'", "this reader serves for fit"),
+}
+
+
+@pytest.fixture
+def leaky(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(METHODS._scripts, "leaky", Leaky)
+
+
+@pytest.mark.parametrize("leak", PLANTS)
+@pytest.mark.usefixtures("leaky")
+def test_a_training_that_read_what_it_must_not_is_refused(
+    leak: str, config: EvaluateConfig
 ) -> None:
-    """A normaliser fitted on all clips; an epoch chosen on test clips; and so on."""
-    plant_record(monkeypatch, name, also)
-    with pytest.raises(LeakError, match=f"'{name}' of fold 'synthetic/sub01'") as caught:
-        evaluate(config)
-    assert clip in str(caught.value)
+    words = PLANTS[leak]
+    with pytest.raises(LeakError, match="synthetic/sub01") as caught:
+        evaluate(replace(config, method="leaky", model={**tiny.MODEL, "leak": leak}))
+    assert all(word in str(caught.value) for word in words)
+    assert "rule:" in str(caught.value)
     assert not (config.out / "predictions.parquet").exists()
     assert not list((config.out / "folds").glob("*")), "the leaking fold was kept"
+
+
+@pytest.mark.usefixtures("leaky")
+def test_the_same_method_without_a_plant_is_clean(config: EvaluateConfig) -> None:
+    """So that it is the plant that is caught, and not the method."""
+    result = evaluate(replace(config, method="leaky", model={**tiny.MODEL, "leak": "none"}))
+    assert len(result.predictions) == 12
+
+
+def test_the_record_is_of_what_was_read(config: EvaluateConfig) -> None:
+    """Every training clip, no test clip but to predict it, as the reader saw it."""
+    method, data, samples, folds = opened(config)
+    job = Trainings(method, data, samples, FitContext()).job(folds.folds[0], 0)
+    served, fold = run_fold(job).summary.served, folds.folds[0]
+    assert set(served["fit"]) == set(fold.train)
+    assert set(served["select"]) == set(fold.val)
+    assert set(served["predict"]) == set(fold.test)
+    assert set(served) == {"fit", "select", "predict"}
 
 
 def test_without_a_plant_the_same_run_is_clean(
@@ -170,27 +226,34 @@ def spoil(root: Path, subject: str) -> None:
     write_rows(table, rows)
 
 
+def opened(config: EvaluateConfig) -> tuple[Method, LabelledClips, SampleSet, FoldSet]:
+    """What an evaluation opens before it trains."""
+    method = config.make()
+    data, samples = prepare_clips(load_clips(config), method.recipe, config)
+    folds = make_folds(data.rows, config.protocol)
+    audit_folds(folds, data.rows)
+    return method, data, samples, folds
+
+
 def trained(config: EvaluateConfig, subject: str, oracle: bool = False) -> tuple[Any, Any, Any]:
     """Weights, history and test predictions of the fold that holds out ``subject``."""
-    setup = make_setup(config.method, config.model, config.training, config.recipe)
-    task = open_task(config, setup.recipe)
-    folds = make_folds(task.rows, config.protocol)
-    audit_folds(folds, task.rows)
-    run = runner.RunFolder(config.out)
-    jobs = runner._pending_jobs(config, setup, task, folds, run, "cpu", lambda *a: None)
-    job = next(job for job in jobs if job.fold.name == f"synthetic/{subject}")
-    assert {c.split("_")[0] for c in job.test} == {subject}
+    method, data, samples, folds = opened(config)
+    (fold,) = (fold for fold in folds.folds if fold.name == f"synthetic/{subject}")
+    assert {clip_id.split("_")[0] for clip_id in fold.test} == {subject}
+    trainings = Trainings(method, data, samples, FitContext()).encoded(silent)
+    job = trainings.job(fold, 0)
     watched: list[Any] = []
 
-    def watch(epoch: int, predict: Any) -> None:
-        watched.append(predict(job.test))
+    def watch(epoch: int, model: Model) -> None:
+        watched.append(predict(method, model, job.tests, fold.test))
 
-    model, summary = fit_job(job, watch if oracle else None)
-    history = [(e.epoch, e.train_loss, e.val_loss, e.val_uf1) for e in summary.history]
-    return model.state_dict(), (summary.chosen_epoch, history), run_fold(job).predictions
+    fitted = job.fit(watch if oracle else None)
+    history = [(e.epoch, e.train_loss, e.val_loss, e.val_uf1) for e in fitted.summary.history]
+    predictions = run_fold(trainings.job(fold, 0)).predictions
+    return fitted.model.state_dict(), (fitted.summary.chosen_epoch, history), predictions
 
 
-METHODS: dict[str, dict[str, Any]] = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "sfa-dgat": {"model": tiny.MODEL, "training": {**tiny.TRAINING, "epochs": 3}},
     "lbp-top": {
         "method": "lbp-top",
@@ -200,12 +263,12 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", SETTINGS)
 def test_the_test_subject_reaches_nothing_that_is_trained(
     method: str, tiny_database: Path, config: EvaluateConfig, tmp_path: Path
 ) -> None:
     root = shutil.copytree(tiny_database, tmp_path / "db")
-    config = replace(config, store=tmp_path / "store", **METHODS[method])
+    config = replace(config, store=tmp_path / "store", **SETTINGS[method])
     clean = trained(replace(config, root=(tiny_database,)), "sub03")
     spoil(root, "sub03")
     spoiled = trained(replace(config, root=(root,)), "sub03", oracle=True)

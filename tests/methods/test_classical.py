@@ -13,16 +13,22 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from skimage.feature import local_binary_pattern
 
+from memory_samples import memory_reader
 from merkit.errors import ConfigError
 from merkit.methods.classical import ABSENT, SvmConfig, best_temperature
-from merkit.methods.hoof import Hoof, HoofConfig, histograms
-from merkit.methods.lbp_top import LbpTop, LbpTopConfig, grey, lbp_top
-from merkit.methods.majority import Majority, MajorityConfig
+from merkit.methods.hoof import Hoof, HoofModel, histograms
+from merkit.methods.lbp_top import LbpTop, LbpTopModel, grey, lbp_top
+from merkit.methods.majority import Majority
+from merkit.samples.prepare import prepare
+from merkit.training.config import TrainConfig
+from merkit.training.loop import FitContext, predict
+from merkit.training.reader import ClipReader
+from merkit.types import Clip, Fold
 
-SMALL = LbpTopConfig(frames=6, size_px=24, blocks=(2, 2, 1))
+SMALL = LbpTop(frames=6, size_px=24, blocks=(2, 2, 1))
 
 
-def random_clip(seed: int, config: LbpTopConfig = SMALL) -> np.ndarray:
+def random_clip(seed: int, config: LbpTop = SMALL) -> np.ndarray:
     random = np.random.default_rng(seed)
     shape = (config.frames, 3, config.size_px, config.size_px)
     return random.integers(0, 256, shape, dtype=np.uint8)
@@ -35,9 +41,21 @@ def blobs(n_classes: int, width: int, n: int = 60) -> tuple[np.ndarray, np.ndarr
     return (centres[labels] + random.normal(size=(n, width))).astype(np.float32), labels
 
 
-def hoof_model(n_classes: int = 3, **svm: object) -> Hoof:
-    config = HoofConfig(frames=4, bins=2, svm=SvmConfig(**svm))  # type: ignore[arg-type]
-    return Hoof(config, n_classes)
+def hoof_model(n_classes: int = 3, balanced: bool = True, **svm: object) -> HoofModel:
+    training = TrainConfig(class_weights="inverse" if balanced else "none")
+    method = Hoof(frames=4, bins=2, training=training, svm=SvmConfig(**svm))  # type: ignore[arg-type]
+    return method.build(n_classes)
+
+
+def clips_of(labels: np.ndarray, val: int = 0) -> ClipReader:
+    """Clips with random motion and these labels; the last ``val`` of them validate."""
+    random = np.random.default_rng(7)
+    ids = [f"c{i}" for i in range(len(labels))]
+    flow = random.normal(size=(len(labels), 4, 18, 2)).astype(np.float32)
+    flow[..., 0] += labels[:, None, None]
+    fold = Fold("f", tuple(ids[: len(ids) - val]), tuple(ids[len(ids) - val :]), ())
+    arrays = {clip_id: {"flow": row} for clip_id, row in zip(ids, flow, strict=True)}
+    return memory_reader(fold, dict(zip(ids, labels.tolist(), strict=True)), "flow", arrays)
 
 
 # --- linear SVM ---------------------------------------------------------------------------
@@ -48,8 +66,8 @@ def hoof_model(n_classes: int = 3, **svm: object) -> Hoof:
 def test_logits_are_those_of_the_scikit_learn_pipeline(n_classes: int, scaling: str) -> None:
     model = hoof_model(n_classes, scaling=scaling, calibrate=False)
     features, labels = blobs(n_classes, 36)
-    model.solve(features, labels, balanced=True, seed=0)
-    reference = model.estimator(balanced=True, seed=0).fit(features, labels)
+    model.solve_svm(features, labels, seed=0)
+    reference = model.estimator(seed=0).fit(features, labels)
     flow_free = (torch.from_numpy(features) - model.mean) / model.scale
     logits = (flow_free @ model.coef.T + model.intercept).detach().numpy()
     expected = reference.decision_function(features)
@@ -65,8 +83,8 @@ def test_balanced_weights_change_the_solution_of_unequal_classes() -> None:
     kept = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:4]])
     solved = []
     for balanced in (True, False):
-        model = hoof_model(2, c=1e-3)
-        model.solve(features[kept], labels[kept], balanced=balanced, seed=0)
+        model = hoof_model(2, balanced, c=1e-3)
+        model.solve_svm(features[kept], labels[kept], seed=0)
         solved.append(float((model.intercept[1] - model.intercept[0]).detach()))
     assert solved[0] > solved[1]  # the rare class is given more room
 
@@ -75,17 +93,19 @@ def test_class_without_training_clips_is_never_predicted() -> None:
     features, labels = blobs(3, 36)
     kept = labels != 1
     model = hoof_model(3)
-    model.solve(features[kept], labels[kept], balanced=True, seed=0)
+    model.solve_svm(features[kept], labels[kept], seed=0)
     assert model.intercept[1].item() == ABSENT
     assert float(model.coef[1].detach().abs().sum()) == 0.0
-    model.calibrate(np.array([[1.0, ABSENT, 0.0]], np.float32), np.array([1]))
+    model = hoof_model(3)  # the class comes up among the validation clips alone
+    model.solve(clips_of(np.array([0, 2, 0, 2, 0, 2, 1, 1]), val=2), FitContext())
+    assert model.intercept[1].item() == ABSENT
     assert torch.isfinite(model.temperature)
 
 
 def test_one_class_alone_is_always_predicted() -> None:
     model = hoof_model(3)
     features, _ = blobs(3, 36, n=5)
-    model.solve(features, np.full(5, 2), balanced=True, seed=0)
+    model.solve_svm(features, np.full(5, 2), seed=0)
     output = model({"flow": torch.randn(4, 4, 18, 2)})
     assert output.logits.argmax(1).tolist() == [2, 2, 2, 2]
 
@@ -117,8 +137,8 @@ def test_impossible_svm_settings_are_refused(values: dict[str, float]) -> None:
 
 
 def test_width_is_the_published_one() -> None:
-    assert LbpTopConfig().labels == 59
-    assert LbpTopConfig().width == 3 * 59 * 25
+    assert LbpTop().labels == 59
+    assert LbpTop().width == 3 * 59 * 25
     assert len(lbp_top(random_clip(0), SMALL)) == SMALL.width == 3 * 59 * 4
 
 
@@ -146,7 +166,7 @@ def test_first_code_against_the_definition() -> None:
     image = np.array([[9, 7, 9], [1, 5, 8], [9, 2, 9]], np.uint8)
     volume = np.repeat(image[None], 3, axis=0)
     clip = np.repeat(volume[:, None], 3, axis=1)
-    config = LbpTopConfig(frames=3, size_px=3, points=4, blocks=(1, 1, 1))
+    config = LbpTop(frames=3, size_px=8, points=4, blocks=(1, 1, 1))  # the least its recipe takes
     xy, xt, yt = lbp_top(clip, config).reshape(3, config.labels)
     # XY: right 8 and up 7 are brighter: two ones in a row, uniform. XT: left darker, the rest
     # not: three ones. YT: down darker: three ones in another place.
@@ -176,9 +196,9 @@ def test_still_clip_has_no_pattern_across_time() -> None:
 
 
 def test_frozen_descriptors_give_the_same_logits() -> None:
-    model = LbpTop(SMALL, 3)
+    model = LbpTopModel(SMALL, 3)
     features = torch.from_numpy(np.stack([lbp_top(random_clip(s), SMALL) for s in range(6)]))
-    model.solve(features.numpy(), np.array([0, 1, 2] * 2), balanced=True, seed=0)
+    model.solve_svm(features.numpy(), np.array([0, 1, 2] * 2), seed=0)
     inputs = {"rgb": torch.from_numpy(np.stack([random_clip(s) for s in range(2)]))}
     tokens = model.frozen(inputs)
     assert tokens["tokens"].shape == (2, 1, 1, SMALL.width)
@@ -189,7 +209,7 @@ def test_frozen_descriptors_give_the_same_logits() -> None:
 
 def test_frozen_key_follows_the_descriptor_and_not_the_classifier() -> None:
     keys = {
-        LbpTop(config, 3).frozen_key()
+        LbpTopModel(config, 3).frozen_key()
         for config in (SMALL, replace(SMALL, svm=SvmConfig(c=9.0)), replace(SMALL, mapping="riu2"))
     }
     assert len(keys) == 2
@@ -201,7 +221,7 @@ def test_frozen_key_follows_the_descriptor_and_not_the_classifier() -> None:
 )
 def test_impossible_lbp_settings_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="at least"):
-        LbpTopConfig(**values)  # type: ignore[arg-type]
+        LbpTop(**values)  # type: ignore[arg-type]
 
 
 def test_clip_shorter_than_the_circle_is_refused() -> None:
@@ -217,7 +237,7 @@ def test_histogram_by_hand() -> None:
     flow[0, 0, 0] = torch.tensor([2.0, 0.1])  # just above 0 degrees: first bin
     flow[0, 1, 0] = torch.tensor([-0.1, 3.0])  # just past 90 degrees: second bin
     flow[0, 2, 5] = torch.tensor([0.1, -1.0])  # just past 270 degrees: fourth bin
-    counts = histograms(flow, HoofConfig(bins=4))
+    counts = histograms(flow, Hoof(bins=4))
     assert counts.shape == (1, 18, 4)
     expected = torch.zeros(18, 4)
     expected[0, 0], expected[0, 1] = flow[0, 0, 0].norm(), flow[0, 1, 0].norm()
@@ -229,14 +249,14 @@ def test_histogram_by_hand() -> None:
 @given(seed=st.integers(0, 2**16), bins=st.integers(1, 12), symmetric=st.booleans())
 def test_histograms_keep_all_magnitude(seed: int, bins: int, symmetric: bool) -> None:
     flow = torch.randn(2, 5, 18, 2, generator=torch.Generator().manual_seed(seed))
-    counts = histograms(flow, HoofConfig(bins=bins, symmetric=symmetric))
+    counts = histograms(flow, Hoof(bins=bins, symmetric=symmetric))
     torch.testing.assert_close(counts.sum(-1), flow.norm(dim=-1).sum(1))
 
 
 def test_symmetric_histogram_does_not_see_the_side() -> None:
     flow = torch.randn(1, 6, 18, 2, generator=torch.Generator().manual_seed(0))
     other = flow * torch.tensor([-1.0, 1.0])
-    folded, full = HoofConfig(symmetric=True), HoofConfig()
+    folded, full = Hoof(symmetric=True), Hoof()
     torch.testing.assert_close(histograms(flow, folded), histograms(other, folded))
     assert not torch.allclose(histograms(flow, full), histograms(other, full))
 
@@ -263,22 +283,53 @@ def test_hoof_refuses_another_number_of_regions() -> None:
 
 
 def test_majority_gives_class_shares() -> None:
-    model = Majority(MajorityConfig(), 4)
-    labels = np.array([1, 1, 1, 0, 0, 2, 2, 1])
-    model.solve(np.zeros((8, 0), np.float32), labels, balanced=True, seed=0)
-    output = model({"rgb": torch.zeros(3, 1, 3, 8, 8, dtype=torch.uint8)})
+    model = Majority().build(4)
+    model.solve(clips_of(np.array([1, 1, 1, 0, 0, 2, 2, 1])), FitContext())
+    output = model({"nothing": torch.zeros(3, 0)})
     shares = output.logits.softmax(-1)
     torch.testing.assert_close(shares, torch.tensor([[0.25, 0.5, 0.25, 0.0]]).repeat(3, 1))
 
 
 def test_state_is_plain_tensors_that_come_back(tmp_path: Path) -> None:
     model = hoof_model()
-    features, labels = blobs(3, 36)
-    model.solve(features, labels, balanced=True, seed=0)
-    model.calibrate(features[:, :3], labels)
+    model.solve(clips_of(np.arange(60) % 3, val=20), FitContext())
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     again = hoof_model()
     again.load_state_dict(load_file(tmp_path / "model.safetensors"))
     flow = torch.randn(5, 4, 18, 2)
     assert torch.equal(again({"flow": flow}).logits, model({"flow": flow}).logits)
     assert float(again.temperature) != 1.0
+
+
+def test_validation_clips_set_the_temperature_that_suits_them_best() -> None:
+    clips = clips_of(np.arange(60) % 3, val=20)
+    plain, model = hoof_model(calibrate=False), hoof_model()
+    for each in (plain, model):
+        each.solve(clips, FitContext())
+    val = clips.fold.val
+    with torch.no_grad():
+        logits = plain(clips.inputs(val, "select")).logits.numpy()
+    wanted = best_temperature(logits, clips.labels(val, "select"))
+    assert float(model.temperature) == pytest.approx(wanted, rel=1e-5)
+    assert float(plain.temperature) == 1.0
+
+
+def test_majority_has_no_recipe_and_reads_nothing(tmp_path: Path) -> None:
+    method = Majority()
+    assert method.recipe is None
+    gone = Clip("gone", "db", "s", tmp_path / "nowhere", 30.0, "fear")
+    samples = prepare([gone], None, tmp_path / "store")
+    assert (dict(samples.keys), dict(samples.refused), samples.made) == ({"gone": ""}, {}, 0)
+    assert not (tmp_path / "store").exists()
+    samples.check()
+    assert samples.array_names == ()
+    assert samples.read("gone").arrays == {}
+    clips = ClipReader(Fold("f", ("gone",), (), ()), {"gone": 2}, samples, {}, 3)
+    assert clips.inputs(["gone", "gone"], "fit")["nothing"].shape == (2, 0)
+    fitted = method.fit(clips, FitContext())
+    assert predict(method, fitted.model, clips, ["gone"], "select").argmax(1).tolist() == [2]
+
+
+def test_settings_of_a_recipe_that_is_not_there_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"frames[\s\S]*for 'majority'"):
+        Majority.from_settings({}, {}, {"frames": 4})

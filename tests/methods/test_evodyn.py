@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from merkit.errors import ConfigError, MissingDataError, StoreError
-from merkit.methods.evodyn import METHOD, Evodyn, EvodynConfig, recipe, training
+from merkit.methods.evodyn import Evodyn, EvodynNetwork
 from merkit.methods.evodyn_released import load_released
+from merkit.samples.recipes import RegionFlowRecipe
 
 RELEASED = {  # names and shapes of the published four-class files
     "pos_embedding": (1, 51, 64),
@@ -85,9 +86,9 @@ def reference_logits(state: dict[str, Tensor], flow: Tensor) -> Tensor:
     return cls @ state["mlp_head.weight"].T + state["mlp_head.bias"]
 
 
-def make(n_classes: int = 4, **settings: object) -> Evodyn:
+def make(n_classes: int = 4, **settings: object) -> EvodynNetwork:
     torch.manual_seed(0)
-    return Evodyn(EvodynConfig(**settings), n_classes).eval()  # type: ignore[arg-type]
+    return EvodynNetwork(Evodyn(**settings), n_classes).eval()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("n_classes", "count"), [(7, 704_967), (4, 704_772)])
@@ -208,7 +209,7 @@ def test_safetensors_round_trip(tmp_path: Path) -> None:
     model, flow = make(), torch.randn(2, 25, 18, 2)
     save_file(model.state_dict(), tmp_path / "model.safetensors")
     torch.manual_seed(9)
-    other = Evodyn(EvodynConfig(), 4).eval()
+    other = EvodynNetwork(Evodyn(), 4).eval()
     other.load_state_dict(load_file(tmp_path / "model.safetensors"))
     assert torch.equal(model({"flow": flow}).logits, other({"flow": flow}).logits)
 
@@ -234,23 +235,23 @@ def test_impossible_settings() -> None:
 
 
 def test_published_recipe_and_training() -> None:
-    made = recipe(EvodynConfig())
-    assert (made.kind, made.frames, made.stride_hz) == ("roi_flow", 0, 30.0)
+    made = Evodyn().recipe
+    assert isinstance(made, RegionFlowRecipe)
+    assert (made.frames, made.stride_hz) == (0, 30.0)
     assert (made.flow.estimator, made.flow.reference, made.flow.regions) == (
         "farneback",
         "first",
         18,
     )
-    settings = training(EvodynConfig())
+    settings = Evodyn().training
     assert (settings.learning_rate, settings.weight_decay, settings.gamma) == (8e-4, 0.7, 0.987)
     assert (settings.batch_size, settings.epochs, settings.class_weights) == (32, 9, "inverse")
 
 
 def test_training_augmentation_puts_still_frames_first() -> None:
-    assert METHOD.augment is not None
     flow, targets = torch.randn(64, 20, 18, 2), torch.eye(4)[torch.arange(64) % 4]
-    augment = METHOD.augment(EvodynConfig())
-    out, same = augment({"flow": flow}, targets, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    out, same = Evodyn().augmented({"flow": flow}, targets, generator)
     lead = (out["flow"].abs().sum((2, 3)) == 0).long().cumprod(1).sum(1)
     assert set(lead.tolist()) == set(range(6))
     assert torch.equal(same, targets)

@@ -6,10 +6,8 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from merkit.methods.focal import effective_number, focal_loss, inverse_frequency
+from merkit.methods.focal import focal_loss
 
 
 def test_equals_cross_entropy_without_focus_smoothing_and_weights() -> None:
@@ -41,19 +39,3 @@ def test_certain_logits_keep_finite_gradients() -> None:
     focal_loss(logits, torch.eye(2), None, gamma=0.5, smoothing=0.1).backward()
     assert logits.grad is not None
     assert logits.grad.isfinite().all()
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(1, 500), min_size=2, max_size=8))
-def test_class_weights(counts: list[int]) -> None:
-    n = torch.tensor(counts)
-    inverse = inverse_frequency(n)
-    assert inverse.mean().item() == pytest.approx(1.0, rel=1e-5)
-    torch.testing.assert_close(inverse * n, (inverse * n)[:1].expand(len(counts)))
-    torch.testing.assert_close(effective_number(n, beta=0.0), torch.ones(len(counts)))
-    torch.testing.assert_close(effective_number(n, 1 - 1e-9), inverse, rtol=1e-4, atol=1e-4)
-
-
-def test_class_that_does_not_occur_has_no_weight() -> None:
-    assert inverse_frequency(torch.tensor([4, 0, 4])).tolist() == [1.0, 0.0, 1.0]
-    assert effective_number(torch.tensor([4, 0, 4])).tolist() == [1.0, 0.0, 1.0]

@@ -28,7 +28,7 @@ from merkit.methods.hlora_fusion import (
     pool_code,
     pooled_width,
 )
-from merkit.methods.hlora_mer import METHOD, HloraMer, HloraMerConfig, recipe, training
+from merkit.methods.hlora_mer import HloraMer, HloraMerNetwork
 
 TINY = EncoderConfig(
     name="tiny",
@@ -39,10 +39,10 @@ TINY = EncoderConfig(
 SMALL_GAT = GatConfig(heads=2, width=6)
 
 
-def make(variant: str = "paper", **settings: object) -> HloraMer:
+def make(variant: str = "paper", **settings: object) -> HloraMerNetwork:
     torch.manual_seed(0)
-    config = HloraMerConfig(variant=variant, encoder=TINY, gat=SMALL_GAT)  # type: ignore[arg-type]
-    return HloraMer(replace(config, **settings), 3).eval()  # type: ignore[arg-type]
+    config = HloraMer(variant=variant, encoder=TINY, gat=SMALL_GAT)  # type: ignore[arg-type]
+    return HloraMerNetwork(replace(config, **settings), 3).eval()  # type: ignore[arg-type]
 
 
 def clips(n: int = 2, frames: int = 8) -> Tensor:
@@ -60,7 +60,7 @@ def all_real(n: int = 2, frames: int = 8) -> Tensor:
 @pytest.mark.parametrize("n_classes", [3, 5])
 def test_trainable_parameters_of_the_published_code(n_classes: int) -> None:
     with architecture_only(), torch.device("meta"):
-        model = HloraMer(HloraMerConfig(variant="code"), n_classes)
+        model = HloraMerNetwork(HloraMer(variant="code"), n_classes)
     assert lora_parameters(model.encoder) == 196_608
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     gat = 3 * (1536 * 1000 + 2000) + 3000 * 1536 + 2 * 1536
@@ -72,22 +72,22 @@ def test_trainable_parameters_of_the_published_code(n_classes: int) -> None:
 def test_depth_sweep(blocks: int) -> None:
     encoder = EncoderConfig(name="dinov2-giant", lora_blocks=blocks)
     with architecture_only(), torch.device("meta"):
-        model = HloraMer(HloraMerConfig(encoder=encoder), 3)
+        model = HloraMerNetwork(HloraMer(encoder=encoder), 3)
     assert lora_parameters(model.encoder) == blocks * 98_304
 
 
 def test_adapters_of_the_code_are_scaled_by_a_sixteenth() -> None:
-    def scale(config: HloraMerConfig) -> float:
+    def scale(config: HloraMer) -> float:
         small = replace(config, encoder=EncoderConfig(name="dinov2-small"))
         with architecture_only(), torch.device("meta"):
-            model = HloraMer(small, 3)
+            model = HloraMerNetwork(small, 3)
         scalings = [getattr(m, "scaling", None) for m in model.modules()]
         found = {s["default"] for s in scalings if isinstance(s, dict)}
         assert len(found) == 1
         return float(found.pop())
 
-    assert scale(HloraMerConfig(variant="code")) == 1 / 16
-    assert scale(HloraMerConfig()) == 1.0
+    assert scale(HloraMer(variant="code")) == 1 / 16
+    assert scale(HloraMer()) == 1.0
 
 
 def test_published_pooling_shapes() -> None:
@@ -104,7 +104,7 @@ def test_published_pooling_shapes() -> None:
     torch.testing.assert_close(got, expected[:, 0, :, 0])
     assert got.shape == (1, 766)
     with architecture_only(), torch.device("meta"):
-        assert HloraMer(HloraMerConfig(variant="code"), 3).head.in_features == 1531
+        assert HloraMerNetwork(HloraMer(variant="code"), 3).head.in_features == 1531
 
 
 # code form
@@ -254,7 +254,7 @@ def test_frozen_tokens_stand_for_the_frames() -> None:
     encoder = EncoderConfig(name="dinov2-small", image_size_px=28)
     torch.manual_seed(0)
     with architecture_only():
-        model = HloraMer(HloraMerConfig(encoder=encoder), 3).eval()
+        model = HloraMerNetwork(HloraMer(encoder=encoder), 3).eval()
     rgb = torch.randint(0, 256, (2, 8, 3, 28, 28), dtype=torch.uint8)
     tokens = model.frozen({"rgb": rgb, "mask": all_real()})
     assert "rgb" not in tokens
@@ -287,23 +287,18 @@ def test_impossible_settings() -> None:
 
 
 def test_recipe_training_and_flip() -> None:
-    paper, code = HloraMerConfig(), HloraMerConfig(variant="code")
-    assert (recipe(paper).frames, recipe(paper).sampling, recipe(paper).align.size_px) == (
-        8,
-        "linspace",
-        224,
-    )
-    assert recipe(code).sampling == "floor"
-    assert (training(paper).learning_rate, training(paper).batch_size) == (1e-3, 36)
-    assert (training(paper).weight_decay, training(code).weight_decay) == (0.0, 1e-3)
-    assert (training(paper).augment, training(code).augment) == (True, False)
-    assert METHOD.augment is not None
+    paper, code = HloraMer(), HloraMer(variant="code")
+    made, settings = paper.recipe, paper.training
+    assert (made.frames, made.sampling, made.align.size_px) == (8, "linspace", 224)
+    assert code.recipe.sampling == "floor"
+    assert (settings.learning_rate, settings.batch_size) == (1e-3, 36)
+    assert (settings.weight_decay, code.training.weight_decay) == (0.0, 1e-3)
+    assert (settings.augment, code.training.augment) == (True, False)
     rgb, targets = clips(32), torch.eye(3)[torch.arange(32) % 3]
-    out, same = METHOD.augment(paper)({"rgb": rgb}, targets, torch.Generator().manual_seed(0))
+    out, same = paper.augmented({"rgb": rgb}, targets, torch.Generator().manual_seed(0))
     flipped = (out["rgb"] == rgb.flip(-1)).flatten(1).all(1)
     kept = (out["rgb"] == rgb).flatten(1).all(1)
     assert torch.equal(flipped, ~kept)
     assert 8 < int(flipped.sum()) < 24
     assert torch.equal(same, targets)
-    assert METHOD.mirror is not None
-    assert torch.equal(METHOD.mirror({"rgb": rgb})["rgb"], rgb.flip(-1))
+    assert torch.equal(paper.mirrored({"rgb": rgb})["rgb"], rgb.flip(-1))

@@ -11,7 +11,8 @@ from transformers import Dinov2Config, Dinov2Model
 from merkit.config import from_mapping
 from merkit.errors import ConfigError
 from merkit.methods.encoder.config import EncoderConfig
-from merkit.methods.linear_probe import METHOD, LinearProbe, LinearProbeConfig, recipe
+from merkit.methods.linear_probe import LinearProbe, LinearProbeNetwork
+from merkit.samples.recipes import RgbRecipe
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +25,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def probe(weights: Path, **changes: object) -> LinearProbe:
+def probe(weights: Path, **changes: object) -> LinearProbeNetwork:
     values = {"encoder": {"path": str(weights), "image_size_px": 28}, "frames": 2} | changes
     torch.manual_seed(1)
-    return LinearProbe(from_mapping(LinearProbeConfig, values), 3).eval()
+    return LinearProbeNetwork(from_mapping(LinearProbe, values), 3).eval()
 
 
 def test_only_the_linear_layer_is_trained(weights: Path) -> None:
@@ -74,11 +75,12 @@ def test_cached_tokens_and_padding_give_the_same_logits(weights: Path) -> None:
 )
 def test_encoders_that_make_no_probe_are_refused(encoder: EncoderConfig, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        LinearProbeConfig(encoder=encoder)
+        LinearProbe(encoder=encoder)
 
 
 def test_recipe_follows_the_encoder() -> None:
-    difference = LinearProbeConfig(encoder=EncoderConfig(input="difference", image_size_px=112))
-    assert recipe(difference).align.policy == "onset"
-    assert recipe(difference).align.size_px == 112
-    assert METHOD.recipe(LinearProbeConfig()).align.policy == "per_frame"
+    difference = LinearProbe(encoder=EncoderConfig(input="difference", image_size_px=112)).recipe
+    assert isinstance(difference, RgbRecipe)
+    assert difference.align.policy == "onset"
+    assert difference.align.size_px == 112
+    assert LinearProbe().recipe.align.policy == "per_frame"

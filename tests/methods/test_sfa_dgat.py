@@ -18,10 +18,10 @@ from merkit.methods.encoder.network import EncoderConfig, TinyConfig, architectu
 from merkit.methods.fusion import FusionConfig
 from merkit.methods.losses import koleo
 from merkit.methods.sfa import SfaConfig
-from merkit.methods.sfa_dgat import METHOD, SfaDgat, SfaDgatConfig
+from merkit.methods.sfa_dgat import SfaDgat, SfaDgatNetwork
 from merkit.samples.augment import AugmentConfig
 
-TINY = SfaDgatConfig(
+TINY = SfaDgat(
     encoder=EncoderConfig(
         name="tiny",
         image_size_px=32,
@@ -63,7 +63,7 @@ ABLATIONS = {
 @pytest.mark.parametrize("name", ABLATIONS)
 def test_ablations_learn_and_ignore_padding(name: str) -> None:
     torch.manual_seed(0)
-    model = SfaDgat(replace(TINY, **ABLATIONS[name]), 3).eval()
+    model = SfaDgatNetwork(replace(TINY, **ABLATIONS[name]), 3).eval()
     rgb = _rgb()
     output = model({"rgb": rgb})
     assert output.logits.shape == (3, 3)
@@ -83,7 +83,7 @@ def test_ablations_learn_and_ignore_padding(name: str) -> None:
 
 
 def test_what_figures_read() -> None:
-    aux = SfaDgat(TINY, 3)({"rgb": _rgb()}).aux
+    aux = SfaDgatNetwork(TINY, 3)({"rgb": _rgb()}).aux
     assert {n: tuple(t.shape) for n, t in aux.items()} == {
         "f_s": (3, 10),
         "f_t": (3, 10),
@@ -97,7 +97,7 @@ def test_what_figures_read() -> None:
 
 
 def test_loss_is_the_sum_of_its_parts() -> None:
-    model = SfaDgat(TINY, 3)
+    model = SfaDgatNetwork(TINY, 3)
     output = model({"rgb": _rgb()})
     weights = torch.tensor([1.0, 2.0, 0.5])
     entropy = F.cross_entropy(output.logits, torch.arange(3), weight=weights)
@@ -115,7 +115,7 @@ def test_loss_is_the_sum_of_its_parts() -> None:
 
 
 def test_base_of_the_ablation_is_a_linear_probe() -> None:
-    model = SfaDgat(replace(TINY, use_sfa=False, use_dgat=False), 3)
+    model = SfaDgatNetwork(replace(TINY, use_sfa=False, use_dgat=False), 3)
     output = model({"rgb": _rgb()})
     torch.testing.assert_close(output.features, model.encode({"rgb": _rgb()}).mean(1))
     torch.testing.assert_close(
@@ -125,7 +125,7 @@ def test_base_of_the_ablation_is_a_linear_probe() -> None:
 
 
 @pytest.fixture
-def pretrained(tmp_path: Path) -> SfaDgatConfig:
+def pretrained(tmp_path: Path) -> SfaDgat:
     """A stand-in for published weights: random, but saved and loaded as they are."""
     torch.manual_seed(5)
     geometry = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 2}
@@ -137,26 +137,26 @@ def pretrained(tmp_path: Path) -> SfaDgatConfig:
 
 
 @pytest.mark.parametrize("tune", ["lora", "frozen"])
-def test_cached_tokens_give_the_same_logits(pretrained: SfaDgatConfig, tune: str) -> None:
+def test_cached_tokens_give_the_same_logits(pretrained: SfaDgat, tune: str) -> None:
     config = replace(pretrained, encoder=replace(pretrained.encoder, tune=tune))
-    model = SfaDgat(config, 3).eval()
+    model = SfaDgatNetwork(config, 3).eval()
     inputs = {"rgb": _rgb(size=42), "mask": torch.ones(3, 5, dtype=torch.bool)}
     cached = model.frozen(inputs)
     assert set(cached) == {"tokens", "mask"}
     assert cached["tokens"].dtype == torch.float16
     torch.testing.assert_close(model(cached).logits, model(inputs).logits, atol=5e-3, rtol=5e-3)
-    assert model.frozen_key() == SfaDgat(config, 3).frozen_key()
+    assert model.frozen_key() == SfaDgatNetwork(config, 3).frozen_key()
 
 
 def test_nothing_frozen_is_said_and_changes_nothing() -> None:
-    model = SfaDgat(TINY, 3)
+    model = SfaDgatNetwork(TINY, 3)
     inputs = {"rgb": _rgb()}
     assert model.frozen_key() is None
     assert model.frozen(inputs) is inputs
 
 
-def test_a_window_may_be_classified_from_frames_encoded_before(pretrained: SfaDgatConfig) -> None:
-    model = SfaDgat(pretrained, 3).eval()
+def test_a_window_may_be_classified_from_frames_encoded_before(pretrained: SfaDgat) -> None:
+    model = SfaDgatNetwork(pretrained, 3).eval()
     rgb = _rgb(1, 7, 42)
     encoded = model.encode({"rgb": rgb})
     for start in range(3):
@@ -170,7 +170,7 @@ def test_trainable_totals_of_the_published_sizes(capsys: pytest.CaptureFixture[s
     """docs/methods/sfa-dgat.md: about 1.9 M with ViT-S and 4.2 M with ViT-B at the defaults."""
     for name, wanted in (("dinov2-small", 1.9e6), ("dinov2-base", 4.2e6)):
         with torch.device("meta"), architecture_only():
-            model = SfaDgat(SfaDgatConfig(encoder=EncoderConfig(name=name)), 5)
+            model = SfaDgatNetwork(SfaDgat(encoder=EncoderConfig(name=name)), 5)
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
         total = sum(p.numel() for p in model.parameters())
         print(f"{name}: {trainable:,} of {total:,} weights are trained")
@@ -180,28 +180,26 @@ def test_trainable_totals_of_the_published_sizes(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16])
 def test_low_precision_forward(dtype: torch.dtype) -> None:
-    model = SfaDgat(TINY, 3).eval()
+    model = SfaDgatNetwork(TINY, 3).eval()
     exact = model({"rgb": _rgb()}).logits
     rough = copy.deepcopy(model).to(dtype)({"rgb": _rgb()}).logits
     assert rough.dtype == dtype
     torch.testing.assert_close(rough.float(), exact, atol=0.1, rtol=0.1)
 
 
-def test_saved_and_loaded_without_the_pretrained_file(
-    pretrained: SfaDgatConfig, tmp_path: Path
-) -> None:
-    model = SfaDgat(pretrained, 3).eval()
+def test_saved_and_loaded_without_the_pretrained_file(pretrained: SfaDgat, tmp_path: Path) -> None:
+    model = SfaDgatNetwork(pretrained, 3).eval()
     save_file(model.state_dict(), tmp_path / "whole.safetensors")
     (tmp_path / "model.safetensors").unlink()
     with architecture_only():
-        loaded = SfaDgat(pretrained, 3).eval()
+        loaded = SfaDgatNetwork(pretrained, 3).eval()
     loaded.load_state_dict(load_file(tmp_path / "whole.safetensors"))
     assert torch.equal(loaded({"rgb": _rgb(size=42)}).logits, model({"rgb": _rgb(size=42)}).logits)
     assert loaded.frozen_key() == model.frozen_key()
 
 
 def test_one_clip_trains_with_finite_gradients() -> None:
-    model = SfaDgat(TINY, 3)
+    model = SfaDgatNetwork(TINY, 3)
     output = model({"rgb": _rgb(1)})
     model.loss(output, _targets(1), None).backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters())
@@ -218,7 +216,7 @@ def test_a_few_steps_fit_a_motion() -> None:
         for frame in range(5):
             x = 12 + (clip % 3 - 1) * 2 * frame
             rgb[clip, frame, :, 12:20, x : x + 8] = 220
-    model = SfaDgat(replace(TINY, lambda_koleo=0.0), 3)
+    model = SfaDgatNetwork(replace(TINY, lambda_koleo=0.0), 3)
     optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
     for _ in range(40):
         output = model({"rgb": rgb})
@@ -230,49 +228,49 @@ def test_a_few_steps_fit_a_motion() -> None:
 
 
 def test_recipe_and_training_follow_the_encoder() -> None:
-    tiny = SfaDgatConfig(encoder=EncoderConfig(name="tiny"))
-    assert METHOD.recipe(tiny).align.policy == "onset"
-    assert METHOD.recipe(tiny).align.size_px == 112
-    assert METHOD.recipe(SfaDgatConfig()).align.policy == "per_frame"
-    assert METHOD.recipe(SfaDgatConfig()).align.size_px == 224
-    assert METHOD.recipe(SfaDgatConfig(align="onset")).align.policy == "onset"
-    assert METHOD.recipe(SfaDgatConfig(frames=16, sampling="floor")).frames == 16
-    assert METHOD.recipe(SfaDgatConfig()).key() != METHOD.recipe(tiny).key()
-    paper = METHOD.training(SfaDgatConfig())
+    tiny = SfaDgat(encoder=EncoderConfig(name="tiny"))
+    assert tiny.recipe.align.policy == "onset"
+    assert tiny.recipe.align.size_px == 112
+    assert SfaDgat().recipe.align.policy == "per_frame"
+    assert SfaDgat().recipe.align.size_px == 224
+    assert SfaDgat(align="onset").recipe.align.policy == "onset"
+    floor = SfaDgat(frames=16, sampling="floor").recipe
+    assert (floor.frames, floor.sampling) == (16, "floor")
+    assert SfaDgat().recipe.key() != tiny.recipe.key()
+    paper = SfaDgat().training
     assert (paper.optimiser, paper.learning_rate, paper.batch_size) == ("adam", 1e-4, 16)
     assert (paper.epochs, paper.patience) == (50, 10)
-    assert METHOD.training(tiny).optimiser == "adamw"
+    assert tiny.training.optimiser == "adamw"
 
 
 def test_augmentation_moves_all_frames_of_a_clip_alike() -> None:
-    assert METHOD.augment is not None
-    assert METHOD.mirror is not None
     still = _rgb(4, 1).expand(-1, 5, -1, -1, -1).contiguous()
     mask = torch.ones(4, 5, dtype=torch.bool)
     generator = torch.Generator().manual_seed(0)
-    augment = METHOD.augment(TINY)
-    inputs, targets = augment({"rgb": still, "mask": mask}, _targets(4), generator)
+    given = {"rgb": still, "mask": mask}
+    inputs, targets = TINY.augmented(given, _targets(4), generator)
     assert inputs["rgb"].dtype == torch.uint8
     assert torch.equal(inputs["rgb"], inputs["rgb"][:, :1].expand_as(still))
     assert not torch.equal(inputs["rgb"], still)
     assert inputs["mask"] is mask
     assert torch.equal(targets, _targets(4))
-    twice = METHOD.mirror(METHOD.mirror({"rgb": still}))["rgb"]
-    assert torch.equal(twice, still)
+    once = TINY.mirrored({"rgb": still})
+    assert torch.equal(once["rgb"], still.flip(-1))
+    assert torch.equal(TINY.mirrored(once)["rgb"], still)
 
 
 def test_settings_that_cannot_be() -> None:
     with pytest.raises(ConfigError, match="equal widths"):
         replace(TINY, sfa=replace(TINY.sfa, width=11))
     with pytest.raises(ConfigError, match="frames is 0"):
-        SfaDgatConfig(frames=0)
+        SfaDgat(frames=0)
     with pytest.raises(ConfigError, match="'tokens'"):
-        SfaDgat(replace(TINY, encoder=replace(TINY.encoder, output="tokens")), 3)
+        SfaDgatNetwork(replace(TINY, encoder=replace(TINY.encoder, output="tokens")), 3)
 
 
 def test_configuration_is_plain_values() -> None:
-    values = asdict(SfaDgatConfig())
+    values = asdict(SfaDgat())
     assert values["encoder"]["lora_rank"] == 16
     assert values["lambda_koleo"] == 0.5
     assert values["lambda_consistency"] == 0.1
-    assert SfaDgatConfig(augment=AugmentConfig(flip=0)).augment.flip == 0
+    assert SfaDgat(augment=AugmentConfig(flip=0)).augment.flip == 0

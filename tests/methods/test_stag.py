@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from merkit.errors import ConfigError
 from merkit.flow.config import FlowConfig
-from merkit.methods.base import Output
 from merkit.methods.focal import focal_loss
-from merkit.methods.stag import METHOD, Stag, StagConfig, recipe, training
-from merkit.methods.stag_fusion import CrossFusion, FusionConfig, MultiHead
+from merkit.methods.stag import Stag, StagNetwork
+from merkit.methods.stag_fusion import CrossFusion, CrossFusionConfig, MultiHead
 from merkit.methods.stag_graph import (
     GraphAttention,
     GraphConfig,
@@ -24,14 +23,17 @@ from merkit.methods.stag_graph import (
     smooth_adjacency,
 )
 from merkit.methods.stag_units import UNION_ACTION_UNITS, AuConfig, au_vector, unit_loss
+from merkit.samples import flow_augment
+from merkit.samples.recipes import RegionFlowRecipe
+from merkit.training.network import Output
 from merkit.types import ActionUnit
 
 M = len(UNION_ACTION_UNITS)
 
 
-def make(au: AuConfig | None = None, **settings: object) -> Stag:
+def make(au: AuConfig | None = None, **settings: object) -> StagNetwork:
     torch.manual_seed(0)
-    return Stag(StagConfig(au=au or AuConfig(), **settings), 3).eval()  # type: ignore[arg-type]
+    return StagNetwork(Stag(au=au or AuConfig(), **settings), 3).eval()  # type: ignore[arg-type]
 
 
 def batch(n: int = 3, frames: int = 16, regions: int = 14) -> dict[str, Tensor]:
@@ -159,7 +161,7 @@ def test_cross_fusion_residual_switch() -> None:
     g, z = torch.randn(2, 10), torch.randn(2, 12)
     mask = torch.ones(2, 16, dtype=torch.bool)
     for residual in (True, False):
-        fusion = CrossFusion(FusionConfig(width=16, residual=residual), 8, 10, 12, 0.0)
+        fusion = CrossFusion(CrossFusionConfig(width=16, residual=residual), 8, 10, 12, 0.0)
         for projection in (fusion.to_graph, fusion.to_temporal):
             nn.init.zeros_(projection.weight)
             nn.init.zeros_(projection.bias)
@@ -181,7 +183,7 @@ def test_cross_fusion_residual_switch() -> None:
         {"use_transformer": False},
         {"use_cross": False},
         {"graph": GraphConfig(layers=1, share_projections=True)},
-        {"fusion": FusionConfig(residual=False)},
+        {"fusion": CrossFusionConfig(residual=False)},
         {"flow": FlowConfig(regions=18)},
     ],
 )
@@ -252,14 +254,14 @@ def test_safetensors_round_trip(tmp_path: Path) -> None:
     model, inputs = make(AuConfig(source="predicted")), batch()
     save_file(model.state_dict(), tmp_path / "m.safetensors")
     torch.manual_seed(9)
-    other = Stag(model.config, 3).eval()
+    other = StagNetwork(model.config, 3).eval()
     other.load_state_dict(load_file(tmp_path / "m.safetensors"))
     assert torch.equal(model(inputs).logits, other(inputs).logits)
 
 
 def test_folds_can_be_stacked() -> None:
     """The fold-stacked trainer maps the forward pass over stacked parameters."""
-    models = [Stag(StagConfig(), 3).eval() for _ in range(2)]
+    models = [StagNetwork(Stag(), 3).eval() for _ in range(2)]
     parameters, buffers = torch.func.stack_module_state(models)  # type: ignore[arg-type]
     flow = torch.randn(2, 4, 16, 14, 2)
 
@@ -373,9 +375,7 @@ def test_edge_bias_starts_silent_and_then_moves_the_graph() -> None:
 
 
 def test_reports_are_told_where_action_units_come_from() -> None:
-    told = {
-        s: METHOD.marks(StagConfig(au=AuConfig(source=s))) for s in ("oracle", "predicted", "none")
-    }
+    told = {s: Stag(au=AuConfig(source=s)).marks() for s in ("oracle", "predicted", "none")}
     assert told == {"oracle": ("oracle-au",), "predicted": ("predicted-au",), "none": ()}
 
 
@@ -411,22 +411,25 @@ def test_bad_inputs_are_named() -> None:
     [
         ({"use_graph": False, "use_transformer": False}, "both off"),
         ({"au": AuConfig(source="predicted", edge_bias=True)}, "edge_bias"),
-        ({"fusion": FusionConfig(width=30)}, "fusion.width=30"),
+        ({"fusion": CrossFusionConfig(width=30)}, "fusion.width=30"),
         ({"graph": GraphConfig(smoothing=1.0)}, "smoothing=1.0"),
     ],
 )
 def test_impossible_settings(settings: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        Stag(replace(StagConfig(), **settings), 3)  # type: ignore[arg-type]
+        StagNetwork(replace(Stag(), **settings), 3)  # type: ignore[arg-type]
 
 
 def test_recipe_and_training_defaults() -> None:
-    made = recipe(StagConfig())
-    assert (made.kind, made.frames, made.flow.regions) == ("roi_flow", 16, 14)
+    made = Stag().recipe
+    assert isinstance(made, RegionFlowRecipe)
+    assert (made.frames, made.flow.regions) == (16, 14)
     assert made.flow.reference == "previous"
-    settings = training(StagConfig())
+    settings = Stag().training
     assert (settings.epochs, settings.patience, settings.warmup_epochs) == (200, 40, 10)
     assert (settings.swa_start, settings.swa_learning_rate) == (0.75, 1e-4)
     assert (settings.oversample, settings.mirror_at_test) == (3, True)
-    assert METHOD.mirror is not None
-    assert StagConfig().augment.mixup_alpha == 0.2
+    mirrored, inputs = Stag().mirrored(batch()), batch()
+    assert torch.equal(mirrored["flow"], flow_augment.mirror(inputs)["flow"])
+    assert not torch.equal(mirrored["flow"], inputs["flow"])
+    assert Stag().augment.mixup_alpha == 0.2

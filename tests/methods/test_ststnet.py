@@ -10,12 +10,13 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from merkit.errors import ConfigError
-from merkit.methods.ststnet import METHOD, Ststnet, StstnetConfig, mirror, recipe, training
+from merkit.methods.ststnet import Ststnet, StstnetNetwork
+from merkit.samples.recipes import FlowMapRecipe
 
 
-def make() -> Ststnet:
+def make() -> StstnetNetwork:
     torch.manual_seed(0)
-    return Ststnet(StstnetConfig(), 3)
+    return StstnetNetwork(Ststnet(), 3)
 
 
 def test_names_and_shapes_of_the_state_dict() -> None:
@@ -63,7 +64,7 @@ def test_eight_bit_input_bf16_and_batch_of_one() -> None:
 def test_safetensors_round_trip(tmp_path: Path) -> None:
     model, image = make().eval(), torch.rand(2, 3, 28, 28) * 255
     save_file(model.state_dict(), tmp_path / "m.safetensors")
-    other = Ststnet(StstnetConfig(), 3).eval()
+    other = StstnetNetwork(Ststnet(), 3).eval()
     other.load_state_dict(load_file(tmp_path / "m.safetensors"))
     assert torch.equal(model({"flow_map": image}).logits, other({"flow_map": image}).logits)
 
@@ -79,11 +80,12 @@ def test_loss_is_cross_entropy_and_reaches_every_parameter() -> None:
 
 def test_mirror_flips_and_inverts_u_only() -> None:
     image = torch.randint(0, 256, (2, 3, 28, 28), dtype=torch.uint8)
-    out = mirror({"flow_map": image})["flow_map"]
+    method = Ststnet()
+    out = method.mirrored({"flow_map": image})["flow_map"]
     assert out.dtype == torch.uint8
     assert torch.equal(out[:, :2], image[:, :2].flip(-1))
     assert torch.equal(out[:, 2], 255 - image[:, 2].flip(-1))
-    assert torch.equal(mirror({"flow_map": out})["flow_map"], image)
+    assert torch.equal(method.mirrored({"flow_map": out})["flow_map"], image)
 
 
 def test_wrong_map_is_refused() -> None:
@@ -92,8 +94,8 @@ def test_wrong_map_is_refused() -> None:
 
 
 def test_published_training() -> None:
-    settings = training(StstnetConfig())
+    settings = Ststnet().training
     assert (settings.optimiser, settings.learning_rate) == ("adam", 5e-5)
     assert (settings.batch_size, settings.epochs, settings.selection) == (256, 800, "last")
-    assert recipe(StstnetConfig()).kind == "flow_map"
-    assert METHOD.model.reads == ("flow_map",)
+    assert isinstance(Ststnet().recipe, FlowMapRecipe)
+    assert Ststnet().recipe.makes == "flow_map"

@@ -19,12 +19,12 @@ from merkit.protocols import (
     ProtocolConfig,
     audit_folds,
     make_folds,
-    missing_classes,
 )
-from merkit.protocols.config import ProtocolName
+from merkit.protocols.config import PROTOCOLS
+from merkit.protocols.splitters import Division, Protocol
 
 QUICK = settings(max_examples=40, deadline=None)
-TESTED_ONCE: tuple[ProtocolName, ...] = ("loso", "group_kfold", "stratified_kfold", "composite")
+TESTED_ONCE = ("loso", "group_kfold", "stratified_kfold", "composite")
 
 
 def _subjects(ids: tuple[str, ...], rows: list[ClipRow]) -> set[str]:
@@ -228,15 +228,17 @@ def test_official_split_that_shares_a_subject_is_refused():
         make_folds(leaked, ProtocolConfig("official"))
 
 
-def test_a_class_of_one_subject_stays_in_training_and_is_reported_where_it_is_not():
+def test_a_class_of_one_subject_stays_in_training():
     rows = [*grid(5, 2, n_classes=2), ClipRow("d/s03/rare", "d", "d/s03", 2)]
     foldset = make_folds(rows, ProtocolConfig("loso"))
-    gaps = missing_classes(foldset, rows)
-    assert gaps["d/s03"] == {"train": (2,), "val": (2,)}
+    of = {row.clip_id: row.label for row in rows}
     for fold in foldset.folds:
-        if fold.name != "d/s03":
-            assert "d/s03/rare" in (*fold.train,)
-            assert gaps[fold.name] == {"val": (2,), "test": (2,)}
+        labels = [{of[c] for c in side} for side in (fold.train, fold.val, fold.test)]
+        if fold.name == "d/s03":
+            assert labels == [{0, 1}, {0, 1}, {0, 1, 2}]
+        else:
+            assert "d/s03/rare" in fold.train
+            assert labels == [{0, 1, 2}, {0, 1}, {0, 1}]
 
 
 @pytest.mark.parametrize(
@@ -300,6 +302,50 @@ def test_rows_that_contradict_themselves_are_refused(rows, words):
 def test_impossible_settings_are_refused(values):
     with pytest.raises(ConfigError):
         ProtocolConfig(**values)
+
+
+def test_every_protocol_says_what_it_is():
+    """Beside the splitters' own tests: what reports and audits read of a protocol."""
+    found = {name: PROTOCOLS[name] for name in PROTOCOLS}
+    assert all(protocol.name == name for name, protocol in found.items())
+    assert all(len(protocol.title) > 5 for protocol in found.values())
+    once = {name for name, protocol in found.items() if protocol.tested_once}
+    assert once == set(TESTED_ONCE)
+    dependent = {name for name, protocol in found.items() if protocol.subject_dependent}
+    assert dependent == {"stratified_kfold"}
+    adaptable = {name for name, protocol in found.items() if protocol.adaptable}
+    assert adaptable == {"holdout_database", "cross_database"}
+    by_itself = {name for name, protocol in found.items() if protocol.folds_matter}
+    assert by_itself == {"holdout_database", "cross_database", "official"}
+
+
+@pytest.mark.parametrize("name", ["loso", "group_kfold", "official", "stratified_kfold"])
+def test_only_a_protocol_with_a_target_database_adapts(name):
+    with pytest.raises(ConfigError, match="one of holdout_database, cross_database"):
+        ProtocolConfig(name, adapt=True)
+
+
+def test_an_unknown_protocol_is_told_the_nearest():
+    with pytest.raises(ConfigError, match=r"unknown protocol 'losso'[\s\S]*did you mean 'loso'"):
+        ProtocolConfig("losso")
+
+
+def test_a_protocol_of_ones_own_is_divided_and_audited_like_the_others(monkeypatch):
+    monkeypatch.setattr(PROTOCOLS, "_scripts", {})
+
+    def first_against_rest(table, config):
+        first = table[0].subject_key
+        sides = [tuple(r for r in table if (r.subject_key == first) == own) for own in (0, 1)]
+        return [Division("first", *sides)]
+
+    PROTOCOLS.register(Protocol("first", "the first subject", first_against_rest))
+    rows = grid(5, 2)
+    (fold,) = make_folds(rows, ProtocolConfig("first", val_share=0)).folds
+    assert _subjects(fold.test, rows) == {"d/s00"}
+    assert _subjects(fold.train, rows) == {f"d/s0{i}" for i in range(1, 5)}
+    PROTOCOLS.register(Protocol("once", "the same", first_against_rest, tested_once=True))
+    with pytest.raises(LeakError, match="is tested in 0 folds"):
+        make_folds(rows, ProtocolConfig("once"))
 
 
 def test_fold_names_sort_as_numbers():

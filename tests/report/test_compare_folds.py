@@ -32,11 +32,23 @@ def test_folds_stand_side_by_side_with_their_mean() -> None:
     adapted = finished("adapted", {"a_to_b": (0.5, 0.5), "b_to_a": (0.5, 1.0)}, "transductive")
     found = fold_table([plain, adapted])
     assert found is not None
-    assert found[0] == ["fold", "clips", "plain UF1", "UAR", "adapted (transductive) UF1", "UAR"]
+    assert found[0] == [
+        *("fold", "clips", "plain UF1", "UAR", "ACC"),
+        *("adapted (transductive) UF1", "UAR", "ACC"),
+    ]
     assert found[1] == [
-        ["a_to_b", "10", "0.250", "0.500", "0.500", "0.500"],  # 20 predictions of 2 seeds
-        ["b_to_a", "10", "0.750", "0.625", "0.500", "1.000"],
-        ["mean", "", "0.500", "0.562", "0.500", "0.750"],
+        [
+            "a_to_b",
+            "10",
+            "0.250",
+            "0.500",
+            "0.000",
+            "0.500",
+            "0.500",
+            "0.000",
+        ],  # 20 predictions of 2 seeds
+        ["b_to_a", "10", "0.750", "0.625", "0.000", "0.500", "1.000", "0.000"],
+        ["mean", "", "0.500", "0.562", "0.000", "0.500", "0.750", "0.000"],
     ]
 
 
@@ -89,7 +101,7 @@ def test_six_directions_with_and_without_adaptation_in_one_table(
     directions = sorted(f"{a}_to_{b}" for a, b in permutations(names, 2))
     rows = {line.split()[0]: line.split()[1:] for line in table[1:8]}
     assert sorted(rows) == sorted([*directions, "mean"])
-    for column, run in ((1, "plain"), (3, "adapted")):
+    for column, run in ((1, "plain"), (4, "adapted")):
         metrics = json.loads((tmp_path / "runs" / run / "metrics.json").read_text())
         found = {part["name"]: part["uf1"] for part in metrics["per_fold"]}
         assert {d: f"{uf1:.3f}" for d, uf1 in found.items()} == {

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from finished_runs import predictions, write_run
 
+from finished_runs import predictions, write_run
 from merkit.config import from_mapping, read_yaml
 from merkit.datasets.label_maps import label_map
 from merkit.errors import ConfigError, MissingDataError
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.experiment import read_experiment, run_configs, run_experiment
-from merkit.training.setup import make_setup
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
 
@@ -37,17 +36,17 @@ def test_every_config_is_whole(path: Path) -> None:
     """It loads, its method takes its settings, its databases know its classes, and no two runs
     of it are the same."""
     found = configs_of(path)
-    setups = []
+    made = []
     for config in found.values():
-        setups.append(make_setup(config.method, config.model, config.training, config.recipe))
+        made.append(config.make())
         maps = [label_map(name, config.classes) for name in config.data]
         assert maps
         assert all(task.classes == maps[0].classes for task in maps)
         rooted = replace(config, root=tuple(Path(name) for name in config.data))
         assert len(rooted.sources()) == len(config.data)
     keys = [
-        (s.method.name, str(s.model_config), str(s.settings), str(c.protocol))
-        for s, c in zip(setups, found.values(), strict=True)
+        (m.name, str(m.settings()), str(c.protocol))
+        for m, c in zip(made, found.values(), strict=True)
     ]
     assert len(set(keys)) == len(keys)
 
@@ -99,7 +98,7 @@ def test_changes_are_laid_over_the_common_settings_and_overrides_over_both(tmp_p
         ("runs: {a: [1]}", r"run 'a' of .* is \[1\]"),
         ("runs: {a: {}}\nout: there", "sets 'out'"),
         ("runs: {a: {metod: stag}}", "run 'a': unknown setting 'metod'"),
-        ("runs: {a: {protocol.name: losso}}", "run 'a': setting 'protocol.name'"),
+        ("runs: {a: {protocol.name: losso}}", "run 'a': unknown protocol 'losso'"),
         ("runs: {a: {data: [synthetic]}}", "0 root folder"),
         ("data: [x]\nroot: [y]\nruns: {a: {method: stagg}}", "unknown method 'stagg'"),
         ("data: [x]\nroot: [y]\nmethod: stag\nruns: {a: {model.fames: 1}}", "model.fames"),

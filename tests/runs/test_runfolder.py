@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merkit.errors import ConfigError, MissingDataError, StoreError
-from merkit.protocols import ClipRow, FitRecord, FoldSet, ProtocolConfig, make_folds
+from merkit.protocols import ClipRow, FoldSet, ProtocolConfig, make_folds
+from merkit.runs.fold import FoldOutcome
 from merkit.runs.folder import RunFolder
-from merkit.training.history import EpochRecord, FitSummary
-from merkit.training.job import FoldOutcome
+from merkit.training.loop import EpochRecord, FitSummary
 
 SETTINGS = {"method": "m", "seeds": [0], "workers": 1}
 FACTS = {"classes": ["a", "b"], "method_marks": [], "refused_clips": {}}
@@ -29,7 +29,7 @@ def folds() -> FoldSet:
 def outcome(fold: str, seed: int = 0, oracle: bool = False) -> FoldOutcome:
     table = pd.DataFrame({"clip_id": ["x"], "y_pred": [1], "p_a": [0.25], "p_b": [0.75]})
     epochs = pd.DataFrame({"epoch": [1], "clip_id": ["x"], "y_pred": [0]}) if oracle else None
-    summary = FitSummary(1, (EpochRecord(1, 0.5, 0.4, 0.3),), FitRecord({"weights": ("y",)}), 10, 5)
+    summary = FitSummary(1, (EpochRecord(1, 0.5, 0.4, 0.3),), {"fit": ("y",)}, 10, 5)
     return FoldOutcome(fold, seed, table, summary, epochs)
 
 

@@ -14,12 +14,18 @@ import pytest
 
 import tiny_pipeline as tiny
 from merkit.errors import ConfigError, StoreError
-from merkit.protocols import ProtocolConfig, load_folds
+from merkit.labels import LabelMap
+from merkit.methods import make_method
+from merkit.protocols import ClipRow, ProtocolConfig, load_folds
 from merkit.runs import evaluate as runner
 from merkit.runs.config import EvaluateConfig
+from merkit.runs.data import LabelledClips
 from merkit.runs.evaluate import evaluate
+from merkit.runs.fold import FoldJob, Trainings
+from merkit.samples.prepare import prepare
 from merkit.scoring.metrics import confusion_matrix, uf1
-from merkit.training.job import FoldJob
+from merkit.training.loop import FitContext
+from merkit.types import Clip, Fold
 
 FILES = ["folds", "folds.json", "log.jsonl", "metrics.json", "predictions.parquet", "report.html"]
 
@@ -134,7 +140,7 @@ def test_a_finished_run_is_not_trained_again(
 
 
 def _never(job: FoldJob) -> None:
-    raise AssertionError(f"fold {job.fold.name} was trained again")
+    raise AssertionError(f"fold {job.clips.fold.name} was trained again")
 
 
 def test_only_missing_folds_are_trained(
@@ -148,7 +154,7 @@ def test_only_missing_folds_are_trained(
     trained: list[str] = []
 
     def counting(job: FoldJob) -> Any:
-        trained.append(job.fold.name)
+        trained.append(job.clips.fold.name)
         return real(job)
 
     real = runner.run_fold
@@ -200,21 +206,30 @@ def test_shuffled_labels_are_marked_and_change_the_training(
 
 
 def test_shuffling_moves_training_and_validation_labels_and_nothing_else() -> None:
-    from merkit.types import Fold
+    ids = [f"c{i}" for i in range(40)]
+    fold = Fold("f", tuple(ids[:24]), tuple(ids[24:32]), tuple(ids[32:]))
 
-    clips = [f"c{i}" for i in range(40)]
-    labels = {c: i % 4 for i, c in enumerate(clips)}
-    fold = Fold("f", tuple(clips[:24]), tuple(clips[24:32]), tuple(clips[32:]))
-    plain = runner._fold_data(fold, labels, 0, shuffle=False)
-    mixed = runner._fold_data(fold, labels, 0, shuffle=True)
-    assert (mixed.train.ids, mixed.val.ids) == (plain.train.ids, plain.val.ids)
-    together = sorted([*mixed.train.labels, *mixed.val.labels])
-    assert together == sorted([*plain.train.labels, *plain.val.labels])
-    assert mixed.train.labels != plain.train.labels
-    assert runner._fold_data(fold, labels, 0, shuffle=True) == mixed
-    assert runner._fold_data(fold, labels, 1, shuffle=True) != mixed
-    changed = labels | {c: 3 - labels[c] for c in fold.test}
-    assert runner._fold_data(fold, changed, 0, shuffle=True) == mixed
+    def given(seed: int, shuffle: bool, test_label: int = 0) -> list[list[int]]:
+        """Classes that a training learns of its clips, by side."""
+        rows = [
+            ClipRow(c, "db", "db/s", test_label if c in fold.test else i % 4)
+            for i, c in enumerate(ids)
+        ]
+        clips = [Clip(c, "db", "s", Path("nowhere"), 100.0, "") for c in ids]
+        maps = (LabelMap("m", ("a", "b", "c", "d"), {}),)
+        data = LabelledClips(tuple(clips), tuple(rows), maps)
+        samples = prepare(clips, None, Path("nowhere"))
+        trainings = Trainings(make_method("majority"), data, samples, FitContext(), shuffle)
+        reader = trainings.job(fold, seed).clips
+        return [reader.labels(side, "select").tolist() for side in (fold.train, fold.val)]
+
+    plain, mixed = given(0, False), given(0, True)
+    assert plain == [[i % 4 for i in range(24)], [i % 4 for i in range(24, 32)]]
+    assert sorted(mixed[0] + mixed[1]) == sorted(plain[0] + plain[1])
+    assert mixed[0] != plain[0]
+    assert given(0, True) == mixed
+    assert given(1, True) != mixed
+    assert given(0, True, test_label=3) == mixed
 
 
 def test_a_subject_dependent_protocol_is_marked(config: EvaluateConfig) -> None:

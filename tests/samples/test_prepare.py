@@ -17,11 +17,11 @@ from merkit.datasets import load_dataset
 from merkit.errors import FaceError, StoreError
 from merkit.face.align import AlignConfig
 from merkit.samples.prepare import prepare
-from merkit.samples.recipe import Recipe
+from merkit.samples.recipes import RgbRecipe
 from merkit.samples.store import SampleStore
 from merkit.types import Clip, Sample
 
-RECIPE = Recipe(frames=3, align=AlignConfig(size_px=32))
+RECIPE = RgbRecipe(frames=3, align=AlignConfig(size_px=32))
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,13 +19,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from merkit.config import from_mapping, to_mapping
 from merkit.errors import ConfigError, StoreError
 from merkit.files import TEMPORARY_PREFIX
-from merkit.samples.recipe import Recipe
+from merkit.samples.recipes import FlowMapRecipe, Recipe, RegionFlowRecipe, RgbRecipe
 from merkit.samples.store import SampleStore
 from merkit.types import Sample
 
-RECIPE = Recipe()
+RECIPE = RgbRecipe()
+KINDS = (RgbRecipe, RegionFlowRecipe, FlowMapRecipe)
 
 
 def sample(value: int = 3) -> Sample:
@@ -65,11 +70,6 @@ def test_another_recipe_reads_nothing_of_it(store: SampleStore, tmp_path: Path) 
     assert "k" not in other
     assert other.folder != store.folder
     assert json.loads((other.folder / "recipe.json").read_text())["frames"] == 9
-
-
-def test_what_is_missing_is_listed_in_order(store: SampleStore) -> None:
-    store.write("b", sample())
-    assert store.missing(["c", "b", "a"]) == ["c", "a"]
 
 
 def test_the_index_has_one_row_a_sample(store: SampleStore) -> None:
@@ -154,35 +154,98 @@ def test_a_store_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
         SampleStore(tmp_path / "file" / "store", RECIPE)
 
 
+# another default than that of the version that filled the store
+
+
+def edit_description(store: SampleStore, **changes: Any) -> None:
+    path = store.folder / "recipe.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_samples_of_another_default_are_refused_by_its_name(
+    store: SampleStore, tmp_path: Path
+) -> None:
+    """The key holds what is not the default, so a default that changes leaves it as it is."""
+    store.write("k", sample())
+    SampleStore(tmp_path, RECIPE)  # the same settings: no objection
+    align = json.loads((store.folder / "recipe.json").read_text())["align"]
+    edit_description(store, frames=7, align=align | {"size_px": 96})
+    with pytest.raises(StoreError, match=r"another default of align.size_px, frames") as caught:
+        SampleStore(tmp_path, RECIPE)
+    assert "delete that folder, or name another --store" in str(caught.value)
+    assert (store.folder / "k" / "sample.json").is_file()  # nothing was touched
+    assert json.loads((store.folder / "recipe.json").read_text())["frames"] == 7
+
+
+def test_a_setting_that_only_one_side_knows_is_no_objection(
+    store: SampleStore, tmp_path: Path
+) -> None:
+    described = json.loads((store.folder / "recipe.json").read_text())
+    del described["sampling"]
+    (store.folder / "recipe.json").write_text(json.dumps(described | {"new_setting": 1}))
+    assert SampleStore(tmp_path, RECIPE).folder == store.folder
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null"])
+def test_a_damaged_description_is_written_again(
+    text: str, store: SampleStore, tmp_path: Path
+) -> None:
+    before = (store.folder / "recipe.json").read_text()
+    (store.folder / "recipe.json").write_text(text)
+    SampleStore(tmp_path, RECIPE)
+    assert (store.folder / "recipe.json").read_text() == before
+
+
 # recipes
 
 
-def test_equal_recipes_have_equal_keys_and_every_field_counts() -> None:
-    assert Recipe().key() == Recipe().key()
-    changes = {
-        "kind": "roi_flow",
-        "frames": 9,
-        "sampling": "floor",
-        "stride_hz": 10.0,
-        "max_frames": 7,
-        "min_found_share": 0.6,
-        "track": replace(RECIPE.track, detect_every=1),
-        "align": replace(RECIPE.align, policy="onset" if RECIPE.align.policy != "onset" else
-                         "per_frame"),
-    }  # fmt: skip
-    keys = {replace(RECIPE, **{name: value}).key() for name, value in changes.items()}
-    assert len(keys | {RECIPE.key()}) == len(changes) + 1
+def with_value(settings: Any, name: str, value: Any) -> Any:
+    """A copy with one setting changed, whether or not it could be so."""
+    changed = copy.copy(settings)
+    object.__setattr__(changed, name, value)
+    return changed
 
 
-def test_flow_settings_count_only_where_flow_is_measured() -> None:
-    flow = replace(RECIPE.flow, estimator="tvl1")
-    assert replace(RECIPE, flow=flow).key() == RECIPE.key()
-    motion = replace(RECIPE, kind="roi_flow")
-    assert replace(motion, flow=flow).key() != motion.key()
+def every_change(settings: Any) -> Iterator[Any]:
+    """The settings with each one of them changed, those of groups too."""
+    for setting in fields(settings):
+        value = getattr(settings, setting.name)
+        others = every_change(value) if is_dataclass(value) else ["something else"]
+        for other in others:
+            yield with_value(settings, setting.name, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_recipes_have_equal_keys_and_every_setting_counts(kind: type[Recipe]) -> None:
+    assert kind().key() == kind().key()
+    assert from_mapping(kind, to_mapping(kind())).key() == kind().key()
+    changed = list(every_change(kind()))
+    assert len(changed) > 10
+    assert len({recipe.key() for recipe in changed} | {kind().key()}) == len(changed) + 1
+
+
+def test_the_value_of_a_setting_counts() -> None:
+    recipes = [replace(RECIPE, frames=n, stride_hz=hz) for n in (4, 16) for hz in (0.0, 25.0)]
+    assert len({recipe.key() for recipe in [RECIPE, *recipes]}) == 5
+
+
+def test_kinds_with_equal_settings_differ() -> None:
+    assert len({kind().key() for kind in KINDS}) == len(KINDS)
+    assert len({kind(min_found_share=0.9).key() for kind in KINDS}) == len(KINDS)
+    assert len({kind(frames=4).key() for kind in (RgbRecipe, RegionFlowRecipe)}) == 2
+
+
+def test_a_recipe_has_the_settings_that_it_reads_and_no_others() -> None:
+    own = {kind: {setting.name for setting in fields(kind)} for kind in KINDS}
+    assert {kind for kind in KINDS if "align" in own[kind]} == {RgbRecipe}
+    assert {kind for kind in KINDS if "flow" in own[kind]} == {RegionFlowRecipe, FlowMapRecipe}
+    assert "frames" not in own[FlowMapRecipe]
+    with pytest.raises(ConfigError, match=r"unknown setting 'recipe\.align'"):
+        from_mapping(RegionFlowRecipe, {"align": {"size_px": 64}}, "recipe")
 
 
 def test_the_key_is_the_same_in_another_process() -> None:
-    program = "from merkit.samples.recipe import Recipe; print(Recipe().key())"
+    program = "from merkit.samples.recipes import RgbRecipe; print(RgbRecipe(frames=5).key())"
     found = {
         subprocess.run(
             [sys.executable, "-c", program],
@@ -193,7 +256,7 @@ def test_the_key_is_the_same_in_another_process() -> None:
         ).stdout.strip()
         for seed in ("1", "2")
     }
-    assert found == {Recipe().key()}
+    assert found == {RgbRecipe(frames=5).key()}
 
 
 @given(

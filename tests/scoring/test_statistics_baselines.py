@@ -6,61 +6,37 @@ import numpy as np
 import pytest
 
 from merkit.errors import ConfigError
-from merkit.scoring.chance import chance_scores, inflation, oracle_selection
+from merkit.scoring.chance import chance_scores, oracle_selection
 from merkit.scoring.metrics import scores
 
 COUNTS = (250, 109, 83)  # MEGC2019
 
 
-def test_majority_is_exact():
-    got = chance_scores(COUNTS, "majority")
-    assert got.uf1 == pytest.approx(2 * 250 / (442 + 250) / 3)
-    assert got.uar == pytest.approx(1 / 3)
-    assert got.acc == pytest.approx(250 / 442)
-    assert got.n == 442
-
-
 def test_shuffled_has_the_expectation_of_a_random_pairing():
     """F1 of class c is TP/n_c when as many are called c as are c; E(TP) = n_c^2 / n."""
-    got = chance_scores(COUNTS, "shuffled")
+    got = chance_scores(COUNTS)
     shares = np.array(COUNTS) / 442
-    assert got.uf1 == pytest.approx(shares.mean(), abs=0.003)
-    assert got.uar == pytest.approx(1 / 3, abs=0.003)
-    assert got.acc == pytest.approx((shares**2).sum(), abs=0.003)
-
-
-def test_uniform_recall_is_one_over_c():
-    got = chance_scores(COUNTS, "uniform")
-    assert got.uar == pytest.approx(1 / 3, abs=0.003)
-    assert got.acc == pytest.approx(1 / 3, abs=0.003)
-    assert got.uf1 < got.uar  # uneven classes cost precision
+    assert got["uf1"] == pytest.approx(shares.mean(), abs=0.003)
+    assert got["uar"] == pytest.approx(1 / 3, abs=0.003)
+    assert got["acc"] == pytest.approx((shares**2).sum(), abs=0.003)
 
 
 def test_shuffled_equals_shuffling_labels():
     true = np.repeat([0, 1, 2], (20, 7, 4))
     random = np.random.default_rng(3)
-    direct = np.mean([scores(true, random.permutation(true), 3).uf1 for _ in range(2000)])
-    assert chance_scores((20, 7, 4), "shuffled").uf1 == pytest.approx(direct, abs=0.01)
+    direct = np.mean([scores(true, random.permutation(true), 3)["uf1"] for _ in range(2000)])
+    assert chance_scores((20, 7, 4))["uf1"] == pytest.approx(direct, abs=0.01)
 
 
 def test_class_without_clips_does_not_break_chance():
-    assert chance_scores((5, 0, 5), "shuffled").uf1 == pytest.approx(0.5, abs=0.02)
-    assert chance_scores((4,), "uniform").acc == 1.0
+    assert chance_scores((5, 0, 5))["uf1"] == pytest.approx(0.5, abs=0.02)
+    assert chance_scores((4,))["acc"] == 1.0
 
 
-@pytest.mark.parametrize(
-    ("counts", "guess", "draws"),
-    [
-        ((), "shuffled", 9),
-        ((0, 0), "shuffled", 9),
-        ((-1, 2), "uniform", 9),
-        ((3, 3), "lucky", 9),
-        ((3, 3), "uniform", 0),
-    ],
-)
-def test_bad_chance_input(counts, guess, draws):
+@pytest.mark.parametrize(("counts", "draws"), [((), 9), ((0, 0), 9), ((-1, 2), 9), ((3, 3), 0)])
+def test_bad_chance_input(counts, draws):
     with pytest.raises(ConfigError):
-        chance_scores(counts, guess, draws)
+        chance_scores(counts, draws)
 
 
 def test_oracle_takes_the_best_epoch_of_each_fold_and_the_first_of_equals():
@@ -73,9 +49,7 @@ def test_oracle_takes_the_best_epoch_of_each_fold_and_the_first_of_equals():
     assert oracle.epochs == {"a": 2, "b": 1}
     assert oracle.scores == scores([0, 1, 0, 1], [0, 1, 1, 1], 2)
     honest = scores([0, 1, 0, 1], [0, 0, 0, 0], 2)
-    gap = inflation(oracle.scores, honest)
-    assert gap.acc == pytest.approx(0.25)
-    assert gap.uf1 == pytest.approx(oracle.scores.uf1 - honest.uf1)
+    assert oracle.scores["acc"] - honest["acc"] == pytest.approx(0.25)
 
 
 def test_oracle_inflates_the_accuracy_of_pure_guessing():
@@ -88,13 +62,11 @@ def test_oracle_inflates_the_accuracy_of_pure_guessing():
     oracle = oracle_selection(fold, epoch, true, guesses, 3)
     last = epoch == 49
     honest = scores(true[last], guesses[last], 3)
-    assert honest.acc < 0.5
-    assert oracle.scores.acc > 0.7
-    assert inflation(oracle.scores, honest).acc > 0.25
+    assert honest["acc"] < 0.5
+    assert oracle.scores["acc"] > 0.7
+    assert oracle.scores["acc"] - honest["acc"] > 0.25
 
 
 def test_oracle_bad_input():
     with pytest.raises(ConfigError, match="1 epochs"):
         oracle_selection(["a", "a"], [1], [0, 1], [0, 1], 2)
-    with pytest.raises(ConfigError, match="same test clips"):
-        inflation(scores([0], [0], 2), scores([0, 1], [0, 1], 2))

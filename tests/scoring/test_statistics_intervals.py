@@ -53,7 +53,7 @@ def test_interval_agrees_with_scipy(method, metric, n_subjects, n_classes):
     ours = bootstrap_interval(
         true, predicted, subjects, n_classes, metric=metric, n_resamples=20_000, method=method
     )
-    assert ours.value == pytest.approx(getattr(scores(true, predicted, n_classes), metric))
+    assert ours.value == pytest.approx(scores(true, predicted, n_classes)[metric])
     assert (ours.low, ours.high) == pytest.approx((reference.low, reference.high), abs=0.006)
     assert ours.low < ours.value < ours.high
     assert ours.n_subjects == n_subjects
@@ -142,7 +142,7 @@ def _two_seeds(gap: float):
 def test_value_over_seeds_is_the_mean_of_pooled_scores():
     true, predicted, subjects, seeds = _two_seeds(0.3)
     interval = bootstrap_interval(true, predicted, subjects, 3, seeds=seeds)
-    each = [scores(true[seeds == s], predicted[seeds == s], 3).uf1 for s in (0, 1)]
+    each = [scores(true[seeds == s], predicted[seeds == s], 3)["uf1"] for s in (0, 1)]
     assert interval.value == pytest.approx(np.mean(each))
     assert (interval.n_seeds, interval.n_subjects) == (2, 20)
 
@@ -177,7 +177,7 @@ def test_pairing_is_narrower_than_two_separate_intervals():
     alone = bootstrap_interval(true, a, subjects, 3)
     assert gap.low > 0
     assert gap.high - gap.low < alone.high - alone.low
-    assert gap.value == pytest.approx(scores(true, b, 3).uf1 - scores(true, a, 3).uf1)
+    assert gap.value == pytest.approx(scores(true, b, 3)["uf1"] - scores(true, a, 3)["uf1"])
     swapped = paired_difference(true, a, b, subjects, 3)
     assert (swapped.low, swapped.high) == pytest.approx((-gap.high, -gap.low))
 

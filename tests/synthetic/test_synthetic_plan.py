@@ -14,16 +14,10 @@ from hypothesis import strategies as st
 
 from merkit.errors import ConfigError
 from merkit.labels import BASIC_EMOTIONS, GENERIC_MAPS
+from merkit.synthetic.action_units import PUSHES
 from merkit.synthetic.config import SynthConfig
-from merkit.synthetic.emotions import PROTOTYPES, emotions_of_class
-from merkit.synthetic.fields import PUSHES
-from merkit.synthetic.motion import (
-    blink_curve,
-    flicker_gain,
-    head_motion,
-    intensity_curve,
-)
-from merkit.synthetic.plan import plan_clips, plan_recordings
+from merkit.synthetic.motion import blink_curve, flicker_gain, head_motion, intensity_curve
+from merkit.synthetic.plan import PROTOTYPES, emotions_of_class, plan_clips, plan_recordings
 
 
 @pytest.mark.parametrize(

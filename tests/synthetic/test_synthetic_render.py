@@ -12,16 +12,17 @@ import dlib
 import numpy as np
 import pytest
 
-from merkit.synthetic.config import SynthConfig
-from merkit.synthetic.fields import PUSHES, displacement_field, face_width
-from merkit.synthetic.folds import FOLDS, shading_field
-from merkit.synthetic.identity import (
-    MARGIN_PX,
-    SUPERSAMPLE,
-    Identity,
-    make_identity,
+from merkit.synthetic.action_units import (
+    FOLDS,
+    MIRROR,
+    PUSHES,
+    displacement_field,
+    face_width,
+    shading_field,
 )
-from merkit.synthetic.landmarks import LANDMARKS, MIRROR
+from merkit.synthetic.config import SynthConfig
+from merkit.synthetic.identity import MARGIN_PX, SUPERSAMPLE, Identity, make_identity
+from merkit.synthetic.photo import LANDMARKS
 from merkit.synthetic.plan import (
     PlannedEvent,
     PlannedUnit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -10,32 +11,44 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from memory_samples import memory_reader
 from merkit.errors import ConfigError
-from merkit.methods.base import Inputs, MerModel, NeuralMethod, Output, TrainConfig
-from merkit.samples.recipe import Recipe
-from merkit.training.data import Batches, FoldData, Labelled
-from merkit.training.loop import FitContext, fit, oversampled, predict, trainable_state
-from merkit.training.optimisation import make_optimiser, make_schedule
-from merkit.types import Sample
+from merkit.methods.base import Method
+from merkit.samples.batch import Inputs
+from merkit.training.config import TrainConfig, make_optimiser, make_schedule
+from merkit.training.loop import FitContext, FitSummary, oversampled, predict
+from merkit.training.network import Model, Network, Output
+from merkit.training.reader import ClipReader
+from merkit.types import Fold
 
-CPU = torch.device("cpu")
 LABELS = (0, 1, 2, 0, 1, 2)
 IDS = tuple(f"c{i}" for i in range(6))
 
 
-@dataclass(frozen=True)
-class ScriptConfig:
+@dataclass(frozen=True, kw_only=True)
+class Scripted(Method):
     """``right``: how many of six validation clips are predicted right after each epoch.
     ``sure``: the logit behind every prediction of that epoch."""
+
+    name: ClassVar[str] = "scripted"
+    title: ClassVar[str] = "Predicts by a script"
+    citation: ClassVar[str] = "nobody"
 
     right: tuple[int, ...] = (6,)
     sure: tuple[float, ...] = ()
 
+    def build(self, n_classes: int) -> ScriptedNetwork:
+        return ScriptedNetwork(self, n_classes)
 
-class Scripted(MerModel):
+    def default_training(self) -> TrainConfig:
+        return TrainConfig()
+
+    def default_recipe(self) -> None:
+        return None
+
+
+class ScriptedNetwork(Network):
     """Predicts by a script; ``weight`` moves by the learning rate at every step."""
-
-    reads: ClassVar[tuple[str, ...]] = ("x",)
 
     def __init__(self, config: Any, n_classes: int) -> None:
         super().__init__(config, n_classes)
@@ -68,34 +81,26 @@ class Scripted(MerModel):
         return self.weight * 0 + 0.25
 
 
-METHOD = NeuralMethod(
-    name="scripted",
-    title="",
-    citation="",
-    config=ScriptConfig,
-    model=Scripted,
-    recipe=lambda config: Recipe(),
-    training=lambda config: TrainConfig(),
-)
+def reader(fold: Fold, labels: Sequence[int] = LABELS, **uses: Any) -> ClipReader:
+    arrays = {c: {"x": np.array(i)} for i, c in enumerate(IDS)}
+    return memory_reader(fold, dict(zip(IDS, labels, strict=True)), "x", arrays, **uses)
 
 
-def batches() -> Batches:
-    samples = {c: Sample(c, {"x": np.array(i)}) for i, c in enumerate(IDS)}
-    return Batches(samples, ("x",), CPU)
+def fit(method: Method, clips: ClipReader, observer: Any = None) -> tuple[Any, FitSummary]:
+    fitted = method.fit(clips, FitContext(), observer)
+    return fitted.model, fitted.summary
 
 
 def run(
-    config: ScriptConfig,
+    method: Method,
     settings: TrainConfig,
     val: bool = True,
     unlabelled: tuple[str, ...] = (),
     observer: Any = None,
-) -> tuple[Scripted, Any]:
-    all_clips = Labelled(IDS, LABELS)
-    fold = FoldData("f", all_clips, all_clips if val else Labelled((), ()), unlabelled)
-    context = FitContext(3, 0, CPU, observer)
-    model, summary = fit(METHOD, config, settings, fold, batches(), context)
-    assert isinstance(model, Scripted)
+) -> tuple[ScriptedNetwork, FitSummary]:
+    fold = Fold("f", IDS, IDS if val else (), (), unlabelled)
+    model, summary = fit(replace(method, training=settings), reader(fold), observer)
+    assert isinstance(model, ScriptedNetwork)
     return model, summary
 
 
@@ -103,30 +108,30 @@ BASE = TrainConfig(batch_size=6, epochs=8, patience=3, augment=False)
 
 
 def test_the_best_validation_epoch_is_kept_and_training_stops_after_patience() -> None:
-    model, summary = run(ScriptConfig((1, 4, 3, 6, 2, 5, 1, 1)), BASE)
+    model, summary = run(Scripted(right=(1, 4, 3, 6, 2, 5, 1, 1)), BASE)
     assert summary.chosen_epoch == 4
     assert len(summary.history) == 7  # three epochs without a better one
     assert int(model.epochs) == 4  # the state itself is that of the epoch
     assert [round(e.val_uf1, 3) for e in summary.history][3] == 1.0
-    assert summary.record.fitted["selection"] == IDS
+    assert summary.served == {"fit": IDS, "select": IDS}
 
 
 def test_equal_scores_go_to_the_surer_epoch_and_then_to_the_earlier() -> None:
-    same = (3, 3, 3, 3)
-    _, summary = run(ScriptConfig(same, (5.0, 2.0, 2.0, 5.0)), replace(BASE, epochs=4, patience=0))
+    method = Scripted(right=(3, 3, 3, 3), sure=(5.0, 2.0, 2.0, 5.0))
+    _, summary = run(method, replace(BASE, epochs=4, patience=0))
     # half are wrong, so the less sure epoch has the lower loss; the first of two equal ones wins
     assert summary.chosen_epoch == 2
 
 
 def test_the_loss_can_choose_the_epoch() -> None:
-    config = ScriptConfig((4, 5, 5), (1.0, 9.0, 9.0))  # better UF1, but surely wrong
-    by_uf1 = run(config, replace(BASE, epochs=3))[1].chosen_epoch
-    by_loss = run(config, replace(BASE, epochs=3, monitor="loss"))[1].chosen_epoch
+    method = Scripted(right=(4, 5, 5), sure=(1.0, 9.0, 9.0))  # better UF1, but surely wrong
+    by_uf1 = run(method, replace(BASE, epochs=3))[1].chosen_epoch
+    by_loss = run(method, replace(BASE, epochs=3, monitor="loss"))[1].chosen_epoch
     assert (by_uf1, by_loss) == (2, 1)
 
 
 def test_without_patience_every_epoch_runs_and_the_best_is_kept() -> None:
-    _, summary = run(ScriptConfig((6, 1, 1, 1, 1, 1, 1, 1)), replace(BASE, patience=0))
+    _, summary = run(Scripted(right=(6, 1, 1, 1, 1, 1, 1, 1)), replace(BASE, patience=0))
     assert len(summary.history) == 8
     assert summary.chosen_epoch == 1
 
@@ -134,7 +139,7 @@ def test_without_patience_every_epoch_runs_and_the_best_is_kept() -> None:
 @pytest.mark.parametrize("val", [True, False])
 def test_the_last_epoch_is_kept_where_nothing_chooses(val: bool) -> None:
     settings = replace(BASE, epochs=3, selection="last" if val else "best_val")
-    model, summary = run(ScriptConfig((6, 1, 1)), settings, val=val)
+    model, summary = run(Scripted(right=(6, 1, 1)), settings, val=val)
     assert summary.chosen_epoch == len(summary.history) == 3
     assert int(model.epochs) == 3
     assert (summary.history[0].val_uf1 is None) == (not val)
@@ -143,44 +148,47 @@ def test_the_last_epoch_is_kept_where_nothing_chooses(val: bool) -> None:
 def test_the_observer_sees_every_epoch_and_changes_nothing() -> None:
     seen: list[tuple[int, float]] = []
 
-    def observer(epoch: int, predict_now: Any) -> None:
-        right = (predict_now(IDS).argmax(1) == np.array(LABELS)).mean()
+    method = Scripted(right=(1, 4, 3, 6, 2, 5, 1, 1))
+    tests = reader(Fold("f", (), (), IDS), uses=("predict",))
+
+    def observer(epoch: int, model: Model) -> None:
+        right = (predict(method, model, tests, IDS).argmax(1) == np.array(LABELS)).mean()
         seen.append((epoch, round(float(right) * 6)))
 
-    config = ScriptConfig((1, 4, 3, 6, 2, 5, 1, 1))
-    watched, summary = run(config, BASE, observer=observer)
-    alone, without = run(config, BASE)
+    watched, summary = run(method, BASE, observer=observer)
+    alone, without = run(method, BASE)
     assert seen == [(1, 1), (2, 4), (3, 3), (4, 6), (5, 2), (6, 5), (7, 1)]
     assert [e.val_uf1 for e in summary.history] == [e.val_uf1 for e in without.history]
     assert torch.equal(watched.weight, alone.weight)
+    assert summary.served == without.served == {"fit": IDS, "select": IDS}
 
 
 def test_unlabelled_clips_add_their_loss_and_are_recorded() -> None:
-    model, summary = run(ScriptConfig(), replace(BASE, epochs=2), unlabelled=("c5",))
+    model, summary = run(Scripted(), replace(BASE, epochs=2), unlabelled=("c5",))
     assert model.unlabelled == 2 * 6
     assert summary.history[0].train_loss == pytest.approx(1.25)
-    assert summary.record.fitted["weights"] == (*IDS, "c5")
-    silent, plain = run(ScriptConfig(), replace(BASE, epochs=2))
+    assert summary.served == {"fit": IDS, "select": IDS, "adapt": ("c5",)}
+    silent, plain = run(Scripted(), replace(BASE, epochs=2))
     assert silent.unlabelled == 0
     assert plain.history[0].train_loss == pytest.approx(1.0)
+    assert "adapt" not in plain.served
 
 
 def test_a_last_batch_of_one_clip_is_left_out() -> None:
-    model, _ = run(ScriptConfig((1,)), replace(BASE, epochs=1, batch_size=5))
+    model, _ = run(Scripted(right=(1,)), replace(BASE, epochs=1, batch_size=5))
     assert model.seen == [(1, 5)]
 
 
 def test_no_training_clips_is_an_error() -> None:
-    fold = FoldData("empty", Labelled((), ()), Labelled(IDS, LABELS))
     with pytest.raises(ConfigError, match="empty"):
-        fit(METHOD, ScriptConfig(), BASE, fold, batches(), FitContext(3, 0, CPU))
+        fit(Scripted(training=BASE), reader(Fold("empty", (), IDS, ())))
 
 
 # learning rates
 
 
 def rates(settings: TrainConfig, epochs: int) -> list[float]:
-    optimiser = make_optimiser(Scripted(ScriptConfig(), 3), settings)
+    optimiser = make_optimiser(Scripted().build(3), settings)
     schedule = make_schedule(optimiser, settings)
     found = []
     for _ in range(epochs):
@@ -210,7 +218,7 @@ def test_exponential_is_a_power_of_gamma() -> None:
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_the_optimiser_takes_the_trainable_parameters_alone(name: str) -> None:
     settings = TrainConfig(optimiser=name, learning_rate=0.1, weight_decay=0.5)  # type: ignore[arg-type]
-    model = Scripted(ScriptConfig(), 3)
+    model = Scripted().build(3)
     optimiser = make_optimiser(model, settings)
     assert optimiser.param_groups[0]["params"] == [model.weight]
     with torch.no_grad():
@@ -234,23 +242,32 @@ def test_weights_are_averaged_over_the_last_epochs() -> None:
         selection="last",
         augment=False,
     )
-    model, summary = run(ScriptConfig((1,)), settings)
+    model, summary = run(Scripted(right=(1,)), settings)
     # epochs 1-3 and 4 at rate 1 (the rate changes when averaging begins), then 5, 6 at 0.5
     after = {4: -4.0, 5: -4.5, 6: -5.0}
     assert model.weight.item() == pytest.approx(np.mean(list(after.values())), abs=1e-3)
     assert summary.chosen_epoch == 6
 
 
+def method_with(network: type[ScriptedNetwork], settings: TrainConfig) -> Method:
+    """The scripted method with another network."""
+
+    @dataclass(frozen=True, kw_only=True)
+    class Changed(Scripted):
+        def build(self, n_classes: int) -> ScriptedNetwork:
+            return network(self, n_classes)
+
+    return Changed(right=(1,), training=settings)
+
+
 def test_gradients_are_clipped() -> None:
-    class Steep(Scripted):
+    class Steep(ScriptedNetwork):
         def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
             return 1000 * self.weight
 
-    method = replace(METHOD, model=Steep)
-    fold = FoldData("f", Labelled(IDS, LABELS), Labelled((), ()))
     settings = replace(BASE, epochs=1, gradient_clip=0.25, learning_rate=1e-3)
-    model, _ = fit(method, ScriptConfig((1,)), settings, fold, batches(), FitContext(3, 0, CPU))
-    assert model.weight.grad.item() == pytest.approx(0.25, rel=1e-4)  # type: ignore[union-attr]
+    model, _ = fit(method_with(Steep, settings), reader(Fold("f", IDS, (), ())))
+    assert model.weight.grad.item() == pytest.approx(0.25, rel=1e-4)
 
 
 # what is fitted on labels
@@ -259,54 +276,59 @@ def test_gradients_are_clipped() -> None:
 def test_class_weights_are_inverse_and_average_to_one() -> None:
     received: list[Tensor | None] = []
 
-    class Watching(Scripted):
+    class Watching(ScriptedNetwork):
         def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
             received.append(class_weights)
             return super().loss(output, targets, class_weights)
 
-    method = replace(METHOD, model=Watching)
-    train = Labelled(IDS, (0, 0, 0, 0, 2, 2))  # four, none, two
-    fold = FoldData("f", train, Labelled((), ()))
     for kind in ("inverse", "none"):
         settings = replace(BASE, epochs=1, class_weights=kind)  # type: ignore[arg-type]
-        _, summary = fit(
-            method, ScriptConfig((1,)), settings, fold, batches(), FitContext(3, 0, CPU)
-        )
-        assert ("class_weights" in summary.record.fitted) == (kind == "inverse")
+        labels = (0, 0, 0, 0, 2, 2)  # four, none, two
+        clips = reader(Fold("f", IDS, (), ()), labels)
+        _, summary = fit(method_with(Watching, settings), clips)
+        assert summary.served == {"fit": IDS}
     assert received[0] is not None
     torch.testing.assert_close(received[0], torch.tensor([2 / 3, 0.0, 4 / 3]))
     assert received[1] is None
 
 
 def test_rarer_classes_are_repeated_up_to_the_limit() -> None:
-    labels = [0] * 6 + [1] * 2 + [2]
+    labels = np.array([0] * 6 + [1] * 2 + [2])
     for most, expected in ((1, [6, 2, 1]), (3, [6, 6, 3]), (10, [6, 6, 6])):
         positions = oversampled(labels, most)
-        counts = np.bincount(np.array(labels)[positions])
+        counts = np.bincount(labels[positions])
         assert counts.tolist() == expected
         assert set(positions) == set(range(9))  # nothing is dropped
 
 
 def test_oversampled_clips_reach_the_batches() -> None:
-    fold = FoldData("f", Labelled(IDS, (0, 0, 0, 0, 0, 1)), Labelled((), ()))
-    settings = replace(BASE, epochs=1, oversample=4, batch_size=3)
-    model, _ = fit(METHOD, ScriptConfig((1,)), settings, fold, batches(), FitContext(3, 0, CPU))
-    assert sum(n for _, n in model.seen) == 5 + 4  # type: ignore[attr-defined]
+    method = Scripted(right=(1,), training=replace(BASE, epochs=1, oversample=4, batch_size=3))
+    model, _ = fit(method, reader(Fold("f", IDS, (), ()), (0, 0, 0, 0, 0, 1)))
+    assert sum(n for _, n in model.seen) == 5 + 4
 
 
 def test_trainable_state_leaves_frozen_parameters_out_and_keeps_buffers() -> None:
-    model = Scripted(ScriptConfig(), 3)
-    assert set(trainable_state(model)) == {"weight", "epochs"}
+    model = Scripted().build(3)
+    assert set(model.trainable_state()) == {"weight", "epochs"}
 
 
 def test_mirror_at_test_averages_two_predictions() -> None:
-    method = replace(METHOD, mirror=lambda inputs: {"x": (inputs["x"] + 1) % 3})
-    model = Scripted(ScriptConfig((6,), (3.0,)), 3).eval()
+    @dataclass(frozen=True, kw_only=True)
+    class Mirrored(Scripted):
+        def mirrored(self, inputs: Inputs) -> Inputs:
+            return {"x": (inputs["x"] + 1) % 3}
+
+    method = Mirrored(right=(6,), sure=(3.0,), training=BASE)
+    model, clips = method.build(3).train(), reader(Fold("f", IDS, (), IDS), uses=("predict",))
     model.epochs += 1
-    once = predict(method, model, batches(), IDS[:3], BASE)
-    both = predict(method, model, batches(), IDS[:3], replace(BASE, mirror_at_test=True))
+    once = predict(method, model, clips, IDS[:3])
+    with_mirror = replace(method, training=replace(BASE, mirror_at_test=True))
+    both = predict(with_mirror, model, clips, IDS[:3])
     np.testing.assert_allclose(both, (once + once[[1, 2, 0]]) / 2, rtol=1e-6)
-    assert predict(method, model, batches(), (), BASE).shape == (0, 3)
+    assert predict(method, model, clips, ()).shape == (0, 3)
+    assert model.training  # the mode is left as it was
+    plain = Scripted(right=(6,), sure=(3.0,), training=with_mirror.training)
+    np.testing.assert_array_equal(predict(plain, model, clips, IDS[:3]), once)  # has no mirror
 
 
 BAD = {
@@ -320,6 +342,7 @@ BAD = {
     "gamma": 1.5,
     "gradient_clip": -1.0,
     "oversample": 0,
+    "class_weight_beta": 1.0,
     "views": -1,
     "swa_start": 1.0,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,19 @@ import pytest
 import torch
 from transformers import Dinov2Config, Dinov2Model
 
-from merkit.samples.prepare import Prepared
+from merkit.methods import make_method
+from merkit.methods.base import Method
+from merkit.samples.augment import AugmentConfig
+from merkit.samples.prepare import SampleSet
 from merkit.samples.store import SampleStore
-from merkit.training.data import Batches, FoldData, Labelled
-from merkit.training.loop import FitContext, fit, predict
-from merkit.training.setup import Setup, make_setup
-from merkit.training.tokens import frozen_tokens, token_files
-from merkit.types import Sample
+from merkit.training.loop import FitContext, FitSummary, predict
+from merkit.training.reader import ClipReader
+from merkit.training.tokens import with_tokens
+from merkit.types import Fold, Sample
 
 IDS = tuple(f"c{i}" for i in range(9))
-LABELS = tuple(i % 3 for i in range(9))
-CPU = torch.device("cpu")
+LABELS = {clip_id: i % 3 for i, clip_id in enumerate(IDS)}
+FOLD = Fold("f", IDS[:6], IDS[6:], ())
 SIZES: dict[str, Any] = {
     "frames": 3,
     "sfa": {"width": 8, "channels": 2},
@@ -41,7 +44,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def setup(weights: Path) -> Setup:
+def method(weights: Path) -> Method:
     encoder = {"path": str(weights), "image_size_px": 28, "lora_rank": 4}
     training = {
         "epochs": 4,
@@ -50,7 +53,7 @@ def setup(weights: Path) -> Setup:
         "views": 3,
         "selection": "last",
     }
-    return make_setup("sfa-dgat", {"encoder": encoder, **SIZES}, training, {})
+    return make_method("sfa-dgat", {"encoder": encoder, **SIZES}, training)
 
 
 def samples() -> dict[str, Sample]:
@@ -60,45 +63,58 @@ def samples() -> dict[str, Sample]:
 
 
 @pytest.fixture
-def prepared(setup: Setup, tmp_path: Path) -> Prepared:
-    store = SampleStore(tmp_path / "store", setup.recipe)
-    for name, sample in samples().items():
-        store.write(name, sample)
-    return Prepared(store, {c: c for c in IDS}, {}, len(IDS))
+def prepared(method: Method, tmp_path: Path) -> SampleSet:
+    return stored(method, tmp_path / "store", IDS)
 
 
-def train(setup: Setup, tokens: dict[str, np.ndarray] | None) -> tuple[np.ndarray, Any]:
-    fold = FoldData("f", Labelled(IDS[:6], LABELS[:6]), Labelled(IDS[6:], LABELS[6:]))
-    batches = Batches(samples(), ("rgb",), CPU, tokens)
-    context = FitContext(3, 0, CPU)
-    model, summary = fit(setup.method, setup.model_config, setup.settings, fold, batches, context)
-    return predict(setup.method, model, batches, IDS, setup.settings), summary
+def stored(method: Method, root: Path, ids: Sequence[str]) -> SampleSet:
+    """Samples of some of the clips in a store of their own."""
+    assert method.recipe is not None
+    store = SampleStore(root, method.recipe)
+    for name in ids:
+        store.write(name, samples()[name])
+    return SampleSet(store, {c: c for c in ids}, {}, len(ids))
 
 
-def test_training_from_tokens_equals_training_from_frames(setup: Setup, prepared: Prepared) -> None:
-    setup = replace(setup, settings=replace(setup.settings, augment=False))
-    files = frozen_tokens(setup, 3, prepared, "cpu")
-    assert files is not None
-    tokens = {c: np.load(path) for c, path in files.items()}
+def changed(method: Method, **settings: Any) -> Method:
+    return replace(method, training=replace(method.training, **settings))
+
+
+def tokens_of(samples: SampleSet) -> dict[str, np.ndarray]:
+    assert samples.tokens is not None
+    return {c: np.load(path) for c, path in samples.tokens.items()}
+
+
+def train(method: Method, samples: SampleSet) -> tuple[np.ndarray, FitSummary]:
+    clips = ClipReader(FOLD, LABELS, samples, {}, 3)
+    fitted = method.fit(clips, FitContext())
+    return predict(method, fitted.model, clips, IDS, "fit"), fitted.summary
+
+
+def test_training_from_tokens_equals_training_from_frames(
+    method: Method, prepared: SampleSet
+) -> None:
+    method = changed(method, augment=False)
+    cached = with_tokens(method, prepared, 3, "cpu")
+    tokens = tokens_of(cached)
+    assert set(tokens) == set(IDS)
     assert {t.dtype for t in tokens.values()} == {np.dtype(np.float16)}
     assert {t.shape for t in tokens.values()} == {(1, 3, 5, 32)}  # one view; class + 4 patches
-    from_frames, slow = train(setup, None)
-    from_tokens, fast = train(setup, tokens)
+    from_frames, slow = train(method, prepared)
+    from_tokens, fast = train(method, cached)
     np.testing.assert_allclose(from_tokens, from_frames, atol=5e-3)
     assert [e.val_uf1 for e in fast.history] == [e.val_uf1 for e in slow.history]
     assert fast.history[-1].train_loss == pytest.approx(slow.history[-1].train_loss, rel=1e-2)
-    untrained = train(replace(setup, settings=replace(setup.settings, learning_rate=1e-9)), None)[0]
+    untrained = train(changed(method, learning_rate=1e-9), prepared)[0]
     assert np.abs(from_frames - untrained).max() > 0.03  # it was a training, not a standstill
 
 
 def test_view_zero_is_the_clip_and_the_others_are_augmented(
-    setup: Setup, prepared: Prepared
+    method: Method, prepared: SampleSet
 ) -> None:
     torch.manual_seed(0)
-    model = setup.method.model(setup.model_config, 3).eval()
-    files = frozen_tokens(setup, 3, prepared, "cpu")
-    assert files is not None
-    tokens = np.load(files["c0"])
+    model = method.build(3).eval()
+    tokens = tokens_of(with_tokens(method, prepared, 3, "cpu"))["c0"]
     rgb = torch.from_numpy(samples()["c0"].arrays["rgb"].copy())[None]
     with torch.no_grad():
         plain = model.frozen({"rgb": rgb})["tokens"][0]
@@ -109,37 +125,48 @@ def test_view_zero_is_the_clip_and_the_others_are_augmented(
 
 
 def test_views_are_drawn_once_and_belong_to_the_clip(
-    setup: Setup, prepared: Prepared, tmp_path: Path
+    method: Method, prepared: SampleSet, tmp_path: Path
 ) -> None:
     """Neither the other clips of a run nor their order changes a clip's views."""
-    model = setup.method.model(setup.model_config, 3).eval()
-    every = token_files(model, samples(), prepared.keys, tmp_path / "a", 3)
-    one = token_files(model, {"c4": samples()["c4"]}, prepared.keys, tmp_path / "b", 3)
-    np.testing.assert_array_equal(np.load(every["c4"]), np.load(one["c4"]))
-    before = every["c4"].stat().st_mtime_ns
-    again = token_files(model, samples(), prepared.keys, tmp_path / "a", 3)
-    assert again == every
-    assert again["c4"].stat().st_mtime_ns == before
-    other = token_files(model, {"c4": samples()["c4"]}, prepared.keys, tmp_path / "c", 3, seed=1)
-    assert not np.array_equal(np.load(other["c4"])[1], np.load(one["c4"])[1])
-    np.testing.assert_array_equal(np.load(other["c4"])[0], np.load(one["c4"])[0])
+    every = with_tokens(method, prepared, 3, "cpu")
+    alone = stored(method, tmp_path / "alone", ["c4"])
+    one = tokens_of(with_tokens(method, alone, 3, "cpu"))["c4"]
+    np.testing.assert_array_equal(tokens_of(every)["c4"], one)
+    assert every.tokens is not None
+    before = every.tokens["c4"].stat().st_mtime_ns
+    again = with_tokens(method, prepared, 3, "cpu")
+    assert again.tokens == every.tokens
+    assert again.tokens["c4"].stat().st_mtime_ns == before
+    other = tokens_of(with_tokens(method, alone, 3, "cpu", seed=1))["c4"]
+    assert not np.array_equal(other[1], one[1])
+    np.testing.assert_array_equal(other[0], one[0])
+
+
+def test_other_augmentation_never_reads_these_tokens(method: Method, prepared: SampleSet) -> None:
+    turned = replace(method, augment=AugmentConfig(flip=0.0, rotation_deg=30.0))
+    first, second = (with_tokens(m, prepared, 3, "cpu") for m in (method, turned))
+    assert first.tokens is not None
+    assert second.tokens is not None
+    assert first.tokens["c0"] != second.tokens["c0"]
 
 
 def test_other_weights_never_read_these_tokens(
-    setup: Setup, prepared: Prepared, tmp_path: Path
+    method: Method, prepared: SampleSet, weights: Path, tmp_path: Path
 ) -> None:
-    first = setup.method.model(setup.model_config, 3)
-    changed = setup.method.model(setup.model_config, 3)
+    model = Dinov2Model.from_pretrained(weights)
     with torch.no_grad():
-        changed.encoder.backbone.encoder.layer[0].norm1.weight.mul_(1.01)
-    one = {"c0": samples()["c0"]}
-    a = token_files(first.eval(), one, prepared.keys, tmp_path, 1)["c0"]
-    b = token_files(changed.eval(), one, prepared.keys, tmp_path, 1)["c0"]
-    assert a != b
+        model.encoder.layer[0].norm1.weight.mul_(1.01)
+    model.save_pretrained(tmp_path / "other")
+    encoder = {"path": str(tmp_path / "other"), "image_size_px": 28, "lora_rank": 4}
+    other = make_method("sfa-dgat", {"encoder": encoder, **SIZES}, {"views": 3})
+    first, second = (with_tokens(m, prepared, 3, "cpu") for m in (method, other))
+    assert first.tokens is not None
+    assert second.tokens is not None
+    assert first.tokens["c0"] != second.tokens["c0"]
 
 
-def test_tuned_weights_do_not_enter_the_tokens(setup: Setup) -> None:
-    model = setup.method.model(setup.model_config, 3)
+def test_tuned_weights_do_not_enter_the_tokens(method: Method) -> None:
+    model = method.build(3)
     before = model.frozen_key()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -149,8 +176,15 @@ def test_tuned_weights_do_not_enter_the_tokens(setup: Setup) -> None:
     assert model.frozen_key() == before
 
 
-def test_no_tokens_where_views_are_drawn_afresh(setup: Setup, prepared: Prepared) -> None:
-    fresh = replace(setup, settings=replace(setup.settings, views=0))
-    assert frozen_tokens(fresh, 3, prepared, "cpu") is None
-    still = replace(fresh, settings=replace(fresh.settings, augment=False))
-    assert frozen_tokens(still, 3, prepared, "cpu") is not None
+def test_no_tokens_where_views_are_drawn_afresh(method: Method, prepared: SampleSet) -> None:
+    assert with_tokens(changed(method, views=0), prepared, 3, "cpu") is prepared
+    still = with_tokens(changed(method, views=0, augment=False), prepared, 3, "cpu")
+    assert still.tokens is not None
+
+
+def test_no_tokens_where_nothing_is_frozen_or_read(prepared: SampleSet) -> None:
+    encoder = {"name": "tiny", "image_size_px": 28, "input": "difference"}
+    trained = make_method("sfa-dgat", {"encoder": encoder, **SIZES})
+    assert with_tokens(trained, prepared, 3, "cpu") is prepared
+    nothing = SampleSet(None, dict.fromkeys(IDS, ""), {})
+    assert with_tokens(make_method("majority"), nothing, 3, "cpu") is nothing

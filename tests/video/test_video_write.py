@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,3 +104,20 @@ def test_folder_rules(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match=r"image suffix '\.xyz'"):
         write_frames(tmp_path / "b", grey_frames([1, 2]), pattern="img{n}.xyz")
     assert not (tmp_path / "b").exists()
+
+
+def test_the_same_frames_give_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+    code = """
+import sys
+import numpy as np
+from pathlib import Path
+from merkit.video import write_video
+random = np.random.default_rng(0)
+picture = random.integers(0, 255, (96, 160, 3)).astype(np.uint8)
+write_video(Path(sys.argv[1]), (np.roll(picture, i, axis=1) for i in range(120)), 30.0)
+"""
+    for name, fill in (("a", "1"), ("b", "170"), ("c", "255")):
+        command = [sys.executable, "-c", code, str(tmp_path / f"{name}.mp4")]
+        subprocess.run(command, check=True, env=os.environ | {"MALLOC_PERTURB_": fill})
+    written = {path.read_bytes() for path in tmp_path.glob("*.mp4")}
+    assert len(written) == 1

@@ -21,6 +21,7 @@ COMMANDS = {
     "synth": "write a synthetic database with known truth",
     "data": "list the databases, or check a folder against the published counts",
     "models": "list the methods, or the settings of one",
+    "catalog": "everything that can be chosen by name, and where it comes from",
     "prepare": "fill the sample store for a database under a recipe",
     "evaluate": "score a method on databases under a leak-free protocol",
     "experiment": "evaluate every run of an experiment file, then compare them",

@@ -52,7 +52,7 @@ def _database(options: Options, progress: Progress) -> None:
 
     print("1. a synthetic database: 8 people, 96 clips, one long recording")
     config = SynthConfig(subjects=8, clips_per_class=4, long_videos=1, seed=options.seed)
-    write_database(options.out / "data", config, lambda d, t: progress("drawing faces", d, t))
+    write_database(options.out / "data", config, progress)
     print(f"   {options.out / 'data'}")
 
 

@@ -11,7 +11,7 @@ import tyro
 
 from merkit.cli.options import parse
 from merkit.errors import ConfigError
-from merkit.explain.config import ExplainConfig, FigureName
+from merkit.explain import FIGURES, ExplainConfig
 from merkit.progress import Progress, terminal_progress
 from merkit.runs.config import DataConfig
 
@@ -34,8 +34,8 @@ class Options:
     """a folder for the figures"""
     model: str = ""
     """a folder that 'merkit train' wrote, or user/name on the Hugging Face Hub"""
-    figures: tuple[FigureName, ...] = ()
-    """figures of a clip; none named: all"""
+    figures: tuple[str, ...] = ()
+    """figures of a clip, listed above; none named: all"""
     first: int | None = None
     """first frame of the expression, as numbered in the source"""
     last: int | None = None
@@ -55,7 +55,8 @@ class Options:
 
 
 def run(words: Sequence[str]) -> int:
-    options = parse(Options, "explain", words)
+    figures = f"\nFigures of a clip: {', '.join(FIGURES)}."
+    options = parse(Options, "explain", words, more_help=figures)
     _check(options)
     with terminal_progress() as progress:
         explanation = _explain(options, progress)
@@ -86,24 +87,16 @@ def _check(options: Options) -> None:
 def _explain(options: Options, progress: Progress) -> Explanation:
     from merkit.explain.make import clip_of, explain_clip, explain_database, explain_run
 
-    common = {"device": options.device, "overwrite": options.overwrite, "progress": progress}
+    out, overwrite = options.out, options.overwrite
+    effect, device = options.effect, options.device
     if options.database.data:
         return explain_database(
-            options.model,
-            options.database,
-            options.out,
-            options.effect,
-            **common,  # type: ignore[arg-type]
+            options.model, options.database, out, effect, device, overwrite, progress
         )
     target = options.target[0]
     if (target / "run.json").is_file():
-        return explain_run(target, options.out, options.overwrite)
+        return explain_run(target, out, overwrite)
     clip = clip_of(target, options.first, options.last, options.apex, options.fps or None)
     return explain_clip(
-        options.model,
-        clip,
-        options.out,
-        options.figures,
-        options.effect,
-        **common,  # type: ignore[arg-type]
+        options.model, clip, out, options.figures, effect, device, overwrite, progress
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from merkit.cli.options import parse
+from merkit.cli.options import listed, parse
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,26 @@ def run(words: Sequence[str]) -> int:
     options = parse(Options, "models", words)
     from merkit.methods import METHODS
 
-    if not options.name:
-        width = max(map(len, METHODS))
-        for name, method in METHODS.items():
-            print(f"{name:<{width}}  {method.title}\n{'':<{width}}  {method.citation}")
-        print("\nsettings of one: merkit models NAME")
+    if options.name:
+        _show(options)
         return 0
-    _show(options)
+    methods = listed(METHODS)
+    width = max(map(len, methods))
+    for name, method in methods.items():
+        print(f"{name:<{width}}  {method.title}\n{'':<{width}}  {method.citation}")
+        if METHODS.origin(name) != "merkit":
+            print(f"{'':<{width}}  from {METHODS.origin(name)}")
+    print("\nsettings of one: merkit models NAME")
     return 0
 
 
 def _show(options: Options) -> None:
-    from merkit.config import apply_overrides, flat, to_mapping
-    from merkit.training.setup import make_setup
+    from merkit.config import apply_overrides, flat
+    from merkit.methods import METHODS, make_method
 
-    setup = make_setup(options.name, apply_overrides({}, options.set), {}, {})
-    print(f"{setup.method.name}: {setup.method.title}\n{setup.method.citation}\n")
-    groups = {"model": setup.model_config, "training": setup.settings, "recipe": setup.recipe}
-    for group, config in groups.items():
-        for name, value in flat(to_mapping(config), group).items():
-            print(f"{name} = {value}")
+    method = make_method(options.name, apply_overrides({}, options.set))
+    print(f"{method.name}: {method.title}\n{method.citation}")
+    print(f"from: {METHODS.origin(method.name)}\n")
+    for name, value in flat(method.settings()).items():
+        print(f"{name} = {value}")
     print("\nchange one: merkit evaluate ... --set model.NAME=VALUE")

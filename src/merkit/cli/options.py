@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import tyro
 
 from merkit.config import apply_overrides, from_mapping, read_yaml
 from merkit.errors import ConfigError
+from merkit.registry import Registry
 
 T = TypeVar("T")
 
@@ -58,6 +60,14 @@ def parse_config(options: type[T], command: str, words: Sequence[str]) -> T:
     plain = replace(given, **{name: {} for name in groups})  # type: ignore[type-var]
     parsed = parse(options, command, rest, plain, CONFIG_HELP)
     return replace(parsed, **{n: getattr(given, n) for n in groups})  # type: ignore[type-var]
+
+
+def listed(registry: Registry[T]) -> dict[str, T]:
+    """What a registry holds, by name; what cannot be loaded is told on standard error."""
+    things, errors = registry.load_all()
+    for error in errors:
+        print(f"merkit: {error}", file=sys.stderr)
+    return things
 
 
 def _split(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:

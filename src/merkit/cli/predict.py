@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
@@ -33,15 +33,18 @@ class Options:
     model: str = ""
     """a folder that 'merkit train' wrote, or user/name on the Hugging Face Hub"""
     out: Path = Path("events.csv")
-    """the table to write: .csv or .json"""
+    """the file to write; its suffix says what it holds: .csv, .json or another exporter's"""
+    format: str = ""
+    """name of the exporter; empty: that of the file's suffix"""
     overwrite: bool = False
     """replace an existing table"""
     fps: float = 0.0
     """frames a second of image folders, which carry no rate of their own"""
     face: str = "largest"
     """which face to follow: largest, or its place from the left (0 is the first)"""
-    tracker: Literal["", "dlib68", "mediapipe", "precomputed"] = ""
-    """face tracker; empty: the one the model was trained with"""
+    tracker: str = ""
+    """face tracker: dlib68, mediapipe, precomputed or another package's; empty: the one the
+    model was trained with"""
     tracker_model: str = ""
     """the .task file of mediapipe"""
     landmarks: str = ""
@@ -53,26 +56,29 @@ class Options:
 
 def run(words: Sequence[str]) -> int:
     options = parse(Options, "predict", words)
-    from merkit.export.events import check_target, write_events
+    from merkit.export import check_target, write_events
 
     if not options.videos:
         raise ConfigError("no video was named", "one or more videos", "merkit predict VIDEO ...")
     if not options.model:
         raise ConfigError("no model was named", "--model FOLDER, written by 'merkit train'")
-    check_target(options.out, options.overwrite)
-    _check_videos(options)
+    check_target(options.out, options.overwrite, options.format)
+    _check_input(options)
     from merkit.inference.recognizer import Recognizer
 
     recognizer = Recognizer.from_pretrained(options.model, options.device)
     analyses = _analyse(recognizer, options)
-    write_events(analyses, recognizer.classes, options.out)
+    write_events(analyses, recognizer.classes, options.out, options.format)
     return _tell(analyses, options.out)
 
 
-def _check_videos(options: Options) -> None:
-    """Open every video before the first is analysed, which may take long."""
+def _check_input(options: Options) -> None:
+    """Name the tracker and open every video before the first is analysed, which may take long."""
+    from merkit.face.tracker import TrackConfig
     from merkit.video import probe
 
+    if options.tracker:
+        TrackConfig(options.tracker)
     if not (options.fps >= 0 and isfinite(options.fps)):
         raise ConfigError(f"--fps {options.fps}", "frames a second, above 0")
     for video in options.videos:
@@ -89,7 +95,7 @@ def _analyse(recognizer: Recognizer, options: Options) -> list[Analysis]:
         changes["landmarks_path"] = options.landmarks
     if options.face != "largest":
         changes["face"] = int(options.face) if options.face.isdigit() else options.face
-    track = replace(recognizer.recipe.track, **changes)  # type: ignore[arg-type]
+    track = replace(recognizer.track, **changes)  # type: ignore[arg-type]
     with terminal_progress() as progress:
         return [
             recognizer.analyse(video, options.spot, track, options.fps or None, progress)

@@ -12,13 +12,13 @@ from merkit.runs.config import PrepareConfig
 def run(words: Sequence[str]) -> int:
     config = parse_config(PrepareConfig, "prepare", words)
     config.sources()
-    from merkit.runs.data import open_task
-    from merkit.training.setup import make_setup
+    from merkit.runs.data import load_clips, prepare_clips
 
-    setup = make_setup(config.method, config.model, config.training, config.recipe)
+    method = config.make()
     with terminal_progress() as progress:
-        prepared = open_task(config, setup.recipe, progress).prepared
-    print(f"{len(prepared.keys)} samples in {prepared.store.folder} ({prepared.made} new)")
-    for clip_id, message in prepared.refused.items():
+        samples = prepare_clips(load_clips(config), method.recipe, config, progress)[1]
+    where = samples.store.folder if samples.store else "no folder (nothing is read of them)"
+    print(f"{len(samples.keys)} samples in {where} ({samples.made} new)")
+    for clip_id, message in samples.refused.items():
         print(f"left out {clip_id}: {message.splitlines()[0]}")
     return 0

@@ -31,11 +31,7 @@ def run(words: Sequence[str]) -> int:
     from merkit.synthetic.write import write_database
 
     with terminal_progress() as progress:
-        write_database(
-            options.out,
-            options.config,
-            lambda done, total: progress("drawing faces", done, total),
-        )
+        write_database(options.out, options.config, progress)
     config = options.config
     print(f"{options.out}: {config.subjects} subjects, seed {config.seed}")
     print(

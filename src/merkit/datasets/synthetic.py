@@ -62,8 +62,7 @@ def load_recordings(root: Path) -> tuple[Recording, ...]:
             raise _error(row, f"recording '{name}' is not in recordings.csv", "one that is")
         clip_id = f"{name}_{_frame(row, 'event'):02d}"
         events[name].append(_event(root, row, homes[name], clip_id))
-    for found in events.values():
-        _refuse_repeats((clip.clip_id for clip in found), "events.csv")
+    _refuse_repeats((clip.clip_id for found in events.values() for clip in found), "events.csv")
     return tuple(_recording(root, row, events[name]) for name, row in sorted(homes.items()))
 
 
@@ -84,8 +83,8 @@ def _check_record(root: Path) -> None:
         )
 
 
-def _error(row: Row, came: str, wanted: str) -> DatasetError:
-    return DatasetError(f"{row.where}: {came}", wanted, "make it again with: merkit synth")
+def _error(row: Row, found: str, wanted: str) -> DatasetError:
+    return DatasetError(f"{row.where}: {found}", wanted, "make it again with: merkit synth")
 
 
 def _refuse_repeats(names: Iterable[str], table: str) -> None:
@@ -131,15 +130,8 @@ def _event(root: Path, row: Row, home: Row, clip_id: str) -> Clip:
 
 
 def _recording(root: Path, row: Row, events: Sequence[Clip]) -> Recording:
-    in_time = sorted(events, key=lambda clip: (clip.first_frame or 0, clip.clip_id))
-    return Recording(
-        recording_id=row["recording"],
-        dataset=NAME,
-        subject=row["subject"],
-        media=_media(root, row),
-        fps_hz=_rate(row),
-        events=tuple(in_time),
-    )
+    in_time = tuple(sorted(events, key=lambda clip: (clip.first_frame or 0, clip.clip_id)))
+    return Recording(row["recording"], NAME, row["subject"], _media(root, row), _rate(row), in_time)
 
 
 def _rate(row: Row) -> float:
@@ -163,8 +155,8 @@ def _media(root: Path, row: Row) -> Path:
 def _action_units(row: Row) -> tuple[ActionUnit, ...]:
     units = parse_action_units(row["action_units"])
     if not units or any(u.number not in ACTION_UNITS or not u.intensity for u in units):
-        came = f"action units '{row['action_units']}'"
-        raise _error(row, came, "units with their intensities, such as 6B+L12C")
+        found = f"action units '{row['action_units']}'"
+        raise _error(row, found, "units with their intensities, such as 6B+L12C")
     return units
 
 

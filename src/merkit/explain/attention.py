@@ -1,17 +1,21 @@
-"""Attention of frames on frames, as heat maps: IFFA, DGAT, and the transformers over time."""
+"""What attended to what: frames to frames as heat maps (IFFA, DGAT, the transformers over time),
+and the evolving graph of facial regions (E-GAT) on the clip's own face."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
 from torch import Tensor
 
-from merkit.explain.case import Case, Drawn, Skipped
-from merkit.explain.panels import style_bar
-from merkit.explain.style import SEQUENTIAL, heading, new_figure, tidy
+from merkit.explain import style
+from merkit.explain.case import Case, Drawn, Skipped, numpy_of
 from merkit.report.plots import INK
-from merkit.types import F32, I64
+from merkit.types import F32, F64, I64
 
 #: method -> name of its attention, for the title
 _TITLES = {
@@ -20,6 +24,10 @@ _TITLES = {
     "stag": "Temporal transformer: attention of frames on frames, mean of the heads",
     "evodyn": "Transformer: attention of frames on frames, mean of the heads",
 }
+#: Edges drawn in each layer: with all pairs of regions nothing can be seen.
+EDGES = 24
+#: Edges have one hue from light to dark, readable on a pale face.
+_EDGE_COLOURS = "YlOrBr"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,49 +43,60 @@ class FrameMaps:
     hidden: float = 0.0
 
 
-def figure(case: Case) -> Drawn | Skipped:
+@dataclass(frozen=True, eq=False)
+class LayerGraph:
+    """One layer: the strongest undirected ``edges`` (E,2) with their ``weights`` (E,), how much
+    attention each region ``received`` (R,), and the mean share regions keep for ``itself``."""
+
+    edges: I64
+    weights: F64
+    received: F64
+    itself: float
+
+
+def frames_figure(case: Case) -> Drawn | Skipped:
     """A map a head, or a layer; rows attend, columns are attended to."""
     maps = frame_maps(case)
     if maps is None:
-        return Skipped(f"{case.method} as configured has no attention over frames")
+        return Skipped(f"{case.name} as configured has no attention over frames")
     count = len(maps.weights)
-    drawn = new_figure(max(4.6, 1.1 + 1.95 * min(count, 5)), 3.1 if count <= 5 else 5.4)
     note = case.says
     if maps.hidden > 0.005:
         note += f"; {maps.hidden:.0%} of the attention goes to padding and is not shown"
-    heading(drawn, _TITLES.get(case.method, "Attention of frames on frames"), note)
-    grid = drawn.subplots(-(-count // 5), min(count, 5), squeeze=False).ravel()
-    high = float(maps.weights.max())
+    width, height = max(4.6, 1.1 + 1.95 * min(count, 5)), 3.1 if count <= 5 else 5.4
+    title = _TITLES.get(case.name, "Attention of frames on frames")
+    figure = style.new_figure(width, height, title, note)
+    grid = figure.subplots(-(-count // 5), min(count, 5), squeeze=False).ravel()
     labels = ["class" if p < 0 else f"{case.view.time_ms[p]:.0f}" for p in maps.places]
-    for k, axes in enumerate(grid):
-        if k >= count:
-            axes.set_visible(False)
-            continue
-        tidy(axes, maps.names[k])
-        image = axes.imshow(maps.weights[k], cmap=SEQUENTIAL, vmin=0, vmax=high)
-        step = max(1, -(-len(labels) // 5))
-        ticks = list(range(0, len(labels), step))
-        axes.set_xticks(ticks, [labels[i] for i in ticks], rotation=90, fontsize=7)
-        axes.set_yticks(ticks, [labels[i] for i in ticks] if k % 5 == 0 else [], fontsize=7)
-        if k % 5 == 0:
-            axes.set_ylabel("frame that looks, ms", fontsize=8, color=INK)
-    grid[0].set_xlabel("frame looked at, ms", fontsize=8, color=INK)
-    bar = drawn.colorbar(image, ax=list(grid), fraction=0.02, pad=0.01, shrink=0.75)
-    style_bar(bar, f"weight (even: {maps.even:.3f})")
-    names = dict(zip(maps.names, maps.weights.mean(axis=1).tolist(), strict=True))
-    return Drawn(drawn, {"attention_received": names})
+    ticks = range(0, len(labels), max(1, -(-len(labels) // 5)))
+    times = [labels[i] for i in ticks]
+    for k, (axes, name, weights) in enumerate(zip(grid, maps.names, maps.weights, strict=False)):
+        first = k % 5 == 0
+        across, down = "" if k else "frame looked at, ms", "frame that looks, ms" if first else ""
+        style.tidy(axes, name, across, down)
+        image = axes.imshow(weights, cmap=style.SEQUENTIAL, vmin=0, vmax=float(maps.weights.max()))
+        axes.set_xticks(ticks, times, rotation=90, fontsize=7)
+        axes.set_yticks(ticks, times if first else [], fontsize=7)
+    for axes in grid[count:]:
+        axes.set_visible(False)
+    label = f"weight (even: {maps.even:.3f})"
+    style.colour_bar(figure, image, list(grid), label, fraction=0.02, shrink=0.75)
+    received = dict(zip(maps.names, maps.weights.mean(axis=1).tolist(), strict=True))
+    return Drawn(figure, {"attention_received": received})
 
 
 def frame_maps(case: Case) -> FrameMaps | None:
     """What the model's ``aux`` holds of attention over frames; None where there is none."""
-    aux = {name: tensor[0].detach().float().cpu().numpy() for name, tensor in _kept(case).items()}
+    aux, frames = case.output.aux, np.arange(case.n_frames)
     if "transformer_attention" in aux:
-        return _by_layer(aux["transformer_attention"], _selected(case))
+        if "selected_frames" in aux:  # where a model chooses some
+            frames = np.asarray(aux["selected_frames"][0].cpu().numpy())
+        return _by_layer(numpy_of(aux["transformer_attention"][0]), frames)
     if "attention" not in aux:
         return None
-    attention = aux["attention"]
+    attention = numpy_of(aux["attention"][0])
     if attention.ndim == 4:  # (layers, heads, 1+L, 1+L)
-        return _by_layer(attention, np.arange(case.n_frames))
+        return _by_layer(attention, frames)
     frames = np.arange(attention.shape[-1])
     if len(attention) == 1:
         return FrameMaps(attention, ("mean of the channels",), frames, 1 / len(frames))
@@ -85,18 +104,6 @@ def frame_maps(case: Case) -> FrameMaps | None:
     mean = attention.mean(axis=0, keepdims=True)
     maps = np.concatenate([mean, attention])
     return FrameMaps(maps, ("mean of the heads", *names), frames, 1 / len(frames))
-
-
-def _kept(case: Case) -> dict[str, Tensor]:
-    wanted = ("transformer_attention", "attention")
-    return {name: case.output.aux[name] for name in wanted if name in case.output.aux}
-
-
-def _selected(case: Case) -> I64:
-    """Frames that the transformer saw, where a model chooses some."""
-    if "selected_frames" in case.output.aux:
-        return np.asarray(case.output.aux["selected_frames"][0].cpu().numpy())
-    return np.arange(case.n_frames)
 
 
 def _by_layer(attention: F32, frames: I64) -> FrameMaps:
@@ -107,3 +114,72 @@ def _by_layer(attention: F32, frames: I64) -> FrameMaps:
     names = tuple(f"layer {i + 1}" for i in range(len(mean)))
     even = 1 / attention.shape[-1]
     return FrameMaps(mean[:, :, :kept], names, np.append(-1, frames), even, hidden)
+
+
+def graph_figure(case: Case) -> Drawn | Skipped:
+    """One face a layer: nodes at region centres, edges by adjacency, averaged over time."""
+    if "adjacency" not in case.output.aux:
+        return Skipped(f"{case.name} as configured has no graph of facial regions")
+    layers = layer_graphs(time_mean(case.output.aux["adjacency"], case), EDGES)
+    count, names = len(layers), case.view.regions
+    pairs = len(names) * (len(names) - 1) // 2
+    shown = f"the {len(layers[0].edges)} strongest of {pairs} pairs, mean over frames"
+    title = "E-GAT: adjacency of facial regions by layer"
+    figure = style.new_figure(2.0 + 2.4 * count, 3.6, title, f"{case.says}; {shown}")
+    *grid, legend = figure.subplots(1, count + 1, width_ratios=[2.4] * count + [1.5])
+    weights = np.concatenate([layer.weights for layer in layers])
+    low, high = float(weights.min()), float(weights.max())
+    pale = low - 0.3 * (high - low)  # the weakest edge drawn is still seen
+    scale = ScalarMappable(Normalize(pale, high), _EDGE_COLOURS)
+    received = np.stack([layer.received for layer in layers])
+    spread = (received - received.min()) / max(float(np.ptp(received)), 1e-9)
+    values = {}
+    for k, (axes, layer) in enumerate(zip(grid, layers, strict=True)):
+        title = f"layer {k + 1}: {layer.itself:.0%} kept for itself"
+        style.show_face(axes, case.view.picture, title, fade=0.55)
+        _draw_graph(axes, layer, case.view.centres_px, scale, 45 + 110 * spread[k])
+        received_by = style.by_name(names, layer.received)
+        values[f"layer {k + 1}"] = {"received": received_by, "kept_for_itself": layer.itself}
+    lines = [f"{number}  {name}" for number, name in enumerate(names, start=1)]
+    lines += ["", "larger node:", "more attention received"]
+    style.bare(legend)
+    legend.text(0, 0.98, "\n".join(lines), va="top", fontsize=7, color=INK, linespacing=1.35)
+    style.colour_bar(figure, scale, grid, f"weight (even: {1 / len(names):.3f})", fraction=0.02)
+    return Drawn(figure, values)
+
+
+def time_mean(adjacency: Tensor, case: Case) -> F32:
+    """(B,layers,T,R,R) of one clip -> (layers,R,R), the mean over its frames."""
+    frames = adjacency[0, :, : case.n_frames] if adjacency.shape[2] > 1 else adjacency[0]
+    return numpy_of(frames.float().mean(dim=1))
+
+
+def layer_graphs(adjacency: F32, most: int) -> list[LayerGraph]:
+    """Each layer's graph. Adjacency (layers,R,R) has rows that sum to one; an undirected edge
+    has the mean of its two directions.
+
+    Args:
+        most: edges kept, strongest last so that they are drawn on top.
+    """
+    graphs = []
+    first, second = np.triu_indices(adjacency.shape[-1], 1)
+    for matrix in adjacency.astype(np.float64):
+        pairs = (matrix[first, second] + matrix[second, first]) / 2
+        kept = np.argsort(pairs, kind="stable")[-most:]
+        edges = np.stack([first[kept], second[kept]], axis=1)
+        received = matrix.sum(axis=0) - np.diag(matrix)
+        graphs.append(LayerGraph(edges, pairs[kept], received, float(np.diag(matrix).mean())))
+    return graphs
+
+
+def _draw_graph(
+    axes: Axes, graph: LayerGraph, centres: F64, scale: ScalarMappable, sizes: F64
+) -> None:
+    """Edges by colour and width; a node is larger the more attention it receives."""
+    colours, shares = scale.to_rgba(graph.weights), np.asarray(scale.norm(graph.weights))
+    edges = list(centres[graph.edges])
+    axes.add_collection(LineCollection(edges, colors=colours, linewidths=0.2 + 2.2 * shares))
+    x, y = centres.T
+    axes.scatter(x, y, sizes, "white", edgecolors=INK, linewidths=0.8, zorder=3)
+    for number, (x, y) in enumerate(centres, start=1):
+        axes.text(x, y, str(number), ha="center", va="center", fontsize=6, color=INK, zorder=4)

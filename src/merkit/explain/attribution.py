@@ -1,22 +1,21 @@
 """Which parts of a clip a score comes from: integrated gradients, occlusion, token relevance.
 
 Computed by captum (Kokhlikyan et al. 2020, arXiv:2009.07896), an optional dependency. Effects
-are in units of the score, that is log-odds: an effect of 0.7 doubles the odds of the class.
+are in units of the score, that is log-odds: an effect of 0.7 doubles the odds of the class. Where a
+gradient is taken cuDNN is off: it has none of an LSTM in evaluation mode.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.backends import cudnn
 
 from merkit.errors import MissingPackageError
-from merkit.explain.case import Scorer
+from merkit.explain.case import Scorer, numpy_of
 from merkit.methods.encoder.network import Encoder
 from merkit.types import F32
 
@@ -62,14 +61,14 @@ def integrated_gradients(scorer: Scorer, baseline: Tensor, steps: int, chunk: in
         chunk: clips computed at a time.
     """
     method = require_captum().IntegratedGradients(scorer)
-    with _gradients_through_lstm():
+    with cudnn.flags(enabled=False):
         effect = method.attribute(
             scorer.values, baselines=baseline, n_steps=steps, internal_batch_size=chunk
         )
     with torch.no_grad():
         change = float(scorer(scorer.values) - scorer(baseline))
     total = float(effect.double().sum())
-    return Gradients(_numpy(effect[0]), change, change - total)
+    return Gradients(numpy_of(effect[0]), change, change - total)
 
 
 def occlusion(scorer: Scorer, baseline: Tensor, groups: Tensor, count: int, chunk: int) -> F32:
@@ -86,15 +85,13 @@ def occlusion(scorer: Scorer, baseline: Tensor, groups: Tensor, count: int, chun
         F32 (count,); positive: the group speaks for the class.
     """
     method = require_captum().FeatureAblation(scorer)
-    used, compact = torch.unique(groups, return_inverse=True)
+    _, compact = torch.unique(groups, return_inverse=True)
     effect = method.attribute(
         scorer.values, baselines=baseline, feature_mask=compact, perturbations_per_eval=chunk
     )
     found = torch.zeros(count, device=effect.device)
-    found[used] = torch.zeros(len(used), device=effect.device).scatter(
-        0, compact.flatten(), effect.float().flatten()
-    )
-    return _numpy(found)
+    found[groups.flatten()] = effect.float().flatten()  # the same for all of a group
+    return numpy_of(found)
 
 
 def token_relevance(scorer: Scorer, encoder: Encoder) -> F32:
@@ -108,48 +105,17 @@ def token_relevance(scorer: Scorer, encoder: Encoder) -> F32:
     """
     layer = encoder.backbone.encoder.layer[-1].norm1
     method = require_captum().LayerGradientXActivation(scorer, layer)
-    with _gradients_through_lstm():
+    with cudnn.flags(enabled=False):
         relevance = method.attribute(scorer.values)
     patches = relevance[:, 1 + encoder.n_registers :].sum(dim=-1)
     rows, columns = encoder.grid
-    return _numpy(patches.reshape(-1, rows, columns))
+    return numpy_of(patches.reshape(-1, rows, columns))
 
 
 def gradient_by_frame(scorer: Scorer, baseline: Tensor) -> F32:
     """First-order guess of occluding each frame: gradient times (clip - baseline), (T,)."""
     values = scorer.values.clone().requires_grad_(True)
-    with _gradients_through_lstm():
+    with cudnn.flags(enabled=False):
         (slope,) = torch.autograd.grad(scorer(values).sum(), values)
     product = slope * (scorer.values - baseline)
-    return _numpy(product[0].flatten(1).sum(dim=1))
-
-
-def frame_groups(scorer: Scorer) -> Tensor:
-    """One group a frame, of the input's shape."""
-    frames = torch.arange(scorer.values.shape[1], device=scorer.values.device)
-    shape = (1, -1) + (1,) * (scorer.values.ndim - 2)
-    return frames.view(shape).expand_as(scorer.values)
-
-
-def region_groups(scorer: Scorer, region_map: np.ndarray) -> Tensor:
-    """One group a region, of the input's shape.
-
-    Args:
-        region_map: (S,S) region of each pixel; not read for flow, which has an axis of regions.
-    """
-    x = scorer.values
-    if scorer.name == "flow":
-        return torch.arange(x.shape[2], device=x.device).view(1, 1, -1, 1).expand_as(x)
-    regions = torch.from_numpy(region_map).to(x.device)
-    return regions.expand_as(x)
-
-
-@contextmanager
-def _gradients_through_lstm() -> Iterator[None]:
-    """cuDNN has no gradient of an LSTM in evaluation mode; PyTorch's own kernels have."""
-    with torch.backends.cudnn.flags(enabled=False):
-        yield
-
-
-def _numpy(values: Tensor) -> F32:
-    return values.detach().float().cpu().numpy()
+    return numpy_of(product[0].flatten(1).sum(dim=1))

@@ -5,30 +5,31 @@ Everything is computed before anything is written, and each file appears whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from merkit.errors import ConfigError
+from merkit.explain import FIGURES, NEED_CAPTUM, ExplainConfig
 from merkit.explain.attribution import require_captum
-from merkit.explain.case import Case, Drawn, Skipped, facts, open_case
-from merkit.explain.config import FIGURES, NEED_CAPTUM, ExplainConfig, chosen_figures
-from merkit.explain.style import save_png
-from merkit.files import write_json, write_text
+from merkit.explain.case import Drawn, Skipped, open_case
+from merkit.explain.features import database_features, tsne_figure
+from merkit.files import atomic_file, write_json, write_text
 from merkit.inference.modelfolder import load_model
 from merkit.progress import Progress, silent
 from merkit.report.page import read_metrics
 from merkit.report.plots import confusion_plot
 from merkit.runs.config import DataConfig
 from merkit.runs.folder import RunFolder
-from merkit.training.setup import choose_device
+from merkit.training.device import choose_device
 from merkit.types import Clip
 from merkit.video import probe
 
 #: A micro-expression lasts half a second; this is far more, and still not a long recording.
 MAX_CLIP_S = 10.0
+#: dots per inch of the PNGs; text is 8 to 10 pt
+DPI = 100
 _RECORD = "explain.json"
 
 
@@ -38,17 +39,6 @@ class Explanation:
 
     files: Mapping[str, Path]
     skipped: Mapping[str, str]
-
-
-def draw_figure(name: str, case: Case) -> Drawn | Skipped:
-    """One figure of a clip by its name in ``config.FIGURES``.
-
-    Raises:
-        MissingPackageError: it needs captum, which is not installed.
-    """
-    module, function = FIGURES[name].split(":")
-    draw = getattr(import_module(f"merkit.explain.{module}"), function)
-    return cast(Callable[[Case], Drawn | Skipped], draw)(case)
 
 
 def explain_clip(
@@ -65,31 +55,32 @@ def explain_clip(
 
     Args:
         model: a model folder, or a model of the Hugging Face Hub.
-        figures: names in ``config.FIGURES``; none: all.
+        figures: names in ``FIGURES``; none: all.
 
     Raises:
         MissingDataError, MissingWeightsError, StoreError: the model cannot be loaded.
         MissingPackageError: a figure needs captum.
         VideoError, FaceError: the clip cannot be read or shows no face.
-        ConfigError: an unknown name, or files that would be overwritten.
+        ConfigError: an unknown name, files that would be overwritten, or a model that reads
+            nothing of a clip.
     """
-    names = chosen_figures(figures)
+    draw = {name: FIGURES[name] for name in figures or FIGURES}
+    names = [name for name in FIGURES if name in draw]
     check_out(out, [f"{name}.png" for name in names], overwrite)
     if any(name in NEED_CAPTUM for name in names):
         require_captum()
-    loaded = load_model(model)
-    case = open_case(loaded, clip, config or ExplainConfig(), choose_device(device))
+    case = open_case(load_model(model), clip, config or ExplainConfig(), choose_device(device))
     drawn: dict[str, Drawn] = {}
     skipped: dict[str, str] = {}
     for done, name in enumerate(names):
         progress("drawing figures", done, len(names))
-        result = draw_figure(name, case)
+        result = draw[name](case)
         if isinstance(result, Skipped):
             skipped[name] = result.reason
         else:
             drawn[name] = result
     progress("drawing figures", len(names), len(names))
-    return _write(out, drawn, skipped, facts(case))
+    return _write(out, drawn, skipped, case.facts())
 
 
 def explain_database(
@@ -107,15 +98,13 @@ def explain_database(
         ConfigError: the classes are not the model's, too few clips, or files in the way.
         DatasetError, FaceError, MissingDataError, StoreError: as in an evaluation.
     """
-    from merkit.explain.feature_map import database_features, figure
-
     settings = config or ExplainConfig()
     check_out(out, ["tsne.png"], overwrite)
     loaded = load_model(model)
-    features = database_features(loaded, data, choose_device(device), settings.chunk, progress)
-    drawn = figure(features, loaded.classes, settings)
-    record = {"model": str(model), "data": list(data.data), "method": loaded.setup.method.name}
-    return _write(out, {"tsne": drawn}, {}, record)
+    found = database_features(loaded, data, choose_device(device), settings.chunk, progress)
+    drawn = {"tsne": tsne_figure(*found, settings)}
+    record = {"model": str(model), "data": list(data.data), "method": loaded.method.name}
+    return _write(out, drawn, {}, record)
 
 
 def explain_run(run: Path, out: Path, overwrite: bool = False) -> Explanation:
@@ -129,13 +118,13 @@ def explain_run(run: Path, out: Path, overwrite: bool = False) -> Explanation:
     folder = RunFolder(run)
     document = folder.read_run()
     metrics = read_metrics(folder)
-    path = out / "confusion.svg"
-    write_text(path, confusion_plot(metrics["confusion"], metrics["classes"]))
-    record = {"run": str(run), "method": document["settings"]["method"]}
     values = {"classes": metrics["classes"], "confusion": metrics["confusion"]}
-    write_json(out / _RECORD, record | {"figures": {"confusion": values}, "skipped": {}})
-    reason = "a run keeps predictions, not models; name --model, --data and --root for it"
-    return Explanation({"confusion": path}, {"tsne": reason})
+    drawn = {"confusion": Drawn(confusion_plot(values["confusion"], values["classes"]), values)}
+    skipped = {
+        "tsne": "a run keeps predictions, not models; name --model, --data and --root for it"
+    }
+    record = {"run": str(run), "method": document["settings"]["method"]}
+    return _write(out, drawn, skipped, record)
 
 
 def clip_of(
@@ -180,7 +169,19 @@ def check_out(out: Path, names: Sequence[str], overwrite: bool) -> None:
 def _write(
     out: Path, drawn: Mapping[str, Drawn], skipped: Mapping[str, str], record: Mapping[str, Any]
 ) -> Explanation:
-    files = {name: save_png(item.figure, out / f"{name}.png") for name, item in drawn.items()}
+    files = {name: _save(item, out / name) for name, item in drawn.items()}
     values = {name: dict(item.values) for name, item in drawn.items()}
     write_json(out / _RECORD, {**record, "figures": values, "skipped": dict(skipped)})
     return Explanation(files, dict(skipped))
+
+
+def _save(drawn: Drawn, place: Path) -> Path:
+    """Write the figure whole or not at all; the same figure gives the same bytes."""
+    if isinstance(drawn.figure, str):
+        path = place.with_suffix(".svg")
+        write_text(path, drawn.figure)
+        return path
+    path = place.with_suffix(".png")
+    with atomic_file(path) as temporary:
+        drawn.figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+    return path

@@ -1,7 +1,114 @@
-"""Writing events for people and programs."""
+"""Writing the events of videos for people and programs.
+
+An exporter of another package is an entry point of the group ``merkit.exporters``; a script adds
+one with ``EXPORTERS.register``.
+"""
 
 from __future__ import annotations
 
-from merkit.export.events import write_events
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-__all__ = ["write_events"]
+from merkit.errors import ConfigError
+from merkit.files import atomic_file
+from merkit.registry import Registry
+
+if TYPE_CHECKING:
+    from merkit.inference.recognizer import Analysis
+
+#: writes videos' analyses, with the model's classes in its own order, to a path
+Write: TypeAlias = "Callable[[Sequence[Analysis], Sequence[str], Path], None]"
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """One kind of file.
+
+    ``title`` says what it is, for messages; ``suffixes`` are those of its files, in lower case
+    and with the dot. ``write`` gets a temporary path with the suffix that was asked for; the file
+    is put in its place when ``write`` returns.
+
+    Raises:
+        ConfigError: suffixes of another form.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    write: Write
+
+    def __post_init__(self) -> None:
+        if not all(s.startswith(".") and s == s.lower() for s in self.suffixes):
+            raise ConfigError(
+                f"exporter '{self.name}' has the suffixes {self.suffixes!r}",
+                "a tuple of suffixes in lower case with the dot, such as ('.csv',)",
+            )
+
+
+EXPORTERS: Registry[Exporter] = Registry(
+    "exporter",
+    {"csv": "merkit.export.tables:CSV", "json": "merkit.export.tables:JSON"},
+    group="merkit.exporters",
+)
+
+
+def choose_exporter(path: Path, name: str = "") -> Exporter:
+    """The exporter of that name; without one, the exporter of the path's suffix.
+
+    One of another package that cannot be loaded is in the way of nothing else.
+
+    Raises:
+        ConfigError: an unknown name, a suffix of no exporter or of several.
+        MissingPackageError: the named exporter cannot be loaded.
+    """
+    if name:
+        return EXPORTERS[name]
+    loaded, errors = EXPORTERS.load_all()
+    exporters = [thing for thing in loaded.values() if isinstance(thing, Exporter)]
+    fitting = [e for e in exporters if path.suffix.lower() in e.suffixes]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = " and ".join(f"'{e.name}' of {EXPORTERS.origin(e.name)}" for e in fitting)
+        raise ConfigError(
+            f"--out {path}: {path.suffix} is written by the exporters {names}",
+            "one exporter",
+            "choose with --format " + " or ".join(e.name for e in fitting),
+        )
+    known = (f"{' or '.join(e.suffixes)} ({e.title})" for e in exporters)
+    raise ConfigError(
+        "; ".join([f"--out {path}", *(error.found for error in errors)]),
+        f"a file name ending in {', '.join(known)}",
+    )
+
+
+def check_target(path: Path, overwrite: bool, name: str = "") -> None:
+    """Refuse a file that cannot be written, before any work is done.
+
+    Raises:
+        ConfigError: a missing folder, an existing file, and as ``choose_exporter``.
+    """
+    choose_exporter(path, name)
+    if path.is_dir() or (path.exists() and not overwrite):
+        raise ConfigError(f"{path} exists", "a new file", "choose another --out, or --overwrite")
+    if path.parent.exists() and not path.parent.is_dir():
+        raise ConfigError(f"{path.parent} is no folder", "a folder for the table")
+
+
+def write_events(
+    analyses: Sequence[Analysis], classes: Sequence[str], path: Path, name: str = ""
+) -> None:
+    """Write the events of videos, whole or not at all.
+
+    Args:
+        classes: of the model, in its order.
+        name: of the exporter; by default the suffix chooses it.
+
+    Raises:
+        ConfigError: nothing can be written there, and as ``choose_exporter``.
+    """
+    exporter = choose_exporter(path, name)
+    with atomic_file(path) as temporary:
+        exporter.write(analyses, classes, temporary)

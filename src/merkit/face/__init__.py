@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from merkit.face.align import AlignConfig, StreamAligner, align_points, fit_transform, transforms
-from merkit.face.follow import FaceFollower, TrackedFace
-from merkit.face.track import require_found, track
+from merkit.face.align import AlignConfig, align_clip, align_points, transforms
+from merkit.face.follow import FaceFollower, require_found, track
 from merkit.face.tracker import (
     TRACKERS,
     DetectedFace,
@@ -13,7 +12,6 @@ from merkit.face.tracker import (
     TrackConfig,
     landmarks_for,
 )
-from merkit.face.warping import align_clip, warp
 
 __all__ = [
     "TRACKERS",
@@ -22,15 +20,11 @@ __all__ = [
     "FaceFollower",
     "FaceTracker",
     "NoFaceError",
-    "StreamAligner",
     "TrackConfig",
-    "TrackedFace",
     "align_clip",
     "align_points",
-    "fit_transform",
     "landmarks_for",
     "require_found",
     "track",
     "transforms",
-    "warp",
 ]

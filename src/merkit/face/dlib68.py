@@ -21,8 +21,7 @@ import cv2
 import numpy as np
 
 from merkit.errors import MissingPackageError
-from merkit.face.follow import overlap
-from merkit.face.tracker import DetectedFace, TrackConfig
+from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig, overlap
 from merkit.types import F32, U8, Frame
 
 #: Width of the face box in the picture that the landmark predictor sees, pixels. From 256 to
@@ -88,12 +87,15 @@ def _dlib() -> Any:
     return dlib
 
 
-class Dlib68Tracker:
-    """See ``track.FaceTracker``.
+class Dlib68Tracker(FaceTracker):
+    """See ``FaceTracker``.
 
     Raises:
         MissingPackageError: dlib or its landmark model is not installed.
     """
+
+    name = "dlib68"
+    title = "dlib's face detector and 68-point predictor (non-commercial model)"
 
     def __init__(self, config: TrackConfig) -> None:
         self._config = config
@@ -118,9 +120,6 @@ class Dlib68Tracker:
             return DetectedFace(landmarks, box, face.score, confirmed=False)
         score = self._score_at(frame.rgb, box)
         return None if score is None else DetectedFace(landmarks, box, score)
-
-    def finish(self) -> None:
-        """Nothing is left over."""
 
     def _score_at(self, rgb: U8, box: F32) -> float | None:
         """Detector score of the face at ``box``, None when there is none."""

@@ -4,19 +4,26 @@ The landmark predictor always returns something, so a followed face needs proof.
 cheapest first: the picture inside the box still resembles that of the frame before (a cut or a
 blackout does not); the landmarks have not jumped; and every ``detect_every`` frames, or at once
 when one of the first two fails, the detector must see the face again. When it does not, the
-whole frame is searched, and failing that the face is lost: ``TrackedFace.withdrawn`` then says
-how many preceding frames had no proof of their own.
+whole frame is searched, and failing that the face is lost, and with it the frames before that
+had no proof of their own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from merkit.errors import FaceError
-from merkit.face.tracker import TRACKERS, DetectedFace, FaceTracker, TrackConfig
-from merkit.types import F32, U8, Frame
+from merkit.face.tracker import (
+    TRACKERS,
+    DetectedFace,
+    NoFaceError,
+    TrackConfig,
+    area,
+    overlap,
+)
+from merkit.types import F32, U8, FaceTrack, Frame
 
 #: Correlation of the boxed picture between two frames under which the detector must look.
 SAME_PICTURE = 0.8
@@ -25,24 +32,8 @@ LONGEST_WAIT = 8
 _THUMB_PX = 24
 
 
-@dataclass(frozen=True, slots=True)
-class TrackedFace:
-    """The followed face in one frame.
-
-    Where ``found`` is False the values are the last known ones (NaN before the first find).
-    ``withdrawn``: so many frames before this one were reported found, on the predictor's word
-    alone, and the detector now misses the face: count them as not found too.
-    """
-
-    landmarks_px: F32  # (68, 2)
-    box_px: F32  # (4,)
-    found: bool
-    score: float = 0.0
-    withdrawn: int = 0
-
-
 class FaceFollower:
-    """Follows one face through frames of any number; constant memory.
+    """Follows one face through frames of any number; keeps landmarks, no pictures.
 
     After the first choice (``TrackConfig.face``) it stays with the face of greatest overlap
     with the last known box, the nearest one where none overlaps; it does not recognise people.
@@ -50,44 +41,63 @@ class FaceFollower:
 
     def __init__(self, config: TrackConfig) -> None:
         self._config = config
-        self._tracker: FaceTracker = TRACKERS[config.tracker](config)  # type: ignore[call-arg]
-        self._face: DetectedFace | None = None
-        self._found = False
+        self._tracker = TRACKERS[config.tracker](config)
+        self._faces: list[DetectedFace | None] = []  # one a frame, None where not found
+        self._face: DetectedFace | None = None  # the last one, taken back or not
         self._thumb: F32 | None = None
         self._unproved = 0  # frames since the detector saw the followed face
         self._wait = config.detect_every  # frames between thorough searches
         self._unsearched = self._wait  # frames since the last one
 
-    def update(self, frame: Frame) -> TrackedFace:
-        """The face in the next frame.
+    def follow(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, DetectedFace | None]]:
+        """Each frame with the face in it, None where it is not found, as soon as it is tracked.
+
+        What is found on the predictor's word alone may be taken back by a later frame: ``track``
+        has the last word.
 
         Raises:
-            FaceError: the frame is no colour picture, or the face asked for is not there.
+            FaceError: a frame is no colour picture; the face asked for is not there; precomputed
+                rows and frames differ in number.
         """
-        if frame.rgb.ndim != 3 or frame.rgb.shape[2] != 3 or frame.rgb.dtype != np.uint8:
-            raise FaceError(
-                f"frame {frame.number}: {frame.rgb.dtype} {frame.rgb.shape}", "uint8 (H,W,3)"
-            )
-        face = self._carry(frame) if self._found else None
-        withdrawn = 0
-        if face is None:
-            face = self._search(frame)
-            withdrawn = self._withdraw(face)
-        self._keep(frame, face)
-        if self._face is None:
-            blank = np.full((68, 2), np.nan, np.float32)
-            return TrackedFace(blank, blank.ravel()[:4], False)
-        return TrackedFace(
-            self._face.landmarks_px, self._face.box_px, self._found, self._face.score, withdrawn
+        for frame in frames:
+            if frame.rgb.ndim != 3 or frame.rgb.shape[2] != 3 or frame.rgb.dtype != np.uint8:
+                raise FaceError(
+                    f"frame {frame.number}: {frame.rgb.dtype} {frame.rgb.shape}", "uint8 (H,W,3)"
+                )
+            face = self._next(frame)
+            self._faces.append(face)
+            yield frame, face
+        self._tracker.finish()
+
+    def track(self) -> FaceTrack:
+        """The face in all frames so far; NaN where no frame at all shows one.
+
+        Raises:
+            FaceError: no frames.
+        """
+        if not self._faces:
+            raise FaceError("no frames to track", "at least one frame")
+        found = np.array([face is not None for face in self._faces])
+        known = np.where(found, np.arange(len(found)), found.argmax())
+        lost = DetectedFace(np.full((68, 2), np.nan, np.float32), np.full(4, np.nan, np.float32))
+        faces = [self._faces[i] or lost for i in np.maximum.accumulate(known)]
+        return FaceTrack(
+            np.stack([face.landmarks_px for face in faces], dtype=np.float32),
+            np.stack([face.box_px for face in faces], dtype=np.float32),
+            found,
         )
 
-    def finish(self) -> None:
-        """Call after the last frame.
-
-        Raises:
-            FaceError: precomputed rows and frames differ in number.
-        """
-        self._tracker.finish()
+    def _next(self, frame: Frame) -> DetectedFace | None:
+        face = self._carry(frame) if self._faces and self._faces[-1] is not None else None
+        if face is None:
+            face = self._search(frame)
+            self._withdraw(face)
+        if face is not None:
+            self._face = face
+            self._wait = self._unsearched = self._config.detect_every
+            self._unproved = 0 if face.confirmed else self._unproved + 1
+            self._thumb = _thumbnail(frame.rgb, face.box_px)
+        return face
 
     def _carry(self, frame: Frame) -> DetectedFace | None:
         assert self._face is not None
@@ -107,43 +117,68 @@ class FaceFollower:
             faces = self._tracker.landmarks(frame) or faces
         if not faces:
             return None
-        return _first_choice(faces, self._config.face) if self._face is None else self._best(faces)
-
-    def _best(self, faces: tuple[DetectedFace, ...]) -> DetectedFace:
-        assert self._face is not None
+        if self._face is None:
+            return _first_choice(faces, self._config.face)
         box = self._face.box_px
         return max(faces, key=lambda f: (overlap(f.box_px, box), -_distance(f.box_px, box)))
 
-    def _withdraw(self, face: DetectedFace | None) -> int:
-        """Frames to take back: none when the search shows the face was there all along."""
-        if not self._found or self._face is None:
-            return 0
-        if face is not None and overlap(face.box_px, self._face.box_px) > 0:
-            return 0
-        return self._unproved
-
-    def _keep(self, frame: Frame, face: DetectedFace | None) -> None:
-        self._found = face is not None
-        if face is None:
+    def _withdraw(self, face: DetectedFace | None) -> None:
+        """Take back the frames without proof, unless the search shows the face was there."""
+        if self._face is None or self._faces[-1] is None:
             return
-        self._face = face
-        self._wait = self._unsearched = self._config.detect_every
-        self._unproved = 0 if face.confirmed else self._unproved + 1
-        self._thumb = _thumbnail(frame.rgb, face.box_px)
+        if face is not None and overlap(face.box_px, self._face.box_px) > 0:
+            return
+        first = len(self._faces) - self._unproved
+        self._faces[first:] = [None] * self._unproved
 
 
-def overlap(a: F32, b: F32) -> float:
-    """Intersection over union of two boxes (left, top, right, bottom), 0 to 1."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    both = float(width * height)
-    return both / (_area(a) + _area(b) - both)
+def track(frames: Iterable[Frame], config: TrackConfig) -> FaceTrack:
+    """Follow one face through a clip.
+
+    Frames without the face keep the last known values and ``found`` False; those before the
+    first find take the first known ones. Where the detector misses a face that was being
+    followed, the unconfirmed frames since its last hit are not found either, so every
+    ``found`` frame is either seen by the detector or lies between two frames that are (or
+    among the last ``detect_every - 1`` of the clip).
+
+    Args:
+        frames: in order, all of one size.
+
+    Raises:
+        NoFaceError: no face in any frame.
+        FaceError: no frames, or as ``FaceFollower.follow``.
+    """
+    follower = FaceFollower(config)
+    for _ in follower.follow(frames):
+        pass
+    face = follower.track()
+    if not face.found.any():
+        raise NoFaceError(
+            f"no face in any of {len(face.found)} frames",
+            "a frontal, upright face at least 80 pixels wide",
+            "check the video's rotation, or raise search_width_px for small faces",
+        )
+    return face
 
 
-def _area(box: F32) -> float:
-    return float((box[2] - box[0]) * (box[3] - box[1]))
+def require_found(track: FaceTrack, min_share: float, what: str) -> None:
+    """Refuse a clip in which the face is found too rarely.
+
+    Args:
+        min_share: least share of frames with a face, 0 to 1.
+        what: the clip's name, for the message.
+
+    Raises:
+        FaceError: with the count of frames.
+    """
+    if track.found_share >= min_share:
+        return
+    raise FaceError(
+        f"{what}: face found in {int(track.found.sum())} of {len(track.found)} frames "
+        f"({track.found_share:.0%})",
+        f"at least {min_share:.0%}",
+        "leave the clip out, choose another face or tracker, or lower min_found_share",
+    )
 
 
 def _distance(a: F32, b: F32) -> float:
@@ -152,7 +187,7 @@ def _distance(a: F32, b: F32) -> float:
 
 def _first_choice(faces: tuple[DetectedFace, ...], face: str | int) -> DetectedFace:
     if face == "largest":
-        return max(faces, key=lambda f: _area(f.box_px))
+        return max(faces, key=lambda f: area(f.box_px))
     ordered = sorted(faces, key=lambda f: float(f.box_px[0]))
     if int(face) >= len(ordered):
         raise FaceError(

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from merkit.errors import ConfigError, MissingPackageError, MissingWeightsError
-from merkit.face.follow import overlap
-from merkit.face.tracker import DetectedFace, TrackConfig
+from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig
 from merkit.types import F32, Frame
 
 MAX_FACES = 8
@@ -34,14 +33,17 @@ MESH_TO_68: tuple[int, ...] = (
 )
 
 
-class MediaPipeTracker:
-    """See ``track.FaceTracker``. ``quick`` and ``confirm`` change nothing here.
+class MediaPipeTracker(FaceTracker):
+    """See ``FaceTracker``. ``quick`` and ``confirm`` change nothing here.
 
     Raises:
         MissingPackageError: mediapipe is not installed.
         MissingWeightsError: no ``.task`` file.
         ConfigError: the file is not a MediaPipe model.
     """
+
+    name = "mediapipe"
+    title = "MediaPipe's 478-point mesh"
 
     def __init__(self, config: TrackConfig) -> None:
         self._mediapipe = _import()
@@ -59,13 +61,6 @@ class MediaPipeTracker:
         return tuple(
             _face(np.array([(p.x, p.y) for p in mesh], np.float32) * size) for mesh in found
         )
-
-    def carry(self, frame: Frame, face: DetectedFace, confirm: bool) -> DetectedFace | None:
-        """The face with the greatest overlap with the last box, None when none overlaps."""
-        del confirm
-        faces = self.landmarks(frame)
-        best = max(faces, key=lambda f: overlap(f.box_px, face.box_px), default=None)
-        return best if best is not None and overlap(best.box_px, face.box_px) > 0 else None
 
     def finish(self) -> None:
         """Free the model."""

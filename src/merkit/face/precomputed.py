@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from merkit.errors import ConfigError, FaceError, MissingDataError
-from merkit.face.follow import overlap
-from merkit.face.tracker import DetectedFace, TrackConfig
+from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig
 from merkit.types import F32, Frame
 
 #: An OpenFace row without a ``success`` column counts as found from this confidence on.
@@ -27,8 +26,8 @@ _XY = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
 Rows = list[tuple[DetectedFace, ...]]
 
 
-class PrecomputedTracker:
-    """See ``track.FaceTracker``; pixels are not looked at.
+class PrecomputedTracker(FaceTracker):
+    """See ``FaceTracker``; pixels are not looked at.
 
     The next row is taken when the frame number changes, so a frame that is handed over twice
     uses one row. With ``landmarks_first`` rows are addressed by frame number instead.
@@ -38,6 +37,9 @@ class PrecomputedTracker:
         ConfigError: no ``landmarks_path``, or a file of another kind.
         FaceError: the file's content is wrong.
     """
+
+    name = "precomputed"
+    title = "landmarks from files (OpenFace CSV, .npy)"
 
     def __init__(self, config: TrackConfig) -> None:
         self._path = _landmark_file(config)
@@ -61,13 +63,6 @@ class PrecomputedTracker:
                 "set landmarks_first to the frame number of the first row",
             )
         return ()  # finish() tells by how many rows the file is short
-
-    def carry(self, frame: Frame, face: DetectedFace, confirm: bool) -> DetectedFace | None:
-        """The face with the greatest overlap with the last box, None when none overlaps."""
-        del confirm
-        faces = self.landmarks(frame)
-        best = max(faces, key=lambda f: overlap(f.box_px, face.box_px), default=None)
-        return best if best is not None and overlap(best.box_px, face.box_px) > 0 else None
 
     def finish(self) -> None:
         """Raise FaceError when rows and frames, matched in order, differ in number."""

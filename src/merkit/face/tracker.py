@@ -5,9 +5,10 @@ Importing this loads neither OpenCV nor a detector.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import ClassVar, Protocol
 
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.registry import Registry
@@ -35,8 +36,19 @@ class DetectedFace:
 
 
 class FaceTracker(Protocol):
-    """What every tracker does. Frames are handed over in order, each ``rgb`` u8 (H,W,3)."""
+    """What every tracker does. Frames are handed over in order, each ``rgb`` u8 (H,W,3).
 
+    A subclass that looks for the face in every frame writes ``name``, ``title``, ``__init__``
+    and ``landmarks``; the other two are there. A package offers its class as an entry point of the
+    group ``merkit.trackers`` under its ``name``, which ``TrackConfig.tracker`` then takes.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, config: TrackConfig) -> None: ...
+
+    @abstractmethod
     def landmarks(self, frame: Frame, quick: bool = False) -> tuple[DetectedFace, ...]:
         """Every face in the frame; ``quick`` may miss small ones."""
         ...
@@ -45,13 +57,30 @@ class FaceTracker(Protocol):
         """The face of the frame before, in this one; None when it is not there.
 
         With ``confirm`` the answer comes from the detector, without it may come from the
-        landmark predictor alone.
+        landmark predictor alone. Here: the face with the greatest overlap with the last box.
         """
-        ...
+        del confirm
+        faces = self.landmarks(frame)
+        best = max(faces, key=lambda f: overlap(f.box_px, face.box_px), default=None)
+        return best if best is not None and overlap(best.box_px, face.box_px) > 0 else None
 
     def finish(self) -> None:
         """Called after the last frame; raises FaceError if the tracker had more to give."""
-        ...
+
+
+def overlap(a: F32, b: F32) -> float:
+    """Intersection over union of two boxes (left, top, right, bottom), 0 to 1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = float(width * height)
+    return both / (area(a) + area(b) - both)
+
+
+def area(box: F32) -> float:
+    """Area of a box in square pixels."""
+    return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
 #: name -> class taking a ``TrackConfig``.
@@ -70,6 +99,7 @@ TRACKERS: Registry[type[FaceTracker]] = Registry(
 class TrackConfig:
     """How the face is found and followed.
 
+    ``tracker``: a name in ``TRACKERS``.
     ``face``: ``largest``, or a position 0, 1, ... counted from the left edge of the picture in
     the first frame that shows a face; afterwards that face is followed, whatever its size.
     ``detect_every``: frames between two looks of the detector at a followed face.
@@ -82,7 +112,7 @@ class TrackConfig:
     -1 means that rows and frames correspond in order and are equally many.
     """
 
-    tracker: Literal["dlib68", "mediapipe", "precomputed"] = "dlib68"
+    tracker: str = "dlib68"
     face: str | int = "largest"
     detect_every: int = 5
     detect_width_px: int = 320
@@ -96,7 +126,8 @@ class TrackConfig:
         # YAML gives an int and the command line a string: one spelling, so one recipe hash.
         object.__setattr__(self, "face", str(self.face))
         if self.tracker not in TRACKERS:
-            raise ConfigError(f"unknown face tracker '{self.tracker}'", f"one of: {_names()}")
+            names = ", ".join(TRACKERS)
+            raise ConfigError(f"unknown face tracker '{self.tracker}'", f"one of: {names}")
         if self.face != "largest" and not str(self.face).isdecimal():
             raise ConfigError(
                 f"face '{self.face}'", "'largest' or a position from the left: 0, 1, ..."
@@ -108,10 +139,6 @@ class TrackConfig:
                 f"detect_width_px {self.detect_width_px}, search_width_px {self.search_width_px}",
                 "80 <= detect_width_px <= search_width_px (dlib's window is 80 px wide)",
             )
-
-
-def _names() -> str:
-    return ", ".join(TRACKERS)
 
 
 def landmarks_for(config: TrackConfig, name: str) -> TrackConfig:

@@ -5,14 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from merkit.errors import FaceError
-from merkit.face.regions import check_landmarks, inner_eye_centre, inner_eye_distance
+from merkit.face.regions import (
+    RegionLayout,
+    check_landmarks,
+    inner_eye_centre,
+    inner_eye_distance,
+    region_layout,
+)
 from merkit.flow.config import FlowConfig
+from merkit.flow.estimate import estimate_flow
+from merkit.flow.pool import dominant_motion
 from merkit.types import F64, U8
+
+#: Flow for following the nose is estimated this far around the nose-tip box.
+_NOSE_CONTEXT_PX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,14 @@ def face_crop(landmarks_px: npt.NDArray[np.floating], config: FlowConfig) -> Fac
     return FaceCrop(left, top, side, config.crop_size_px)
 
 
+def crop_layout(
+    landmarks_px: npt.NDArray[np.floating], config: FlowConfig
+) -> tuple[FaceCrop, RegionLayout]:
+    """The crop around a face, and where its regions lie in it; see ``face_crop``."""
+    crop = face_crop(landmarks_px, config)
+    return crop, region_layout(crop.points(landmarks_px), config.windows, config.crop_size_px)
+
+
 def cut(image: U8, crop: FaceCrop) -> U8:
     """Cut the crop out of a source image (H,W,3) RGB or (H,W) grey: grey u8 (size,size).
 
@@ -70,6 +88,8 @@ def cut(image: U8, crop: FaceCrop) -> U8:
     Raises:
         FaceError: the crop lies outside the image.
     """
+    import cv2
+
     height, width = image.shape[:2]
     left, top = max(crop.left, 0), max(crop.top, 0)
     right, bottom = min(crop.left + crop.side_px, width), min(crop.top + crop.side_px, height)
@@ -88,8 +108,53 @@ def cut(image: U8, crop: FaceCrop) -> U8:
     return cast(U8, cv2.resize(part, (crop.size_px, crop.size_px), interpolation=method))
 
 
+def follow(
+    image: U8, crop: FaceCrop, reference: U8, layout: RegionLayout, config: FlowConfig
+) -> tuple[FaceCrop, U8]:
+    """Move the crop until the nose tip lies where it lies in ``reference``: docs/methods/evodyn.md.
+
+    Starts from ``crop``, the place in the frame before. The public extractor moves by crop
+    pixels taken as source pixels; here they are converted, so that one step suffices.
+
+    Returns:
+        The crop and the grey image (S,S) cut with it.
+    """
+    gray = cut(image, crop)
+    if not config.follow_nose:
+        return crop, gray
+    for _ in range(config.follow_iterations):
+        u, v = _nose_motion(reference, gray, layout, config)
+        if u * u + v * v <= config.follow_above_px2:
+            break
+        right, down = round(u / crop.scale), round(v / crop.scale)
+        moved = crop.moved(right, down)
+        if (right, down) == (0, 0) or not _overlaps(moved, image):
+            break
+        crop, gray = moved, cut(image, moved)
+    return crop, gray
+
+
 def to_gray(image: U8) -> U8:
     """Grey u8 (H,W) of an RGB image (H,W,3); a grey one comes back as it is."""
+    import cv2
+
     if image.ndim == 2:
         return image
     return cast(U8, cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY))
+
+
+def _nose_motion(before: U8, after: U8, layout: RegionLayout, config: FlowConfig) -> list[float]:
+    size = before.shape[0]
+    grow = np.array([-1, -1, 1, 1]) * _NOSE_CONTEXT_PX
+    left, top, right, bottom = np.clip(layout.nose_tip_px + grow, 0, size)
+    part = np.s_[top:bottom, left:right]
+    flow = estimate_flow(before[part], after[part], config.estimator, config.dis_stride_px)
+    box = layout.nose_tip_px - [left, top, left, top]
+    motion: list[float] = dominant_motion(flow, box[None], config.q_nose_tip)[0].tolist()
+    return motion
+
+
+def _overlaps(crop: FaceCrop, image: U8) -> bool:
+    height, width = image.shape[:2]
+    across = -crop.side_px < crop.left < int(width)
+    return across and -crop.side_px < crop.top < int(height)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import cv2
 import numpy as np
-from skimage.registration import optical_flow_tvl1
 
 from merkit.errors import ConfigError
 from merkit.flow.config import Estimator
@@ -45,8 +43,7 @@ def estimate_flow(
     _check(first, second)
     a, b = np.ascontiguousarray(first), np.ascontiguousarray(second)
     if estimator == "farneback":
-        start = np.zeros((*a.shape, 2), np.float32)
-        return cast(F32, cv2.calcOpticalFlowFarneback(a, b, start, *FARNEBACK))
+        return _farneback(a, b)
     if estimator == "dis":
         return _dis(a, b, dis_stride_px)
     if estimator == "tvl1":
@@ -54,7 +51,16 @@ def estimate_flow(
     raise ConfigError(f"flow estimator '{estimator}'", "farneback, dis or tvl1")
 
 
+def _farneback(first: U8, second: U8) -> F32:
+    import cv2
+
+    start = np.zeros((*first.shape, 2), np.float32)
+    return cast(F32, cv2.calcOpticalFlowFarneback(first, second, start, *FARNEBACK))
+
+
 def _dis(first: U8, second: U8, stride_px: int) -> F32:
+    import cv2
+
     height, width = first.shape
     right, bottom = max(0, _DIS_MIN_PX - width), max(0, _DIS_MIN_PX - height)
     if right or bottom:
@@ -68,6 +74,8 @@ def _dis(first: U8, second: U8, stride_px: int) -> F32:
 
 
 def _tvl1(first: U8, second: U8) -> F32:
+    from skimage.registration import optical_flow_tvl1
+
     scale = np.float32(1 / 255)
     solve: Any = optical_flow_tvl1  # scikit-image has no annotations here
     rows, columns = solve(first * scale, second * scale, dtype=np.float32)

@@ -1,20 +1,16 @@
-"""Onset-apex flow images as STSTNet-like networks read them."""
+"""Onset-apex flow images as STSTNet-like networks read them, and optical strain."""
 
 from __future__ import annotations
 
 from typing import cast
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from merkit.errors import FaceError
-from merkit.face.regions import region_layout
+from merkit.errors import ConfigError, FaceError
 from merkit.flow.config import FlowConfig
-from merkit.flow.crop import cut, face_crop
+from merkit.flow.crop import crop_layout, cut, follow
 from merkit.flow.estimate import estimate_flow
-from merkit.flow.roi import follow
-from merkit.flow.strain import optical_strain
 from merkit.types import F32, U8
 
 
@@ -37,8 +33,7 @@ def clip_flow_map(
         raise FaceError(
             f"onset frame of shape {onset_rgb.shape}, apex frame {apex_rgb.shape}", "equal shapes"
         )
-    crop = face_crop(landmarks_px, config)
-    layout = region_layout(crop.points(landmarks_px), config.windows, config.crop_size_px)
+    crop, layout = crop_layout(landmarks_px, config)
     onset = cut(onset_rgb, crop)
     _, apex = follow(apex_rgb, crop, onset, layout, config)
     return flow_map(onset, apex, config)
@@ -52,11 +47,40 @@ def flow_map(onset: U8, apex: U8, config: FlowConfig) -> U8:
     averaged down; then each channel of each image is scaled so that its smallest value is 0 and
     its largest 255. The size of the motion is thereby lost, and so is any head translation.
     """
+    import cv2
+
     flow = estimate_flow(onset, apex, config.estimator, config.dis_stride_px)
     channels = (optical_strain(flow), flow[..., 1], flow[..., 0])
     size = (config.map_size_px, config.map_size_px)
     small = [cv2.resize(channel, size, interpolation=cv2.INTER_AREA) for channel in channels]
     return np.stack([_to_bytes(cast(F32, channel)) for channel in small])
+
+
+def optical_strain(flow: F32) -> F32:
+    """Magnitude of the infinitesimal strain tensor of a flow field: how much the skin is
+    stretched or sheared, whatever the head does.
+
+    ε_xx = ∂u/∂x, ε_yy = ∂v/∂y, ε_xy = ε_yx = (∂u/∂y + ∂v/∂x)/2 and
+    |ε| = sqrt(ε_xx² + ε_yy² + ε_xy² + ε_yx²) (Shreve et al. 2011; Liong et al. 2019, STSTNet),
+    by central differences, one-sided at the border. Zero for any translation and, to first
+    order, any rotation.
+
+    Args:
+        flow: (H,W,2) in pixels, H and W at least 2.
+
+    Returns:
+        F32 (H,W), without unit.
+
+    Raises:
+        ConfigError: a field of another shape.
+    """
+    if flow.ndim != 3 or flow.shape[2] != 2 or min(flow.shape[:2]) < 2:
+        raise ConfigError(f"flow field of shape {flow.shape}", "(H, W, 2), H and W at least 2")
+    du_dy, du_dx = np.gradient(flow[..., 0])
+    dv_dy, dv_dx = np.gradient(flow[..., 1])
+    shear = (du_dy + dv_dx) / 2
+    strain: F32 = np.sqrt(du_dx**2 + dv_dy**2 + 2 * shear**2).astype(np.float32)
+    return strain
 
 
 def _to_bytes(channel: F32) -> U8:

@@ -1,4 +1,4 @@
-"""Dominant motion of a region: the mean of those of its pixels that move most."""
+"""Motion of facial regions between two face crops: the mean of the pixels that move most."""
 
 from __future__ import annotations
 
@@ -7,7 +7,33 @@ from collections.abc import Sequence
 import numpy as np
 
 from merkit.errors import ConfigError
-from merkit.types import F32, I64
+from merkit.face.regions import RegionLayout, region_indices
+from merkit.flow.config import FlowConfig
+from merkit.flow.estimate import estimate_flow
+from merkit.types import F32, F64, I64, U8
+
+
+def region_motion(
+    before: U8, after: U8, layout: RegionLayout, config: FlowConfig, shift: F64
+) -> F32:
+    """Motion of the chosen regions between two grey crops, F32 (R,2), in crop pixels.
+
+    ``shift`` (2,): how far the crop itself moved between the two, in crop pixels. It is head
+    motion, so it only shows where head motion is not subtracted.
+    """
+    fields = _fields(before, after, layout.patches_px, config)
+    kept, all_shares = list(region_indices(config.regions)), config.shares()
+    boxes, patch_of = layout.boxes_px[kept], layout.patch_of[kept]
+    shares = [all_shares[i] for i in kept]
+    tip, tip_patch = layout.nose_tip_px[None], layout.patch_of[18:]
+    nose = _pooled(fields, layout, tip, tip_patch, (config.q_nose_tip,))[0]
+    early = nose if config.nose_correction == "field" else None
+    motion = _pooled(fields, layout, boxes, patch_of, shares, minus=early)
+    if config.nose_correction == "pooled":
+        motion -= nose
+    elif config.nose_correction == "none":
+        motion += shift.astype(np.float32)
+    return motion
 
 
 def dominant_motion(
@@ -40,6 +66,34 @@ def dominant_motion(
     for row, (box, share) in enumerate(zip(boxes, shares, strict=True)):
         vectors = _cut(flow, box)
         out[row] = _pool(vectors if minus is None else vectors - minus, share)
+    return out
+
+
+def _fields(before: U8, after: U8, patches: I64, config: FlowConfig) -> list[F32]:
+    """Flow of each patch (left, top, right, bottom) by itself."""
+    parts = [np.s_[top:bottom, left:right] for left, top, right, bottom in patches.tolist()]
+    return [
+        estimate_flow(before[part], after[part], config.estimator, config.dis_stride_px)
+        for part in parts
+    ]
+
+
+def _pooled(
+    fields: Sequence[F32],
+    layout: RegionLayout,
+    boxes: I64,
+    patch_of: I64,
+    q: Sequence[float],
+    minus: F32 | None = None,
+) -> F32:
+    """Dominant motion (R,2) of boxes in crop pixels, each read from the field of its patch."""
+    out = np.empty((len(boxes), 2), np.float32)
+    for patch, field in enumerate(fields):
+        rows = np.flatnonzero(patch_of == patch)
+        if len(rows):
+            corner = np.tile(layout.patches_px[patch, :2], 2)
+            shares = [q[row] for row in rows.tolist()]
+            out[rows] = dominant_motion(field, boxes[rows] - corner, shares, minus)
     return out
 
 

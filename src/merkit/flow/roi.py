@@ -1,28 +1,27 @@
-"""Motion of facial regions: T frames of one face in, T vectors a region out."""
+"""Motion of facial regions over time: of a clip at once, of a long video frame by frame."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from merkit.errors import FaceError
-from merkit.face.regions import RegionLayout, region_indices, region_layout
+from merkit.errors import ConfigError, FaceError
+from merkit.face.regions import RegionLayout, check_landmarks
 from merkit.flow.config import FlowConfig
-from merkit.flow.crop import FaceCrop, cut, face_crop
-from merkit.flow.estimate import estimate_flow
-from merkit.flow.pool import dominant_motion
-from merkit.types import F32, F64, I64, U8
+from merkit.flow.crop import FaceCrop, crop_layout, cut, follow, to_gray
+from merkit.flow.pool import region_motion
+from merkit.types import F32, F64, U8
 
-#: Flow for following the nose is estimated this far around the nose-tip box.
-_NOSE_CONTEXT_PX = 20
+#: Pairs of frames that a stream measures at a time, so that a fast reader fills no memory.
+_MOST_PENDING = 4
 
 
 def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfig) -> F32:
-    """Region motion of a clip straight from its source frames.
+    """Region motion of a clip straight from its source frames, two frames side by side.
 
     The crop is set by the first frame's landmarks and kept, so that landmark jitter adds no
     motion (docs/architecture.md); it may follow the nose (``config.follow_nose``).
@@ -37,160 +36,103 @@ def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfi
     Raises:
         FaceError: no frames, landmarks of the wrong form, or a crop outside the image.
     """
-    _check_frames(rgb)
-    first = face_crop(landmarks_px, config)
-    layout = region_layout(first.points(landmarks_px), config.windows, config.crop_size_px)
+    if rgb.ndim != 4 or rgb.shape[3] != 3 or rgb.dtype != np.uint8 or len(rgb) == 0:
+        raise FaceError(
+            f"frames of shape {rgb.shape}, {rgb.dtype}", "u8 (T, H, W, 3), T at least 1"
+        )
+    first, layout = crop_layout(landmarks_px, config)
     crops, grays = [first], [cut(rgb[0], first)]
     for image in rgb[1:]:
         crop, gray = follow(image, crops[-1], grays[0], layout, config)
         crops.append(crop)
         grays.append(gray)
-    return _motion(grays, _shifts(crops), layout, config)
+    places = np.array([[crop.left * crop.scale, crop.top * crop.scale] for crop in crops])
 
-
-def roi_flow(grays: U8, landmarks: npt.NDArray[np.floating], config: FlowConfig) -> F32:
-    """Region motion of frames that are cropped already: no crop, no following.
-
-    Args:
-        grays: u8 (T,S,S), S = ``config.crop_size_px``.
-        landmarks: (68,2) of the first frame, in pixels of these frames.
-
-    Returns:
-        F32 (T,R,2), x then y, in pixels; the first row is zero.
-
-    Raises:
-        FaceError: frames or landmarks of the wrong form.
-    """
-    size = config.crop_size_px
-    if grays.ndim != 3 or grays.shape[1:] != (size, size) or len(grays) == 0:
-        raise FaceError(f"frames of shape {grays.shape}", f"(T, {size}, {size}), T at least 1")
-    layout = region_layout(landmarks, config.windows, size)
-    return _motion(list(grays), np.zeros((len(grays), 2)), layout, config)
-
-
-def region_motion(
-    before: U8, after: U8, layout: RegionLayout, config: FlowConfig, shift: F64 | None = None
-) -> F32:
-    """Motion of the chosen regions between two grey crops, F32 (R,2), in crop pixels.
-
-    ``shift`` (2,): how far the crop itself moved between the two, in crop pixels. It is head
-    motion, so it only shows where head motion is not subtracted.
-    """
-    fields = _fields(before, after, layout.patches_px, config)
-    nose = None
-    if config.nose_correction != "none":
-        tip, share = layout.nose_tip_px[None], (config.q_nose_tip,)
-        nose = _pooled(fields, layout, tip, layout.patch_of[18:], share)[0]
-    kept = list(region_indices(config.regions))
-    all_shares = config.shares()
-    shares = [all_shares[i] for i in kept]
-    early = nose if config.nose_correction == "field" else None
-    boxes, patch_of = layout.boxes_px[kept], layout.patch_of[kept]
-    motion = _pooled(fields, layout, boxes, patch_of, shares, minus=early)
-    if config.nose_correction == "pooled" and nose is not None:
-        motion -= nose
-    elif config.nose_correction == "none" and shift is not None:
-        motion += shift.astype(np.float32)
-    return motion
-
-
-def follow(
-    image: U8, crop: FaceCrop, reference: U8, layout: RegionLayout, config: FlowConfig
-) -> tuple[FaceCrop, U8]:
-    """Move the crop until the nose tip lies where it lies in ``reference``: docs/methods/evodyn.md.
-
-    Starts from ``crop``, the place in the frame before. The public extractor moves by crop
-    pixels taken as source pixels; here they are converted, so that one step suffices.
-
-    Returns:
-        The crop and the grey image (S,S) cut with it.
-    """
-    gray = cut(image, crop)
-    if not config.follow_nose:
-        return crop, gray
-    for _ in range(config.follow_iterations):
-        u, v = _nose_motion(reference, gray, layout, config)
-        if u * u + v * v <= config.follow_above_px2:
-            break
-        right, down = round(u / crop.scale), round(v / crop.scale)
-        moved = crop.moved(right, down)
-        if (right, down) == (0, 0) or not _overlaps(moved, image):
-            break
-        crop, gray = moved, cut(image, moved)
-    return crop, gray
-
-
-def _nose_motion(before: U8, after: U8, layout: RegionLayout, config: FlowConfig) -> list[float]:
-    size = before.shape[0]
-    grow = np.array([-1, -1, 1, 1]) * _NOSE_CONTEXT_PX
-    left, top, right, bottom = np.clip(layout.nose_tip_px + grow, 0, size)
-    part = np.s_[top:bottom, left:right]
-    flow = estimate_flow(before[part], after[part], config.estimator, config.dis_stride_px)
-    box = layout.nose_tip_px - [left, top, left, top]
-    motion: list[float] = dominant_motion(flow, box[None], config.q_nose_tip)[0].tolist()
-    return motion
-
-
-def _overlaps(crop: FaceCrop, image: U8) -> bool:
-    height, width = image.shape[:2]
-    across = -crop.side_px < crop.left < int(width)
-    return across and -crop.side_px < crop.top < int(height)
-
-
-def _shifts(crops: Sequence[FaceCrop]) -> F64:
-    """Where each crop lies, in crop pixels (T,2)."""
-    return np.array([[crop.left * crop.scale, crop.top * crop.scale] for crop in crops])
-
-
-def _motion(grays: Sequence[U8], places: F64, layout: RegionLayout, config: FlowConfig) -> F32:
-    """Motion (T,R,2) of every frame against its reference, two frames side by side."""
-
-    def one(t: int) -> F32:
+    def motion(t: int) -> F32:
         r = 0 if config.reference == "first" else t - 1
         return region_motion(grays[r], grays[t], layout, config, places[t] - places[r])
 
-    still = np.zeros((1, config.regions, 2), np.float32)
-    return np.concatenate(
-        [still, *(m[None] for m in flow_threads().map(one, range(1, len(grays))))]
-    )
+    still = np.zeros((config.regions, 2), np.float32)
+    return np.stack([still, *_threads().map(motion, range(1, len(grays)))])
+
+
+class RoiFlowStream:
+    """Motion of every frame against the frame ``lag_frames`` before it.
+
+    Both frames of a pair are cut by the crop of the older one, so that landmark jitter between
+    them adds no motion, while the crop keeps up with a head that moves through a long video.
+    Keeps ``lag_frames`` + 1 grey frames in memory; ``config.reference`` is not read.
+
+    Args:
+        config: estimator, regions and crop.
+        lag_frames: distance to the reference frame, at least 1.
+
+    Raises:
+        ConfigError: a lag below 1.
+    """
+
+    def __init__(self, config: FlowConfig, lag_frames: int = 1) -> None:
+        if lag_frames < 1:
+            raise ConfigError(f"lag_frames={lag_frames}", "1 or more")
+        self.config = config
+        self._lag = lag_frames
+        self._kept: deque[tuple[U8, F64]] = deque(maxlen=lag_frames + 1)
+        self._pending: deque[Future[F32]] = deque()
+
+    def submit(self, rgb: U8, landmarks_px: npt.NDArray[np.floating] | None) -> Future[F32]:
+        """Take the next frame; its motion is measured while the caller tracks the one after.
+
+        Pairs of frames are measured side by side; waits while four are under way.
+
+        Args:
+            rgb: u8 (H,W,3), or grey (H,W).
+            landmarks_px: (68,2) in source pixels; None where no face was found, which forgets
+                the frames before it.
+
+        Returns:
+            Of F32 (R,2), x then y, in pixels of the normalised face; NaN while there is no
+            reference frame with a face, which is not the same as no motion. Its ``result()``
+            raises FaceError for landmarks of the wrong form or far outside the image; such a
+            frame is left out and later ones go on.
+        """
+        while len(self._pending) >= _MOST_PENDING:
+            wait([self._pending.popleft()])
+        done: Future[F32] = Future()
+        if landmarks_px is None:
+            self._kept.clear()
+        else:
+            try:
+                self._kept.append((to_gray(rgb), check_landmarks(landmarks_px)))
+            except FaceError as error:
+                done.set_exception(error)
+                return done
+        if len(self._kept) <= self._lag:
+            done.set_result(np.full((self.config.regions, 2), np.nan, np.float32))
+            return done
+        self._pending.append(_threads().submit(self._motion, *self._kept[0], *self._kept[-1]))
+        return self._pending[-1]
+
+    def _motion(self, old: U8, old_points: F64, new: U8, new_points: F64) -> F32:
+        crop, layout = crop_layout(old_points, self.config)
+        before = cut(old, crop)
+        place, after = self._follow(new, crop, new_points - old_points, before, layout)
+        moved = np.array([place.left - crop.left, place.top - crop.top], np.float64)
+        return region_motion(before, after, layout, self.config, moved * crop.scale)
+
+    def _follow(
+        self, image: U8, crop: FaceCrop, moved: F64, before: U8, layout: RegionLayout
+    ) -> tuple[FaceCrop, U8]:
+        """Follow the nose from where the landmarks (68,2) moved to, if they moved enough at all:
+        their mean jitters far less than the pixel that following is about."""
+        right, down = moved.mean(axis=0).tolist()
+        motion_px2 = (right**2 + down**2) * crop.scale**2
+        if not self.config.follow_nose or motion_px2 <= self.config.follow_above_px2:
+            return crop, cut(image, crop)
+        start = crop.moved(round(right), round(down))
+        return follow(image, start, before, layout, self.config)
 
 
 @lru_cache(maxsize=1)
-def flow_threads() -> ThreadPoolExecutor:
+def _threads() -> ThreadPoolExecutor:
     """Two threads for the process; OpenCV sets Python free while it works."""
     return ThreadPoolExecutor(2, thread_name_prefix="merkit-flow")
-
-
-def _fields(before: U8, after: U8, patches: I64, config: FlowConfig) -> list[F32]:
-    """Flow of each patch (left, top, right, bottom) by itself."""
-    parts = [np.s_[top:bottom, left:right] for left, top, right, bottom in patches.tolist()]
-    return [
-        estimate_flow(before[part], after[part], config.estimator, config.dis_stride_px)
-        for part in parts
-    ]
-
-
-def _pooled(
-    fields: Sequence[F32],
-    layout: RegionLayout,
-    boxes: I64,
-    patch_of: I64,
-    q: Sequence[float],
-    minus: F32 | None = None,
-) -> F32:
-    """Dominant motion (R,2) of boxes in crop pixels, each read from the field of its patch."""
-    out = np.empty((len(boxes), 2), np.float32)
-    for patch, field in enumerate(fields):
-        rows = np.flatnonzero(patch_of == patch)
-        if len(rows):
-            corner = np.tile(layout.patches_px[patch, :2], 2)
-            shares = [q[row] for row in rows.tolist()]
-            out[rows] = dominant_motion(field, boxes[rows] - corner, shares, minus)
-    return out
-
-
-def _check_frames(rgb: U8) -> None:
-    if rgb.ndim != 4 or rgb.shape[3] != 3 or rgb.dtype != np.uint8 or len(rgb) == 0:
-        raise FaceError(
-            f"frames of shape {rgb.shape}, {rgb.dtype}", "u8 (T, H, W, 3), T at least 1"
-        )

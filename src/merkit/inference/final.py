@@ -1,21 +1,27 @@
-"""Train the final model of a configuration and write its folder."""
+"""Train the final model of a configuration and write its folder: every subject trains, but for the
+few that choose the epoch."""
 
 from __future__ import annotations
 
 from merkit.errors import ConfigError
 from merkit.inference.modelfolder import save_model
 from merkit.progress import Progress, silent
+from merkit.protocols import ProtocolConfig
+from merkit.protocols.validation import validation_subjects
 from merkit.runs.config import FinalConfig
-from merkit.runs.data import open_task
+from merkit.runs.data import LabelledClips, load_clips, prepare_clips
+from merkit.runs.fold import Trainings
 from merkit.runs.folder import git_commit, versions
-from merkit.training.final import train_final
-from merkit.training.history import FitSummary
-from merkit.training.setup import choose_device, make_setup
+from merkit.training.device import choose_device
+from merkit.training.loop import FitContext, FitSummary
+from merkit.types import Fold
 from merkit.workers import worker_count
 
 
 def train_model(config: FinalConfig, progress: Progress = silent) -> FitSummary:
     """Prepare the clips, train on all subjects but the validation share, write ``config.out``.
+
+    There is no test set, so there is no score.
 
     Raises:
         ConfigError: the model folder exists already, or a setting is wrong.
@@ -23,31 +29,33 @@ def train_model(config: FinalConfig, progress: Progress = silent) -> FitSummary:
     """
     if config.out.exists():
         raise ConfigError(f"{config.out} exists", "a new model folder", "choose another --out")
-    setup = make_setup(config.method, config.model, config.training, config.recipe)
-    device = choose_device(config.device)
-    task = open_task(config, setup.recipe, progress, lambda rows: setup.check_model())
-    model, summary = train_final(
-        setup,
-        task.clips,
-        task.rows,
-        task.classes,
-        task.prepared,
-        seed=config.seed,
-        val_share=config.val_share,
-        device=device,
-        threads=worker_count(config.workers, 64),
-        bf16=config.bf16,
-        progress=progress,
-    )
+    method, device = config.make(), choose_device(config.device)
+    data = load_clips(config)
+    method.build(len(data.classes))  # what is missing is told before the long work begins
+    data, samples = prepare_clips(data, method.recipe, config, progress)
+    context = FitContext(config.seed, device, worker_count(config.workers, 64), config.bf16)
+    trainings = Trainings(method, data, samples, context).encoded(progress)
+    job = trainings.job(_fold(data, config), config.seed)
+    epochs = method.training.epochs
+    fitted = job.fit(lambda epoch, _: progress("training", epoch, epochs))
     facts = {
-        "label_map": ", ".join(dict.fromkeys(m.name for m in task.maps)),
+        "label_map": ", ".join(dict.fromkeys(m.name for m in data.maps)),
         "data": list(config.data),
-        "clips": len(task.rows),
-        "subjects": len({row.subject_key for row in task.rows}),
-        "chosen_epoch": summary.chosen_epoch,
+        "clips": len(data.rows),
+        "subjects": len({row.subject_key for row in data.rows}),
+        "chosen_epoch": fitted.summary.chosen_epoch,
         "seed": config.seed,
         "versions": versions(),
         "git_commit": git_commit(),
     }
-    save_model(config.out, model, setup, task.classes, facts)
-    return summary
+    save_model(config.out, method, fitted.model, data.classes, facts)
+    return fitted.summary
+
+
+def _fold(data: LabelledClips, config: FinalConfig) -> Fold:
+    """A fold without a test side."""
+    protocol = ProtocolConfig(val_share=config.val_share, seed=config.seed)
+    held_out = validation_subjects(data.rows, protocol, "final")
+    train = tuple(row.clip_id for row in data.rows if row.subject_key not in held_out)
+    val = tuple(row.clip_id for row in data.rows if row.subject_key in held_out)
+    return Fold("final", train, val, ())

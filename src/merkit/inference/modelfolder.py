@@ -15,14 +15,13 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from merkit.config import to_mapping
 from merkit.errors import ConfigError, MissingDataError, MissingWeightsError, StoreError
 from merkit.files import atomic_folder
-from merkit.methods.base import MerModel
-from merkit.training.loop import trainable_state
-from merkit.training.setup import Setup, make_setup
+from merkit.methods import make_method
+from merkit.methods.base import Method
+from merkit.training.network import Model
 
-FORMAT = 1
+FORMAT = 2
 #: what config.json holds at least, and of which kind
 _FIELDS = {
     "format": int,
@@ -38,14 +37,18 @@ _FIELDS = {
 class LoadedModel:
     """A trained model with everything needed to use it."""
 
-    model: MerModel
-    setup: Setup
+    method: Method
+    model: Model
     classes: tuple[str, ...]
     facts: Mapping[str, Any]
 
 
 def save_model(
-    folder: Path, model: MerModel, setup: Setup, classes: tuple[str, ...], facts: Mapping[str, Any]
+    folder: Path,
+    method: Method,
+    model: Model,
+    classes: tuple[str, ...],
+    facts: Mapping[str, Any],
 ) -> None:
     """Write a model folder whole, or not at all.
 
@@ -56,14 +59,12 @@ def save_model(
         raise ConfigError(f"{folder} exists", "a new folder for the model", "choose another --out")
     config = {
         "format": FORMAT,
-        "method": setup.method.name,
-        "model": to_mapping(setup.model_config),
-        "training": to_mapping(setup.settings),
-        "recipe": to_mapping(setup.recipe),
+        "method": method.name,
+        **method.settings(),
         "classes": list(classes),
         **facts,
     }
-    state = {name: t.detach().cpu().contiguous() for name, t in trainable_state(model).items()}
+    state = {name: t.detach().cpu().contiguous() for name, t in model.trainable_state().items()}
     with atomic_folder(folder) as temporary:
         save_file(state, temporary / "model.safetensors", {"format": "pt"})
         text = json.dumps(config, indent=2, default=str) + "\n"
@@ -82,15 +83,17 @@ def load_model(name: str | Path) -> LoadedModel:
     path = folder / "config.json"
     config = _read_config(path)
     try:
-        setup = make_setup(config["method"], config["model"], config["training"], config["recipe"])
+        method = make_method(
+            config["method"], config["model"], config["training"], config["recipe"]
+        )
     except ConfigError as error:
         raise StoreError(
             f"{path}: {error.found}", error.wanted, "use the merkit version that wrote it"
         ) from None
     classes = tuple(config["classes"])
-    model = setup.method.model(setup.model_config, len(classes))
+    model = method.build(len(classes))
     _fill(model, folder / "model.safetensors")
-    return LoadedModel(model.eval(), setup, classes, config)
+    return LoadedModel(method, model.eval(), classes, config)
 
 
 def _local_folder(name: str | Path) -> Path:
@@ -134,14 +137,14 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _fill(model: MerModel, path: Path) -> None:
+def _fill(model: Model, path: Path) -> None:
     if not path.is_file():
         raise MissingDataError(f"{path.parent} has no model.safetensors", "a whole model folder")
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise StoreError(f"{path} cannot be read: {error}", "safetensors weights") from None
-    wanted = trainable_state(model)
+    wanted = model.trainable_state()
     wrong = sorted(
         name
         for name in wanted.keys() | state.keys()

@@ -1,4 +1,4 @@
-"""From a video to its micro-expressions: watch, spot, recognise.
+"""From a video to its micro-expressions: track, spot, recognise.
 
 The video is decoded once to spot brief movements, and once more for the frames of the
 movements found. Each of those frames is aligned and encoded once, by the recipe the model was
@@ -7,7 +7,7 @@ trained with, so a window is treated exactly as a training clip.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +17,14 @@ import torch
 from merkit.errors import ConfigError, FaceError
 from merkit.face.tracker import TrackConfig
 from merkit.inference.modelfolder import LoadedModel, load_model
-from merkit.inference.watch import Watched, watch
 from merkit.methods.base import ORACLE_AU
 from merkit.progress import Progress, silent
-from merkit.samples.build import make_sample, sample_numbers
-from merkit.samples.recipe import Recipe
+from merkit.samples.batch import Arrays, collate
+from merkit.samples.recipes import Recipe
 from merkit.spotting.spot import SpotConfig, Window, motion_signal, spot
-from merkit.training.data import collate
-from merkit.training.loop import batch_probabilities
-from merkit.training.setup import choose_device
-from merkit.types import I64, Event, FaceTrack, Frame, Frames, Sample
+from merkit.spotting.video_pass import TrackedVideo, track_video
+from merkit.training.device import choose_device
+from merkit.types import I64, Clip, Event, Frame, Frames, Sample
 from merkit.video import iter_frames
 
 
@@ -54,18 +52,20 @@ class Recognizer:
     """
 
     def __init__(self, loaded: LoadedModel, device: str = "auto") -> None:
-        if ORACLE_AU in loaded.setup.method.marks(loaded.setup.model_config):
+        self.method, self.classes = loaded.method, loaded.classes
+        if ORACLE_AU in self.method.marks():
             raise ConfigError(
-                f"this {loaded.setup.method.name} model reads the action units of a human coder",
+                f"this {self.method.name} model reads the action units of a human coder",
                 "a model that needs nothing but the video",
                 "train it with --set model.au.source=predicted (or none)",
             )
         self.device = torch.device(choose_device(device))
         self.model = loaded.model.to(self.device).eval()
-        self.method = loaded.setup.method
-        self.settings = loaded.setup.settings
-        self.recipe = loaded.setup.recipe
-        self.classes = loaded.classes
+
+    @property
+    def track(self) -> TrackConfig:
+        """Tracker settings that the model was trained with."""
+        return TrackConfig() if self.method.recipe is None else self.method.recipe.track
 
     @classmethod
     def from_pretrained(cls, name: str | Path, device: str = "auto") -> Recognizer:
@@ -103,41 +103,35 @@ class Recognizer:
             fps_hz: frame rate of an image folder.
         """
         settings = spot_config or SpotConfig()
-        track = track or self.recipe.track
-        seen = watch(video, track, settings, fps_hz=fps_hz, progress=progress)
+        seen = track_video(video, track or self.track, settings, fps_hz=fps_hz, progress=progress)
         duration_s = float(seen.time_s[-1] - seen.time_s[0]) + 1 / seen.rate_hz
         share = seen.face.found_share
         if not seen.found.any():
             problem = f"{video}: no face found in any of {len(seen.found)} frames"
             return Analysis(video, (), duration_s, share, problem)
-        if duration_s <= settings.max_duration_s:
-            windows = [_whole(len(seen.found))]
-        else:
-            signal = motion_signal(seen.motion, seen.rate_hz, settings)
-            windows = spot(signal, seen.rate_hz, settings)
-        windows = [w for w in windows if self._usable(w, seen)]
-        events = tuple(self._events(video, windows, seen, fps_hz, progress))
+        windows = [w for w in _windows(seen, duration_s, settings) if self._usable(w, seen)]
+        events = tuple(self._events(windows, seen, fps_hz, progress))
         return Analysis(video, events, duration_s, share)
 
-    def _usable(self, window: Window, seen: Watched) -> bool:
+    def _usable(self, window: Window, seen: TrackedVideo) -> bool:
         found = seen.found[window.onset : window.offset + 1]
-        return bool(found.mean() >= max(self.recipe.min_found_share, 1e-9))
+        least = 0.0 if self.method.recipe is None else self.method.recipe.min_found_share
+        return bool(found.mean() >= max(least, 1e-9))
 
     def _events(
         self,
-        video: Path,
         windows: Sequence[Window],
-        seen: Watched,
+        seen: TrackedVideo,
         fps_hz: float | None,
         progress: Progress,
     ) -> Iterator[Event]:
-        for done, (window, sample) in enumerate(
-            _samples(video, windows, seen, self.recipe, fps_hz), start=1
-        ):
+        clips = [window_clip(window, seen) for window in windows]
+        samples = window_samples(self.method.recipe, clips, seen, fps_hz)
+        for done, (window, sample) in enumerate(zip(windows, samples, strict=True), start=1):
             yield self._event(window, sample, seen)
-            progress(f"recognising {video.name}", done, len(windows))
+            progress(f"recognising {seen.info.path.name}", done, len(windows))
 
-    def _event(self, window: Window, sample: Sample, seen: Watched) -> Event:
+    def _event(self, window: Window, sample: Sample, seen: TrackedVideo) -> Event:
         probabilities = self.probabilities([sample.arrays])[0]
         best = int(probabilities.argmax())
         times = seen.time_s
@@ -152,57 +146,73 @@ class Recognizer:
             found_share=sample.found_share,
         )
 
-    def probabilities(self, arrays: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
+    def probabilities(self, clips: Sequence[Arrays]) -> np.ndarray:
         """Class probabilities (N,C) of samples made by this model's recipe."""
-        batch = collate(arrays, self.model.reads)
+        recipe = self.method.recipe
+        batch = collate(clips, () if recipe is None else (recipe.makes,))
         inputs = {name: tensor.to(self.device) for name, tensor in batch.items()}
-        return batch_probabilities(self.method, self.model, inputs, self.settings)
+        return self.method.probabilities(self.model, inputs)
 
 
-def _whole(n_frames: int) -> Window:
+def _windows(seen: TrackedVideo, duration_s: float, settings: SpotConfig) -> Sequence[Window]:
     """A video no longer than a micro-expression is a cut clip: it is one event as it stands,
     with the middle frame for an apex. Spotting needs rest before and after, which it lacks."""
-    return Window(0, n_frames // 2, n_frames - 1, 0.0)
+    if duration_s <= settings.max_duration_s:
+        n_frames = len(seen.found)
+        return [Window(0, n_frames // 2, n_frames - 1, 0.0)]
+    return spot(motion_signal(seen.motion, seen.rate_hz, settings), seen.rate_hz, settings)
 
 
-def _samples(
-    video: Path, windows: Sequence[Window], seen: Watched, recipe: Recipe, fps_hz: float | None
-) -> Iterator[tuple[Window, Sample]]:
-    """Samples of the windows, in order, from one more pass over the video."""
-    plans = [_plan(window, seen, recipe) for window in windows]
-    waiting = list(zip(windows, plans, strict=True))
-    if not waiting:
+def window_clip(window: Window, seen: TrackedVideo) -> Clip:
+    """A spotted window as the clip of its video that it is."""
+    onset, apex, offset = (
+        int(seen.numbers[place]) for place in (window.onset, window.apex, window.offset)
+    )
+    return Clip(
+        clip_id=f"frames {onset} to {offset}",
+        dataset="",
+        subject="",
+        media=seen.info.path,
+        fps_hz=seen.info.fps_hz,
+        emotion="",
+        first_frame=onset,
+        last_frame=offset,
+        onset_frame=onset,
+        apex_frame=apex,
+        offset_frame=offset,
+    )
+
+
+def window_samples(
+    recipe: Recipe | None, clips: Sequence[Clip], seen: TrackedVideo, fps_hz: float | None
+) -> Iterator[Sample]:
+    """Samples of windows in order of time, from one more pass over their video: the recipe
+    chooses and makes as for any clip, of the face that was followed through the video."""
+    if recipe is None:
+        yield from (Sample(clip.clip_id, {}) for clip in clips)
         return
-    last = max(int(plan[-1]) for plan in plans)
-    kept: dict[int, Frame] = {}
+    plans = [recipe.choose(clip) for clip in clips]
+    for clip, frames in zip(clips, _read_plans(plans, seen, fps_hz), strict=True):
+        yield recipe.sample_of(clip.clip_id, frames, seen.face_at(frames.numbers))
+
+
+def _read_plans(plans: Sequence[I64], seen: TrackedVideo, fps_hz: float | None) -> Iterator[Frames]:
+    """The frames of each plan, which may overlap; one pass, and no more in memory than the open
+    plans want."""
+    if not plans:
+        return
+    waiting = list(plans)
     needed = set(np.concatenate(plans).tolist())
-    first = min(needed)
-    for frame in iter_frames(video, first=first, last=last, fps_hz=fps_hz):
+    kept: dict[int, Frame] = {}
+    for frame in iter_frames(seen.info.path, min(needed), max(needed), fps_hz=fps_hz):
         if frame.number in needed:
             kept[frame.number] = frame
-        while waiting and frame.number >= waiting[0][1].max():
-            window, plan = waiting.pop(0)
-            yield window, _sample(plan, kept, seen, recipe)
-            later = {int(n) for _, p in waiting for n in p}
+        while waiting and frame.number >= waiting[0].max():
+            frames = [kept[int(n)] for n in waiting.pop(0)]
+            yield Frames(
+                np.stack([f.rgb for f in frames]),
+                np.array([f.number for f in frames]),
+                np.array([f.time_s for f in frames]),
+            )
+            later = {int(n) for plan in waiting for n in plan}
             kept = {number: f for number, f in kept.items() if number in later}
-
-
-def _plan(window: Window, seen: Watched, recipe: Recipe) -> I64:
-    """Source frames that the recipe reads of a window."""
-    first, last = int(seen.numbers[window.onset]), int(seen.numbers[window.offset])
-    available = np.arange(first, last + 1)
-    if seen.info.path.is_dir():
-        available = seen.numbers[window.onset : window.offset + 1]
-    if recipe.kind == "flow_map":
-        return np.array([first, int(seen.numbers[window.apex])])
-    return sample_numbers(available, recipe, seen.info.fps_hz)
-
-
-def _sample(plan: I64, kept: Mapping[int, Frame], seen: Watched, recipe: Recipe) -> Sample:
-    frames = [kept[int(n)] for n in plan]
-    nearest = np.abs(seen.numbers[None, :] - plan[:, None]).argmin(axis=1)
-    face = FaceTrack(
-        seen.face.landmarks_px[nearest], seen.face.box_px[nearest], seen.face.found[nearest]
-    )
-    pixels = Frames(np.stack([f.rgb for f in frames]), plan, np.array([f.time_s for f in frames]))
-    return make_sample(f"frames {plan[0]} to {plan[-1]}", pixels, face, recipe)

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from merkit.registry import Registry
 
 if TYPE_CHECKING:
-    from merkit.methods.base import NeuralMethod
+    from merkit.methods.base import Method
 
-METHODS: Registry[NeuralMethod] = Registry(
+METHODS: Registry[type[Method]] = Registry(
     "method",
     {
-        "sfa-dgat": "merkit.methods.sfa_dgat:METHOD",
-        "hlora-mer": "merkit.methods.hlora_mer:METHOD",
-        "stag": "merkit.methods.stag:METHOD",
-        "evodyn": "merkit.methods.evodyn:METHOD",
-        "ststnet": "merkit.methods.ststnet:METHOD",
-        "lbp-top": "merkit.methods.lbp_top:METHOD",
-        "hoof": "merkit.methods.hoof:METHOD",
-        "linear-probe": "merkit.methods.linear_probe:METHOD",
-        "majority": "merkit.methods.majority:METHOD",
+        "sfa-dgat": "merkit.methods.sfa_dgat:SfaDgat",
+        "hlora-mer": "merkit.methods.hlora_mer:HloraMer",
+        "stag": "merkit.methods.stag:Stag",
+        "evodyn": "merkit.methods.evodyn:Evodyn",
+        "ststnet": "merkit.methods.ststnet:Ststnet",
+        "lbp-top": "merkit.methods.lbp_top:LbpTop",
+        "hoof": "merkit.methods.hoof:Hoof",
+        "linear-probe": "merkit.methods.linear_probe:LinearProbe",
+        "majority": "merkit.methods.majority:Majority",
     },
     group="merkit.methods",
 )
+
+
+def make_method(
+    name: str,
+    model: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
+) -> Method:
+    """A method by its registered name, with settings laid over its own defaults.
+
+    Raises:
+        ConfigError: an unknown method, setting or value.
+    """
+    return METHODS[name].from_settings(model or {}, training or {}, recipe or {})

@@ -1,157 +1,199 @@
-"""What a method is: a model class, its configuration, its recipe and its training defaults.
+"""What a method is: its settings, and everything that is done with them.
 
-Tensor names that flow through every model (B batch, T frames, R regions, C classes):
-
-========== ================== ===================================================
-``rgb``      u8  (B,T,3,S,S)    aligned face frames
-``tokens``   f16 (B,T,...)      output of a frozen encoder part, in place of ``rgb``:
-                                tokens (B,T,N,D), vectors (B,T,D) or motion (B,T,2,G,G)
-``flow``     f32 (B,T,R,2)      dominant motion of each region, x then y
-``flow_map`` f32 (B,3,28,28)    onset-apex flow image, 0-255, channels B,G,R
-``mask``     bool (B,T)         True where a frame is real, False where it is padding
-``au``       f32 (B,M)          action units present, 0/1 (an oracle input at test time)
-``au_known`` bool (B,)          whether the clip has AU codes at all
-========== ================== ===================================================
+A method is one frozen dataclass. Its own fields are the settings under ``model`` in a
+configuration; ``training`` and ``recipe`` begin as the method's own defaults. Methods that are
+trained by gradient steps share ``fit``; others override it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from merkit.config import from_mapping, to_mapping
 from merkit.errors import ConfigError
-from merkit.samples.recipe import Recipe
+from merkit.samples import flow_augment
+from merkit.samples.augment import AugmentConfig, apply, draw, mirror
+from merkit.samples.batch import Arrays, Inputs
+from merkit.samples.flow_augment import FlowAugmentConfig
+from merkit.samples.recipes import Recipe
+from merkit.training.config import TrainConfig
+from merkit.training.loop import FitContext, Fitted, Observer, train
+from merkit.training.network import Model
+from merkit.training.reader import ClipReader
 from merkit.types import Clip
 
-Inputs: TypeAlias = Mapping[str, Tensor]
-#: arrays of one clip by name, without a batch axis
-Annotation: TypeAlias = Mapping[str, "np.ndarray | np.generic"]
+M = TypeVar("M", bound="Method")
+
 #: the mark of a method that reads human action-unit codes of test clips
 ORACLE_AU = "oracle-au"
-#: (inputs, soft targets (B,C), generator) -> the same two, augmented. Training only.
-Augment: TypeAlias = Callable[[Inputs, Tensor, torch.Generator], tuple[Inputs, Tensor]]
+#: stands for the method's own default, which takes its place when the method is made
+OWN: Any = None
+#: fields that are groups of a configuration by themselves
+_GROUPS = ("training", "recipe")
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What a forward pass returns: ``logits`` (B,C), ``features`` (B,d) before the classifier,
-    and ``aux``: whatever the losses or the figures need, by name."""
+@dataclass(frozen=True, kw_only=True)
+class Method(ABC):
+    """Base of the methods.
 
-    logits: Tensor
-    features: Tensor
-    aux: Mapping[str, Tensor] = field(default_factory=dict)
+    ``training``: how it is trained. ``recipe``: how clips become samples, None where nothing of a
+    clip is read. Both are decided when the method is made, so ``dataclasses.replace`` keeps them.
 
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a model is trained. Each method sets its own defaults.
-
-    ``patience`` 0 turns early stopping off. ``selection``: keep the epoch with the best
-    validation score, or the last. ``class_weights``: weight of each class in the loss, fitted
-    on the training clips of the fold. ``oversample``: how often each clip of the rarer classes
-    is repeated at most. ``views``: number of augmented views drawn once per clip where frozen
-    tokens are cached (view 0 is the clip itself); 0 draws afresh at every step.
+    Shapes: B clips, C classes.
     """
 
-    optimiser: Literal["adam", "adamw"] = "adam"
-    learning_rate: float = 1e-4
-    weight_decay: float = 0.0
-    batch_size: int = 16
-    epochs: int = 50
-    patience: int = 10
-    warmup_epochs: int = 0
-    schedule: Literal["constant", "cosine", "exponential"] = "constant"
-    gamma: float = 1.0
-    gradient_clip: float = 0.0
-    selection: Literal["best_val", "last"] = "best_val"
-    monitor: Literal["uf1", "loss"] = "uf1"
-    class_weights: Literal["none", "inverse"] = "none"
-    oversample: int = 1
-    augment: bool = True
-    views: int = 4
-    swa_start: float = 0.0  # share of the epochs after which weights are averaged; 0: never
-    swa_learning_rate: float = 1e-4
-    mirror_at_test: bool = False
+    name: ClassVar[str]
+    title: ClassVar[str]
+    citation: ClassVar[str]
+
+    training: TrainConfig = OWN
+    recipe: Recipe | None = OWN
 
     def __post_init__(self) -> None:
-        wanted = {
-            "learning_rate": (self.learning_rate > 0, "above 0"),
-            "swa_learning_rate": (self.swa_learning_rate > 0, "above 0"),
-            "weight_decay": (self.weight_decay >= 0, "0 or more"),
-            "batch_size": (self.batch_size >= 2, "2 or more: one clip has no batch statistics"),
-            "epochs": (self.epochs >= 1, "1 or more"),
-            "patience": (self.patience >= 0, "0 (never stop early) or more"),
-            "warmup_epochs": (self.warmup_epochs >= 0, "0 or more"),
-            "gamma": (0 < self.gamma <= 1, "above 0 and at most 1"),
-            "gradient_clip": (self.gradient_clip >= 0, "0 (off) or more"),
-            "oversample": (self.oversample >= 1, "1 (off) or more"),
-            "views": (self.views >= 0, "0 (drawn afresh) or more"),
-            "swa_start": (0 <= self.swa_start < 1, "0 (never) to below 1"),
-        }
-        for name, (holds, text) in wanted.items():
-            if not holds:
-                raise ConfigError(f"training.{name} is {getattr(self, name)}", text)
-
-
-class MerModel(nn.Module, ABC):
-    """Base of every neural method.
-
-    Args:
-        config: the method's own frozen dataclass.
-        n_classes: C.
-    """
-
-    #: names of the sample arrays this model reads
-    reads: ClassVar[tuple[str, ...]] = ("rgb",)
-
-    def __init__(self, config: Any, n_classes: int) -> None:
-        super().__init__()
-        self.config = config
-        self.n_classes = n_classes
+        if self.training is OWN:
+            object.__setattr__(self, "training", self.default_training())
+        if self.recipe is OWN:
+            object.__setattr__(self, "recipe", self.default_recipe())
 
     @abstractmethod
-    def forward(self, inputs: Inputs) -> Output:
-        """Inputs as in the table above; returns logits (B,C) with features and aux."""
+    def default_training(self) -> TrainConfig:
+        """Training settings that suit the other settings."""
 
     @abstractmethod
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
-        """Scalar training loss for soft targets (B,C); ``class_weights`` is (C,) or None."""
+    def default_recipe(self) -> Recipe | None:
+        """Recipe that suits the other settings."""
 
-    def unlabelled_loss(self, output: Output) -> Tensor:
-        """The part of the loss that needs no labels, for target clips of a transductive
-        protocol; zero where a method has none."""
-        return output.logits.sum() * 0
+    @abstractmethod
+    def build(self, n_classes: int) -> Model:
+        """The model, not fitted.
 
-    def frozen_key(self) -> str | None:
-        """Identity of the frozen part whose output may be computed once, or None."""
+        Raises:
+            ConfigError: settings that exclude each other.
+            MissingWeightsError: pretrained weights cannot be had.
+        """
+
+    def fit(
+        self, clips: ClipReader, context: FitContext, observer: Observer | None = None
+    ) -> Fitted:
+        """Fit on the training clips of a fold: by gradient steps unless a method overrides it.
+
+        Every array and label comes from ``clips``, which keeps the record that is audited.
+        """
+        return train(self, clips, context, observer)
+
+    @torch.no_grad()
+    def probabilities(self, model: Model, inputs: Inputs) -> np.ndarray:
+        """Class probabilities (B,C); with ``training.mirror_at_test`` the mean with those of the
+        mirrored clips, where the method can mirror them."""
+        shares = model(inputs).logits.float().softmax(-1)
+        twin = self.mirrored(inputs) if self.training.mirror_at_test else None
+        if twin is not None:
+            shares = (shares + model(twin).logits.float().softmax(-1)) / 2
+        return np.asarray(shares.cpu().numpy())
+
+    def augmented(
+        self, inputs: Inputs, targets: Tensor, generator: torch.Generator
+    ) -> tuple[Inputs, Tensor]:
+        """Inputs and soft targets (B,C) changed at random for one training step."""
+        return inputs, targets
+
+    def mirrored(self, inputs: Inputs) -> Inputs | None:
+        """The inputs of the left-right mirrored clips; None where that is not defined."""
         return None
 
-    def frozen(self, inputs: Inputs) -> Inputs:
-        """Replace raw inputs by the frozen part's output, which ``forward`` also accepts."""
-        return inputs
+    def marks(self) -> tuple[str, ...]:
+        """What a report must tell beside the score, such as ``oracle-au``."""
+        return ()
+
+    def annotation(self, clip: Clip) -> Arrays:
+        """Arrays that the model reads of a clip's annotation. Test clips get them only under the
+        mark ``oracle-au``."""
+        return {}
+
+    def annotations(self, clips: Iterable[Clip]) -> Mapping[str, Arrays]:
+        """``annotation`` by clip id, where there is any."""
+        found = {clip.clip_id: self.annotation(clip) for clip in clips}
+        return {clip_id: arrays for clip_id, arrays in found.items() if arrays}
+
+    def settings(self) -> dict[str, Any]:
+        """Every setting, in the groups of a configuration: ``model``, ``training``, ``recipe``."""
+        values = to_mapping(self)
+        groups = {group: values.pop(group) or {} for group in _GROUPS}
+        return {"model": values, **groups}
+
+    @classmethod
+    def from_settings(
+        cls: type[M],
+        model: Mapping[str, Any],
+        training: Mapping[str, Any],
+        recipe: Mapping[str, Any],
+    ) -> M:
+        """The method with the user's settings laid over its own defaults.
+
+        Raises:
+            ConfigError: an unknown setting, or a value that cannot be.
+        """
+        own = from_mapping(cls, model, "model", without=_GROUPS)
+        changes: dict[str, Any] = {"training": _overlaid(own.training, training, "training")}
+        if own.recipe is not None:
+            changes["recipe"] = _overlaid(own.recipe, recipe, "recipe")
+        elif recipe:
+            raise ConfigError(f"recipe {dict(recipe)} for '{cls.name}'", "none: it reads no clip")
+        return replace(own, **changes)
 
 
-@dataclass(frozen=True)
-class NeuralMethod:
-    """A registered neural method. ``augment`` makes the training augmentation of a
-    configuration; ``mirror`` returns the left-right mirrored inputs; ``marks`` says what a
-    report must tell beside the score, such as ``oracle-au``; ``annotate`` gives the arrays a
-    model reads of a clip's annotation, which test clips get only under that mark."""
+@dataclass(frozen=True, kw_only=True)
+class RgbMethod(Method):
+    """Base of the networks on aligned frames. ``augment``: flip and mild affine in training, drawn
+    once a clip [D]."""
 
-    name: str
-    title: str
-    citation: str
-    config: type[Any]
-    model: type[MerModel]
-    recipe: Callable[[Any], Recipe]
-    training: Callable[[Any], TrainConfig]
-    augment: Callable[[Any], Augment] | None = None
-    mirror: Callable[[Inputs], Inputs] | None = None
-    marks: Callable[[Any], tuple[str, ...]] = lambda config: ()
-    annotate: Callable[[Any, Clip], Annotation] | None = None
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def augmented(
+        self, inputs: Inputs, targets: Tensor, generator: torch.Generator
+    ) -> tuple[Inputs, Tensor]:
+        """See ``Method.augmented``; everything but ``rgb`` as it came."""
+        moved = apply(inputs["rgb"], draw(len(inputs["rgb"]), generator, self.augment))
+        return {**inputs, "rgb": moved}, targets
+
+    def mirrored(self, inputs: Inputs) -> Inputs:
+        """See ``Method.mirrored``."""
+        return {**inputs, "rgb": mirror(inputs["rgb"])}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionFlowMethod(Method):
+    """Base of the networks on regional motion. ``augment``: how clips are changed in training."""
+
+    augment: FlowAugmentConfig = field(default_factory=FlowAugmentConfig)
+
+    def augmented(
+        self, inputs: Inputs, targets: Tensor, generator: torch.Generator
+    ) -> tuple[Inputs, Tensor]:
+        """See ``Method.augmented``."""
+        drawn = flow_augment.draw(len(targets), self.augment, generator)
+        return flow_augment.apply(inputs, targets, drawn)
+
+    def mirrored(self, inputs: Inputs) -> Inputs:
+        """See ``Method.mirrored``."""
+        return flow_augment.mirror(inputs)
+
+
+def _overlaid(default: Any, changes: Mapping[str, Any], where: str) -> Any:
+    return from_mapping(type(default), _merged(to_mapping(default), changes), where)
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in changes.items():
+        known = merged.get(name)
+        both = isinstance(known, Mapping) and isinstance(value, Mapping)
+        merged[name] = _merged(known, value) if both else value  # type: ignore[arg-type]
+    return merged

@@ -1,17 +1,18 @@
 """Classical methods: a fixed descriptor of a clip and a linear classifier solved in one step.
 
-A classical method is a ``MerModel`` like any other, so that samples, folds, model folders and
-prediction know only one kind of model. What differs is how its numbers are found: scikit-learn
-solves them from the training clips (:mod:`merkit.training.classical`) in place of the epochs of
-a training loop. They are then plain tensors, saved as safetensors and never pickled.
+scikit-learn solves the numbers of the classifier from the training clips, in place of the epochs of
+a training loop. They are then plain tensors, saved as safetensors and never pickled, so that folds,
+model folders and prediction treat every method alike.
 
 Shapes: B clips, N training clips, d descriptor, C classes.
 """
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -19,14 +20,30 @@ import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
-from merkit.methods.base import Inputs, MerModel, Output, TrainConfig
-from merkit.methods.losses import soft_cross_entropy
+from merkit.methods.base import Method
+from merkit.samples.batch import Inputs
+from merkit.training.config import TrainConfig
+from merkit.training.loop import (
+    EpochRecord,
+    FitContext,
+    Fitted,
+    Observer,
+    log_loss_and_uf1,
+    require_training_clips,
+    summary,
+)
+from merkit.training.network import Model, Output
+from merkit.training.reader import ClipReader, Use
 from merkit.types import F32, F64, I64
 
 #: Decision value of a class that no training clip has: it is never predicted.
 ABSENT = -1e4
 #: Softmax temperatures tried in calibration, least and greatest.
 TEMPERATURES = (0.25, 20.0)
+#: One fit, nothing chosen afterwards; classes weigh the same whatever their size.
+ONE_FIT = TrainConfig(
+    epochs=1, patience=0, selection="last", class_weights="inverse", augment=False, views=1
+)
 
 
 @dataclass(frozen=True)
@@ -56,20 +73,73 @@ class SvmConfig:
             )
 
 
-class ClassicalModel(MerModel):
-    """Base of the classical methods: logits = (coef (x - mean) / scale + intercept) / temperature.
+class ClassicalModel(Model):
+    """Base of the models that are solved in one step."""
+
+    differentiable = False
+
+    @abstractmethod
+    def solve(self, clips: ClipReader, context: FitContext) -> None:
+        """Set the numbers of the model from the clips of a fold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassicalMethod(Method):
+    """Base of the methods that are solved in one step; no epochs, no augmentation."""
+
+    @abstractmethod
+    def build(self, n_classes: int) -> ClassicalModel:
+        """See ``Method.build``."""
+
+    def default_training(self) -> TrainConfig:
+        """Of these, ``class_weights``, ``batch_size`` and ``mirror_at_test`` are read."""
+        return ONE_FIT
+
+    def fit(
+        self, clips: ClipReader, context: FitContext, observer: Observer | None = None
+    ) -> Fitted:
+        """Solve, then score training and validation clips for the record.
+
+        Raises:
+            ConfigError: no training clips.
+        """
+        require_training_clips(clips)
+        started = time.perf_counter()
+        model = self.build(clips.n_classes).to(clips.device).eval()
+        model.solve(clips, context)
+        train_loss, _ = log_loss_and_uf1(self, model, clips, clips.fold.train, "fit")
+        val_loss, val_uf1 = None, None
+        if clips.fold.val:
+            val_loss, val_uf1 = log_loss_and_uf1(self, model, clips, clips.fold.val)
+        seconds = time.perf_counter() - started
+        if observer is not None:
+            observer(1, model)
+        epoch = EpochRecord(1, train_loss, val_loss, val_uf1, seconds)
+        return Fitted(model, summary(model, clips, 1, [epoch], seconds))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SvmMethod(ClassicalMethod):
+    """A descriptor with a linear support vector machine. ``svm``: the classifier."""
+
+    svm: SvmConfig = field(default_factory=SvmConfig)
+
+
+class LinearSvmModel(ClassicalModel):
+    """logits = (coef (x - mean) / scale + intercept) / temperature.
 
     Args:
-        config: the method's own frozen dataclass.
+        config: the method.
         n_classes: C.
-        width: d, 0 for a method that reads nothing of a clip.
+        width: d.
     """
 
+    config: SvmMethod
     mean: Tensor
     scale: Tensor
     temperature: Tensor
 
-    def __init__(self, config: Any, n_classes: int, width: int) -> None:
+    def __init__(self, config: SvmMethod, n_classes: int, width: int) -> None:
         super().__init__(config, n_classes)
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("scale", torch.ones(width))
@@ -81,20 +151,6 @@ class ClassicalModel(MerModel):
     def describe(self, inputs: Inputs) -> Tensor:
         """Descriptor f32 (B,d) of each clip; nothing in it is fitted."""
 
-    @abstractmethod
-    def solve(self, features: F32, labels: I64, *, balanced: bool, seed: int) -> None:
-        """Set the numbers of the classifier from training clips.
-
-        Args:
-            features: (N,d), from ``describe``.
-            labels: class indices (N,).
-            balanced: weight clips inversely to the frequency of their class.
-            seed: of the solver.
-        """
-
-    def calibrate(self, logits: F32, labels: I64) -> None:
-        """Set the temperature from validation clips, (N,C) and (N,); off unless overridden."""
-
     def forward(self, inputs: Inputs) -> Output:
         """Logits (B,C), and the descriptor (B,d) as features."""
         features = self.describe(inputs).to(self.coef.device)
@@ -102,22 +158,25 @@ class ClassicalModel(MerModel):
         logits = scaled @ self.coef.T + self.intercept
         return Output(logits / self.temperature, features)
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
-        """Cross-entropy, as a figure to look at; no training follows it."""
-        return soft_cross_entropy(output.logits, targets, class_weights)
+    def solve(self, clips: ClipReader, context: FitContext) -> None:
+        """Scaler and classifier see training clips alone. Validation clips set the softmax
+        temperature, which moves probabilities but no prediction."""
+        train, val = clips.fold.train, clips.fold.val
+        features = self._outputs(clips, train, "fit")[0]
+        self.solve_svm(features, clips.labels(train, "fit"), seed=context.seed)
+        if val and self.config.svm.calibrate:
+            logits = self._outputs(clips, val, "select")[1]
+            self.temperature.fill_(best_temperature(logits, clips.labels(val, "select")))
 
-
-class LinearSvmModel(ClassicalModel):
-    """A descriptor with a linear support vector machine; ``config.svm`` is its settings."""
-
-    def estimator(self, *, balanced: bool, seed: int) -> Any:
+    def estimator(self, *, seed: int) -> Any:
         """The scikit-learn pipeline that is fitted on the training clips."""
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
         from sklearn.svm import LinearSVC
 
-        svm: SvmConfig = self.config.svm
+        svm = self.config.svm
         standard = svm.scaling == "standard"
+        balanced = self.config.training.class_weights != "none"
         return make_pipeline(
             StandardScaler(with_mean=standard, with_std=standard),
             LinearSVC(
@@ -129,15 +188,16 @@ class LinearSvmModel(ClassicalModel):
         )
 
     @torch.no_grad()
-    def solve(self, features: F32, labels: I64, *, balanced: bool, seed: int) -> None:
-        """Fit the pipeline and take its numbers over; see ``ClassicalModel.solve``."""
+    def solve_svm(self, features: F32, labels: I64, *, seed: int) -> None:
+        """Fit the pipeline on descriptors (N,d) with class indices (N,) and take its numbers
+        over."""
         self.intercept.fill_(ABSENT)
         self.coef.zero_()
         present = np.unique(labels)
         if len(present) == 1:  # nothing to separate
             self.intercept[present] = 0.0
             return
-        fitted = self.estimator(balanced=balanced, seed=seed).fit(features, labels)
+        fitted = self.estimator(seed=seed).fit(features, labels)
         scaler, svm = fitted[0], fitted[-1]
         if scaler.mean_ is not None:
             self.mean.copy_(torch.from_numpy(scaler.mean_))
@@ -148,10 +208,13 @@ class LinearSvmModel(ClassicalModel):
         self.intercept[rows] = torch.from_numpy(intercept).to(self.intercept)
 
     @torch.no_grad()
-    def calibrate(self, logits: F32, labels: I64) -> None:
-        """Temperature with the highest likelihood of the validation labels."""
-        if self.config.svm.calibrate and len(labels):
-            self.temperature.fill_(best_temperature(logits, labels))
+    def _outputs(self, clips: ClipReader, ids: Sequence[str], use: Use) -> tuple[F32, F32]:
+        """Descriptors (N,d) and logits (N,C) of clips, in order."""
+        size = self.config.training.batch_size
+        outputs = [self(clips.inputs(ids[i : i + size], use)) for i in range(0, len(ids), size)]
+        features = torch.cat([output.features for output in outputs])
+        logits = torch.cat([output.logits for output in outputs])
+        return features.cpu().numpy(), logits.cpu().numpy()
 
 
 def _one_row_a_class(coef: F64, intercept: F64) -> tuple[F64, F64]:
@@ -178,10 +241,3 @@ def best_temperature(logits: F32, labels: I64) -> float:
 
     low, high = np.log(TEMPERATURES)
     return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
-
-
-def classical_training(config: Any) -> TrainConfig:
-    """One fit, nothing chosen afterwards; classes weigh the same whatever their size."""
-    return TrainConfig(
-        epochs=1, patience=0, selection="last", class_weights="inverse", augment=False, views=1
-    )

@@ -19,15 +19,18 @@ from torch import Tensor, nn
 
 from merkit.errors import ConfigError
 from merkit.flow.config import PUBLISHED_FLOW, FlowConfig
-from merkit.methods.base import Augment, Inputs, MerModel, NeuralMethod, Output, TrainConfig
-from merkit.methods.flow_augment import FlowAugmentConfig, build_augment, mirror
+from merkit.methods.base import RegionFlowMethod
 from merkit.methods.losses import soft_cross_entropy
-from merkit.samples.recipe import Recipe
+from merkit.samples.batch import Inputs
+from merkit.samples.flow_augment import FlowAugmentConfig
+from merkit.samples.recipes import RegionFlowRecipe
+from merkit.training.config import TrainConfig
+from merkit.training.network import Network, Output
 
 
-@dataclass(frozen=True)
-class EvodynConfig:
-    """Settings of :class:`Evodyn`; the defaults are the proxy, number for number.
+@dataclass(frozen=True, kw_only=True)
+class Evodyn(RegionFlowMethod):
+    """Settings of :class:`EvodynNetwork`; the defaults are the proxy, number for number.
 
     ``sequence_length`` is L (25 [CODE]; lost for DFME, also try 50): clips are zero-padded or
     cut to it. ``stride_hz``: every 7th frame of 200 fps is kept, that is about 30 a second.
@@ -38,6 +41,12 @@ class EvodynConfig:
     clips (inverse frequency [D]). ``augment.lead_frames`` stands for the published random onset
     lead: 1 to 40 frames at 200 fps are 0 to 5 of the frames kept.
     """
+
+    name: ClassVar[str] = "evodyn"
+    title: ClassVar[str] = "Transformer over regional motion, full sequence"
+    citation: ClassVar[str] = (
+        "He et al. 2025, Frontiers of Computer Science, doi:10.1007/s11704-025-40976-3"
+    )
 
     flow: FlowConfig = PUBLISHED_FLOW
     sequence_length: int = 25
@@ -54,6 +63,29 @@ class EvodynConfig:
     roi_tokens: bool = False
     class_weights: tuple[float, ...] = ()
     augment: FlowAugmentConfig = field(default_factory=lambda: FlowAugmentConfig(lead_frames=5))
+
+    def build(self, n_classes: int) -> EvodynNetwork:
+        """See ``Method.build``."""
+        return EvodynNetwork(self, n_classes)
+
+    def default_recipe(self) -> RegionFlowRecipe:
+        """Cumulative motion of 18 regions over the whole clip, about 30 frames a second."""
+        return RegionFlowRecipe(frames=0, stride_hz=self.stride_hz, flow=self.flow)
+
+    def default_training(self) -> TrainConfig:
+        """Numbers of the authors' code [CODE]; class weights by inverse frequency [D]."""
+        return TrainConfig(
+            optimiser="adamw",
+            learning_rate=8e-4,
+            weight_decay=0.7,
+            schedule="exponential",
+            gamma=0.987,
+            batch_size=32,
+            epochs=9,
+            patience=0,
+            selection="last",
+            class_weights="inverse",
+        )
 
 
 class Attention(nn.Module):
@@ -105,7 +137,7 @@ class FeedForward(nn.Module):
 class Transformer(nn.Module):
     """``depth`` residual blocks and a final layer norm."""
 
-    def __init__(self, config: EvodynConfig, depth: int) -> None:
+    def __init__(self, config: Evodyn, depth: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(config.width)
         self.layers = nn.ModuleList(
@@ -132,7 +164,7 @@ class Transformer(nn.Module):
 class RegionStage(nn.Module):
     """[R] Per-frame attention over region tokens, pooled by learned region weights."""
 
-    def __init__(self, config: EvodynConfig) -> None:
+    def __init__(self, config: Evodyn) -> None:
         super().__init__()
         regions = config.flow.regions
         self.embed = nn.Linear(2, config.width)
@@ -148,11 +180,11 @@ class RegionStage(nn.Module):
         return (weights.unsqueeze(-1) * tokens).sum(dim=2), weights
 
 
-class Evodyn(MerModel):
+class EvodynNetwork(Network):
     """The proxy network.
 
     Args:
-        config: see :class:`EvodynConfig`.
+        config: see :class:`Evodyn`.
         n_classes: C; 704,967 parameters at C=7 and 704,772 at C=4.
 
     Raises:
@@ -160,10 +192,9 @@ class Evodyn(MerModel):
             weights.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("flow",)
-    config: EvodynConfig
+    config: Evodyn
 
-    def __init__(self, config: EvodynConfig, n_classes: int) -> None:
+    def __init__(self, config: Evodyn, n_classes: int) -> None:
         super().__init__(config, n_classes)
         _check(config, n_classes)
         self.pos_embedding = nn.Parameter(torch.randn(1, config.positions + 1, config.width))
@@ -217,7 +248,7 @@ class Evodyn(MerModel):
         return flow, nn.functional.pad(hidden, (1, 0), value=False)
 
 
-def _check(config: EvodynConfig, n_classes: int) -> None:
+def _check(config: Evodyn, n_classes: int) -> None:
     if not 1 <= config.sequence_length <= config.positions:
         raise ConfigError(
             f"sequence_length={config.sequence_length} with positions={config.positions}",
@@ -229,42 +260,3 @@ def _check(config: EvodynConfig, n_classes: int) -> None:
             f"{len(config.class_weights)} class_weights for {n_classes} classes",
             "one weight a class, or none",
         )
-
-
-def recipe(config: EvodynConfig) -> Recipe:
-    """Cumulative motion of 18 regions over the whole clip, about 30 frames a second."""
-    return Recipe(kind="roi_flow", frames=0, stride_hz=config.stride_hz, flow=config.flow)
-
-
-def training(config: EvodynConfig) -> TrainConfig:
-    """Numbers of the authors' code [CODE]; class weights by inverse frequency [D]."""
-    return TrainConfig(
-        optimiser="adamw",
-        learning_rate=8e-4,
-        weight_decay=0.7,
-        schedule="exponential",
-        gamma=0.987,
-        batch_size=32,
-        epochs=9,
-        patience=0,
-        selection="last",
-        class_weights="inverse",
-    )
-
-
-def augment(config: EvodynConfig) -> Augment:
-    """The augmentation that ``config.augment`` describes."""
-    return build_augment(config.augment)
-
-
-METHOD = NeuralMethod(
-    name="evodyn",
-    title="Transformer over regional motion, full sequence",
-    citation="He et al. 2025, Frontiers of Computer Science, doi:10.1007/s11704-025-40976-3",
-    config=EvodynConfig,
-    model=Evodyn,
-    recipe=recipe,
-    training=training,
-    augment=augment,
-    mirror=mirror,
-)

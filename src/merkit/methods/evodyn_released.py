@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from merkit.errors import MissingDataError, StoreError
-from merkit.methods.evodyn import Evodyn, EvodynConfig
+from merkit.methods.evodyn import Evodyn, EvodynNetwork
 
 
 def load_released(path: str | Path) -> dict[str, Tensor]:
@@ -23,11 +23,11 @@ def load_released(path: str | Path) -> dict[str, Tensor]:
     Use it so::
 
         state = load_released("model.pt")
-        model = Evodyn(EvodynConfig(), n_classes=len(state["mlp_head.bias"]))
+        model = EvodynNetwork(Evodyn(), n_classes=len(state["mlp_head.bias"]))
         model.load_state_dict(state)
 
     Returns:
-        name -> float32 tensor, with the names and shapes of :class:`Evodyn`.
+        name -> float32 tensor, with the names and shapes of :class:`EvodynNetwork`.
 
     Raises:
         MissingDataError: no such file.
@@ -51,7 +51,7 @@ def _check_released(file: Path, state: Mapping[str, Any]) -> None:
     head = state.get("mlp_head.bias")
     classes = len(head) if head is not None and head.ndim == 1 else 4
     with torch.device("meta"):
-        expected = Evodyn(EvodynConfig(), classes).state_dict()
+        expected = EvodynNetwork(Evodyn(), classes).state_dict()
     missing, surplus = expected.keys() - state.keys(), state.keys() - expected.keys()
     if missing or surplus:
         raise StoreError(

@@ -1,4 +1,4 @@
-"""Label-smoothed, class-balanced focal loss (STAG eqs 34 and 35) and its class weights."""
+"""Label-smoothed, class-balanced focal loss (STAG eqs 34 and 35)."""
 
 from __future__ import annotations
 
@@ -30,25 +30,3 @@ def focal_loss(
     if class_weights is not None:
         smooth = smooth * (class_weights / class_weights.mean()).to(logits)
     return -(smooth * focus * log_p).sum(dim=-1).mean()
-
-
-def inverse_frequency(counts: Tensor) -> Tensor:
-    """α_c proportional to 1/n_c, mean 1 over the classes that occur; 0 for one that does not.
-
-    Args:
-        counts: (C,) clips of each class in the training part of the fold.
-    """
-    present = counts > 0
-    weights = torch.where(present, 1 / counts.clamp(min=1).double(), torch.zeros(()).double())
-    return (weights * present.sum() / weights.sum().clamp(min=1e-12)).float()
-
-
-def effective_number(counts: Tensor, beta: float = 0.999) -> Tensor:
-    """α_c = (1 - β)/(1 - β^n_c), scaled to sum C over the classes that occur (Cui et al. 2019).
-
-    β=0 gives equal weights; β towards 1 gives :func:`inverse_frequency`.
-    """
-    present = counts > 0
-    each = (1 - beta) / (1 - beta ** counts.clamp(min=1).double())
-    weights = torch.where(present, each, torch.zeros(()).double())
-    return (weights * present.sum() / weights.sum().clamp(min=1e-12)).float()

@@ -24,7 +24,8 @@ import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
-from merkit.methods.base import Augment, Inputs, MerModel, NeuralMethod, Output, TrainConfig
+from merkit.face.align import AlignConfig
+from merkit.methods.base import RgbMethod
 from merkit.methods.encoder.network import Encoder, EncoderConfig
 from merkit.methods.hlora_fusion import (
     Gat,
@@ -36,13 +37,17 @@ from merkit.methods.hlora_fusion import (
     pooled_width,
 )
 from merkit.methods.losses import soft_cross_entropy
-from merkit.samples.augment import AugmentConfig, apply, draw, mirror
-from merkit.samples.recipe import Recipe
+from merkit.samples.augment import AugmentConfig
+from merkit.samples.batch import Inputs
+from merkit.samples.recipes import RgbRecipe
+from merkit.training.config import TrainConfig
+from merkit.training.network import Network, Output
 
 
-@dataclass(frozen=True)
-class HloraMerConfig:
-    """Settings of :class:`HloraMer`; N_l is ``encoder.lora_blocks`` (0 to 4 in the ablation).
+@dataclass(frozen=True, kw_only=True)
+class HloraMer(RgbMethod):
+    """Settings of :class:`HloraMerNetwork`; N_l is ``encoder.lora_blocks`` (0 to 4 in the
+    ablation).
 
     ``variant``: ``paper`` equations, or the network of the published ``code``: a plain graph
     attention network over neighbouring frames in place of IFFA, no ReLU in STFA, and adapters
@@ -53,6 +58,10 @@ class HloraMerConfig:
     ``pixels``: ``imagenet`` statistics, or ``code``: B,G,R order, each clip's mean subtracted
     and divided by its maximum. ``augment``: horizontal flip alone [TEXT].
     """
+
+    name: ClassVar[str] = "hlora-mer"
+    title: ClassVar[str] = "High-level LoRA of DINOv2 with hierarchical fusion"
+    citation: ClassVar[str] = "Shao et al. 2024, HLoRA-MER"
 
     variant: Literal["paper", "code"] = "paper"
     encoder: EncoderConfig = field(default_factory=lambda: EncoderConfig(name="dinov2-giant"))
@@ -72,9 +81,38 @@ class HloraMerConfig:
         """Side of the STFA filter."""
         return self.stfa_filter or max(self.frames // 2, 1)
 
+    def build(self, n_classes: int) -> HloraMerNetwork:
+        """See ``Method.build``."""
+        return HloraMerNetwork(self, n_classes)
 
-class HloraMer(MerModel):
-    """The network; see :class:`HloraMerConfig`.
+    def default_recipe(self) -> RgbRecipe:
+        """t aligned frames; the code steps by ⌊N/t⌋ and so never reaches the last frames."""
+        size = self.encoder.resolved().image_size_px or 224
+        return RgbRecipe(
+            frames=self.frames,
+            sampling="floor" if self.variant == "code" else "linspace",
+            align=AlignConfig(policy=self.encoder.align_policy, size_px=size),
+        )
+
+    def default_training(self) -> TrainConfig:
+        """Adam 1e-3 constant, batch 36 [TEXT]; weight decay 1e-3 and no flip in the code.
+
+        600 steps in the code are 86 to 150 epochs on the usual sets; the paper names no number.
+        """
+        code = self.variant == "code"
+        return TrainConfig(
+            optimiser="adam",
+            learning_rate=1e-3,
+            weight_decay=1e-3 if code else 0.0,
+            batch_size=36,
+            epochs=100,
+            patience=0,
+            augment=not code,
+        )
+
+
+class HloraMerNetwork(Network):
+    """The network; see :class:`HloraMer`.
 
     With the giant encoder 196,608 adapter weights train in two blocks, and in ``code`` form
     about 9.43 million in all.
@@ -83,10 +121,9 @@ class HloraMer(MerModel):
         ConfigError: an encoder that gives no frame vector, or a filter larger than the clip.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("rgb",)
-    config: HloraMerConfig
+    config: HloraMer
 
-    def __init__(self, config: HloraMerConfig, n_classes: int) -> None:
+    def __init__(self, config: HloraMer, n_classes: int) -> None:
         super().__init__(config, n_classes)
         _check(config)
         self.encoder = Encoder(_encoder_config(config))
@@ -156,7 +193,7 @@ class HloraMer(MerModel):
         return bgr / bgr.amax(dim=(1, 2, 3, 4), keepdim=True).clamp(min=1e-6)
 
 
-def _encoder_config(config: HloraMerConfig) -> EncoderConfig:
+def _encoder_config(config: HloraMer) -> EncoderConfig:
     encoder = config.encoder
     if config.variant == "code" and encoder.lora_alpha is None:
         encoder = replace(encoder, lora_alpha=1.0)
@@ -165,7 +202,7 @@ def _encoder_config(config: HloraMerConfig) -> EncoderConfig:
     return encoder
 
 
-def _check(config: HloraMerConfig) -> None:
+def _check(config: HloraMer) -> None:
     if config.encoder.output == "tokens":
         raise ConfigError("encoder.output is 'tokens'", "cls, patch_mean or cls_mean: one vector")
     if config.use_stfa and config.filter_size > config.frames:
@@ -173,60 +210,3 @@ def _check(config: HloraMerConfig) -> None:
             f"stfa_filter={config.filter_size} with frames={config.frames}",
             "a filter no larger than the clip",
         )
-
-
-def mirror_inputs(inputs: Inputs) -> Inputs:
-    """Left-right mirror of every frame."""
-    return {**inputs, "rgb": mirror(inputs["rgb"])}
-
-
-def augment(config: HloraMerConfig) -> Augment:
-    """The augmentation that ``config.augment`` describes, drawn once a clip."""
-
-    def run(inputs: Inputs, targets: Tensor, generator: torch.Generator) -> tuple[Inputs, Tensor]:
-        params = draw(len(targets), generator, config.augment)
-        return {**inputs, "rgb": apply(inputs["rgb"], params)}, targets
-
-    return run
-
-
-def recipe(config: HloraMerConfig) -> Recipe:
-    """t aligned frames; the code steps by ⌊N/t⌋ and so never reaches the last frames."""
-    size = config.encoder.resolved().image_size_px or 224
-    default = Recipe(kind="rgb", frames=config.frames)
-    policy = config.encoder.align_policy
-    return replace(
-        default,
-        sampling="floor" if config.variant == "code" else "linspace",
-        align=replace(default.align, policy=policy, size_px=size),
-    )
-
-
-def training(config: HloraMerConfig) -> TrainConfig:
-    """Adam 1e-3 constant, batch 36 [TEXT]; weight decay 1e-3 and no flip in the code.
-
-    600 steps in the code are 86 to 150 epochs on the usual sets; the paper names no number.
-    """
-    code = config.variant == "code"
-    return TrainConfig(
-        optimiser="adam",
-        learning_rate=1e-3,
-        weight_decay=1e-3 if code else 0.0,
-        batch_size=36,
-        epochs=100,
-        patience=0,
-        augment=not code,
-    )
-
-
-METHOD = NeuralMethod(
-    name="hlora-mer",
-    title="High-level LoRA of DINOv2 with hierarchical fusion",
-    citation="Shao et al. 2024, HLoRA-MER",
-    config=HloraMerConfig,
-    model=HloraMer,
-    recipe=recipe,
-    training=training,
-    augment=augment,
-    mirror=mirror_inputs,
-)

@@ -18,14 +18,14 @@ from torch import Tensor
 
 from merkit.errors import ConfigError
 from merkit.flow.config import FlowConfig
-from merkit.methods.base import Inputs, NeuralMethod
-from merkit.methods.classical import LinearSvmModel, SvmConfig, classical_training
-from merkit.methods.flow_augment import mirror
-from merkit.samples.recipe import Recipe
+from merkit.methods.classical import LinearSvmModel, SvmMethod
+from merkit.samples.batch import Inputs
+from merkit.samples.flow_augment import mirror
+from merkit.samples.recipes import RegionFlowRecipe
 
 
-@dataclass(frozen=True)
-class HoofConfig:
+@dataclass(frozen=True, kw_only=True)
+class Hoof(SvmMethod):
     """Settings of the descriptor and its classifier.
 
     Args:
@@ -37,30 +37,44 @@ class HoofConfig:
             the movement is mirrored. Off by default: on a face the side is information.
         normalise: divide a clip's histograms by their sum, all together (``clip``: regions keep
             their relative strength) or each by its own (``region``), or leave them in pixels.
-        svm: the classifier.
     """
+
+    name: ClassVar[str] = "hoof"
+    title: ClassVar[str] = "Histograms of oriented optical flow in facial regions, linear SVM"
+    citation: ClassVar[str] = "Chaudhry et al. 2009, CVPR"
 
     flow: FlowConfig = field(default_factory=lambda: FlowConfig(reference="first"))
     frames: int = 16
     bins: int = 8
     symmetric: bool = False
     normalise: Literal["clip", "region", "none"] = "clip"
-    svm: SvmConfig = field(default_factory=SvmConfig)
 
     def __post_init__(self) -> None:
         if self.bins < 1 or self.frames < 2:
             raise ConfigError(
                 f"bins is {self.bins}, frames {self.frames}", "at least one bin and two frames"
             )
+        super().__post_init__()
+
+    def build(self, n_classes: int) -> HoofModel:
+        """See ``Method.build``."""
+        return HoofModel(self, n_classes)
+
+    def default_recipe(self) -> RegionFlowRecipe:
+        """Motion of the regions at T interpolated frame indices."""
+        return RegionFlowRecipe(frames=self.frames, flow=self.flow)
+
+    def mirrored(self, inputs: Inputs) -> Inputs:
+        """See ``Method.mirrored``."""
+        return mirror(inputs)
 
 
-class Hoof(LinearSvmModel):
-    """The method; see :class:`HoofConfig`."""
+class HoofModel(LinearSvmModel):
+    """The method; see :class:`Hoof`."""
 
-    reads: ClassVar[tuple[str, ...]] = ("flow",)
-    config: HoofConfig
+    config: Hoof
 
-    def __init__(self, config: HoofConfig, n_classes: int) -> None:
+    def __init__(self, config: Hoof, n_classes: int) -> None:
         super().__init__(config, n_classes, config.flow.regions * config.bins)
 
     def describe(self, inputs: Inputs) -> Tensor:
@@ -87,7 +101,7 @@ class Hoof(LinearSvmModel):
         return counts / counts.sum(axes, keepdim=True).clamp(min=1e-6)
 
 
-def histograms(flow: Tensor, config: HoofConfig) -> Tensor:
+def histograms(flow: Tensor, config: Hoof) -> Tensor:
     """Magnitude in each direction, summed over time: (B,T,R,2) -> (B,R,K).
 
     Bin k of the full circle holds directions from 2 pi k / K on, counted from +x towards +y
@@ -102,20 +116,3 @@ def histograms(flow: Tensor, config: HoofConfig) -> Tensor:
     places = (turn * config.bins).long().clamp(max=config.bins - 1)
     counts = flow.new_zeros(*flow.shape[::2], config.bins)
     return counts.scatter_add_(2, places.transpose(1, 2), flow.norm(dim=-1).transpose(1, 2))
-
-
-def recipe(config: HoofConfig) -> Recipe:
-    """Motion of the regions at T interpolated frame indices."""
-    return Recipe(kind="roi_flow", frames=config.frames, flow=config.flow)
-
-
-METHOD = NeuralMethod(
-    name="hoof",
-    title="Histograms of oriented optical flow in facial regions, linear SVM",
-    citation="Chaudhry et al. 2009, CVPR",
-    config=HoofConfig,
-    model=Hoof,
-    recipe=recipe,
-    training=classical_training,
-    mirror=mirror,
-)

@@ -10,7 +10,7 @@ Shapes: B clips, T frames, S image side, d descriptor.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Literal
 
@@ -20,9 +20,9 @@ from torch import Tensor
 
 from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
-from merkit.methods.base import Inputs, NeuralMethod
-from merkit.methods.classical import LinearSvmModel, SvmConfig, classical_training
-from merkit.samples.recipe import Recipe
+from merkit.methods.classical import LinearSvmModel, SvmMethod
+from merkit.samples.batch import Inputs
+from merkit.samples.recipes import RgbRecipe
 from merkit.types import F32, U8
 
 #: Raised when the descriptor computes something else, so stored ones are not read again.
@@ -31,8 +31,8 @@ _GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 _MAPPINGS = {"u2": "nri_uniform", "riu2": "uniform"}
 
 
-@dataclass(frozen=True)
-class LbpTopConfig:
+@dataclass(frozen=True, kw_only=True)
+class LbpTop(SvmMethod):
     """Settings of the descriptor and its classifier.
 
     Args:
@@ -44,11 +44,14 @@ class LbpTopConfig:
         mapping: ``u2`` uniform patterns one by one and all others together, P (P - 1) + 3
             labels; ``riu2`` uniform patterns up to rotation, P + 2 labels.
         blocks: rows, columns and stretches of time, each with its own histograms.
-        svm: the classifier.
 
     Raises:
         ConfigError: a clip or a block too small for the circle.
     """
+
+    name: ClassVar[str] = "lbp-top"
+    title: ClassVar[str] = "Local binary patterns on three orthogonal planes, linear SVM"
+    citation: ClassVar[str] = "Zhao & Pietikäinen 2007, TPAMI 29(6)"
 
     frames: int = 16
     sampling: Literal["linspace", "floor"] = "linspace"
@@ -57,7 +60,6 @@ class LbpTopConfig:
     radius: int = 1
     mapping: Literal["u2", "riu2"] = "u2"
     blocks: tuple[int, int, int] = (5, 5, 1)
-    svm: SvmConfig = field(default_factory=SvmConfig)
 
     def __post_init__(self) -> None:
         if self.points < 2 or self.radius < 1 or min(self.blocks) < 1:
@@ -73,6 +75,16 @@ class LbpTopConfig:
                 f"at least one for each block of {self.blocks}",
                 "raise frames or size_px, or lower radius or blocks",
             )
+        super().__post_init__()
+
+    def build(self, n_classes: int) -> LbpTopModel:
+        """See ``Method.build``."""
+        return LbpTopModel(self, n_classes)
+
+    def default_recipe(self) -> RgbRecipe:
+        """T aligned frames; one transform a clip, since these patterns read motion from time."""
+        align = AlignConfig(policy="onset", size_px=self.size_px)
+        return RgbRecipe(frames=self.frames, sampling=self.sampling, align=align)
 
     @property
     def labels(self) -> int:
@@ -85,14 +97,13 @@ class LbpTopConfig:
         return 3 * self.labels * int(np.prod(self.blocks))
 
 
-class LbpTop(LinearSvmModel):
+class LbpTopModel(LinearSvmModel):
     """The method. Descriptors have nothing fitted in them, so they count as frozen: computed
     once a clip and read by every fold."""
 
-    reads: ClassVar[tuple[str, ...]] = ("rgb",)
-    config: LbpTopConfig
+    config: LbpTop
 
-    def __init__(self, config: LbpTopConfig, n_classes: int) -> None:
+    def __init__(self, config: LbpTop, n_classes: int) -> None:
         super().__init__(config, n_classes, config.width)
 
     def describe(self, inputs: Inputs) -> Tensor:
@@ -102,7 +113,7 @@ class LbpTop(LinearSvmModel):
 
     def frozen_key(self) -> str | None:
         """Identity of the descriptor."""
-        settings = asdict(self.config)
+        settings = self.config.settings()["model"]
         del settings["svm"]
         return f"lbp-top {_VERSION} {sorted(settings.items())}"
 
@@ -116,7 +127,7 @@ class LbpTop(LinearSvmModel):
         return torch.from_numpy(np.stack(rows))[:, None, None].half().to(rgb.device)
 
 
-def lbp_top(clip: U8, config: LbpTopConfig) -> F32:
+def lbp_top(clip: U8, config: LbpTop) -> F32:
     """Descriptor (d,) of one clip (T,3,S,S): for each block the histograms of the XY, XT and YT
     planes, each summing to one. Pixels nearer than R to an edge in any direction have no whole
     neighbourhood and are left out (Zhao & Pietikäinen 2007, section 3.2).
@@ -142,7 +153,7 @@ def grey(clip: U8) -> U8:
     return np.rint(np.tensordot(clip, _GREY, axes=(1, 0))).astype(np.uint8)
 
 
-def _codes(volume: U8, axis: int, config: LbpTopConfig) -> np.ndarray:
+def _codes(volume: U8, axis: int, config: LbpTop) -> np.ndarray:
     """Pattern labels at the inner voxels, in the planes across ``axis`` of (T,Y,X): 0 gives
     XY, 1 XT, 2 YT."""
     from skimage.feature import local_binary_pattern
@@ -163,26 +174,9 @@ def _block_numbers(shape: Sequence[int], blocks: Sequence[int]) -> np.ndarray:
     )
 
 
-def _histograms(codes: np.ndarray, block: np.ndarray, config: LbpTopConfig) -> np.ndarray:
+def _histograms(codes: np.ndarray, block: np.ndarray, config: LbpTop) -> np.ndarray:
     """Share of each label in each block, (blocks, labels)."""
     n_blocks, n_labels = int(np.prod(config.blocks)), config.labels
     counts = np.bincount((block * n_labels + codes).ravel(), minlength=n_blocks * n_labels)
     table = counts.reshape(n_blocks, n_labels)
     return np.asarray(table / table.sum(1, keepdims=True))
-
-
-def recipe(config: LbpTopConfig) -> Recipe:
-    """T aligned frames; one transform a clip, since these patterns read motion from time."""
-    align = AlignConfig(policy="onset", size_px=config.size_px)
-    return Recipe(kind="rgb", frames=config.frames, sampling=config.sampling, align=align)
-
-
-METHOD = NeuralMethod(
-    name="lbp-top",
-    title="Local binary patterns on three orthogonal planes, linear SVM",
-    citation="Zhao & Pietikäinen 2007, TPAMI 29(6)",
-    config=LbpTopConfig,
-    model=LbpTop,
-    recipe=recipe,
-    training=classical_training,
-)

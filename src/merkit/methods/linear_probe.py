@@ -17,18 +17,19 @@ from torch import Tensor, nn
 
 from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
-from merkit.methods.base import Augment, Inputs, MerModel, NeuralMethod, Output, TrainConfig
+from merkit.methods.base import RgbMethod
 from merkit.methods.encoder.network import Encoder, EncoderConfig
 from merkit.methods.losses import soft_cross_entropy
 from merkit.methods.masking import masked_mean
-from merkit.methods.sfa_dgat import augmentation
-from merkit.samples.augment import AugmentConfig, mirror
-from merkit.samples.recipe import Recipe
+from merkit.samples.batch import Inputs
+from merkit.samples.recipes import RgbRecipe
+from merkit.training.config import TrainConfig
+from merkit.training.network import Network, Output
 
 
-@dataclass(frozen=True)
-class LinearProbeConfig:
-    """Settings of :class:`LinearProbe`.
+@dataclass(frozen=True, kw_only=True)
+class LinearProbe(RgbMethod):
+    """Settings of :class:`LinearProbeNetwork`.
 
     Args:
         encoder: a DINOv2 encoder, always frozen. ``tiny`` is refused: it has no pretrained
@@ -37,17 +38,19 @@ class LinearProbeConfig:
         normalise: bring features to mean 0 and variance 1 of the training clips before the
             linear layer, by batch normalisation without its own weights (as He et al. 2022,
             "Masked autoencoders", appendix A.1).
-        augment: ranges of the training augmentation.
 
     Raises:
         ConfigError: an encoder that is not frozen, without weights, or without one vector a
             frame.
     """
 
+    name: ClassVar[str] = "linear-probe"
+    title: ClassVar[str] = "Frozen DINOv2 class tokens and one linear layer"
+    citation: ClassVar[str] = "Oquab et al. 2024, TMLR"
+
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     frames: int = 8
     normalise: bool = True
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
         if self.encoder.name == "tiny":
@@ -66,15 +69,31 @@ class LinearProbeConfig:
             raise ConfigError("encoder.output is 'tokens'", "cls, patch_mean or cls_mean")
         if self.frames < 1:
             raise ConfigError(f"frames is {self.frames}", "at least 1")
+        super().__post_init__()
+
+    def build(self, n_classes: int) -> LinearProbeNetwork:
+        """See ``Method.build``."""
+        return LinearProbeNetwork(self, n_classes)
+
+    def default_recipe(self) -> RgbRecipe:
+        """Aligned frames of the size the encoder reads."""
+        encoder = self.encoder.resolved()
+        align = AlignConfig(policy=encoder.align_policy, size_px=encoder.image_size_px or 224)
+        return RgbRecipe(frames=self.frames, align=align)
+
+    def default_training(self) -> TrainConfig:
+        """Adam 1e-3, best epoch on validation subjects [D]."""
+        return TrainConfig(
+            optimiser="adam", learning_rate=1e-3, epochs=100, patience=20, class_weights="inverse"
+        )
 
 
-class LinearProbe(MerModel):
-    """The network; see :class:`LinearProbeConfig`."""
+class LinearProbeNetwork(Network):
+    """The network; see :class:`LinearProbe`."""
 
-    reads: ClassVar[tuple[str, ...]] = ("rgb",)
-    config: LinearProbeConfig
+    config: LinearProbe
 
-    def __init__(self, config: LinearProbeConfig, n_classes: int) -> None:
+    def __init__(self, config: LinearProbe, n_classes: int) -> None:
         super().__init__(config, n_classes)
         self.encoder = Encoder(replace(config.encoder, tune="frozen"))
         width = self.encoder.width
@@ -100,43 +119,3 @@ class LinearProbe(MerModel):
         """``rgb`` replaced by ``tokens``: frame vectors f16 (B,T,D)."""
         rest = {name: value for name, value in inputs.items() if name != "rgb"}
         return rest | {"tokens": self.encoder.frozen(inputs["rgb"])}
-
-
-def mirror_inputs(inputs: Inputs) -> Inputs:
-    """Left-right mirrored ``rgb``; everything else as it came."""
-    return {**inputs, "rgb": mirror(inputs["rgb"])}
-
-
-def augment(config: LinearProbeConfig) -> Augment:
-    """Flip and mild affine, drawn once a clip."""
-    return augmentation(config.augment)
-
-
-def recipe(config: LinearProbeConfig) -> Recipe:
-    """Aligned frames of the size the encoder reads."""
-    encoder = config.encoder.resolved()
-    align = AlignConfig(
-        policy=encoder.align_policy,
-        size_px=encoder.image_size_px or 224,
-    )
-    return Recipe(kind="rgb", frames=config.frames, align=align)
-
-
-def training(config: LinearProbeConfig) -> TrainConfig:
-    """Adam 1e-3, best epoch on validation subjects [D]."""
-    return TrainConfig(
-        optimiser="adam", learning_rate=1e-3, epochs=100, patience=20, class_weights="inverse"
-    )
-
-
-METHOD = NeuralMethod(
-    name="linear-probe",
-    title="Frozen DINOv2 class tokens and one linear layer",
-    citation="Oquab et al. 2024, TMLR",
-    config=LinearProbeConfig,
-    model=LinearProbe,
-    recipe=recipe,
-    training=training,
-    augment=augment,
-    mirror=mirror_inputs,
-)

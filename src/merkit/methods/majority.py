@@ -7,55 +7,48 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
-from merkit.face.align import AlignConfig
-from merkit.methods.base import Inputs, NeuralMethod
-from merkit.methods.classical import ABSENT, ClassicalModel, classical_training
-from merkit.samples.recipe import Recipe
-from merkit.types import F32, I64
-
-
-@dataclass(frozen=True)
-class MajorityConfig:
-    """Nothing to set; one small frame a clip is prepared so that the clips are the same."""
-
-    size_px: int = 64
+from merkit.methods.classical import ABSENT, ClassicalMethod, ClassicalModel
+from merkit.samples.batch import Inputs
+from merkit.training.loop import FitContext
+from merkit.training.network import Output
+from merkit.training.reader import ClipReader
 
 
-class Majority(ClassicalModel):
+@dataclass(frozen=True, kw_only=True)
+class Majority(ClassicalMethod):
+    """Nothing to set, and nothing is read of a clip but its class in training."""
+
+    name: ClassVar[str] = "majority"
+    title: ClassVar[str] = "The commonest class of the training clips"
+    citation: ClassVar[str] = "no paper: the floor that a method must leave"
+
+    def build(self, n_classes: int) -> MajorityModel:
+        """See ``Method.build``."""
+        return MajorityModel(self, n_classes)
+
+    def default_recipe(self) -> None:
+        """None: it runs on every database."""
+
+
+class MajorityModel(ClassicalModel):
     """Probabilities are the shares of the classes among the training clips; of several largest
     classes the first is predicted."""
 
-    reads: ClassVar[tuple[str, ...]] = ("rgb",)
-    config: MajorityConfig
+    def __init__(self, config: Majority, n_classes: int) -> None:
+        super().__init__(config, n_classes)
+        self.log_shares = nn.Parameter(torch.zeros(n_classes))
 
-    def __init__(self, config: MajorityConfig, n_classes: int) -> None:
-        super().__init__(config, n_classes, 0)
-
-    def describe(self, inputs: Inputs) -> Tensor:
-        """Nothing, (B,0)."""
-        return inputs["rgb"].new_zeros((len(inputs["rgb"]), 0), dtype=torch.float32)
+    def forward(self, inputs: Inputs) -> Output:
+        """``nothing`` (B,0) to the same logits (B,C) for every clip."""
+        nothing = inputs["nothing"]
+        return Output(self.log_shares.expand(len(nothing), -1), nothing)
 
     @torch.no_grad()
-    def solve(self, features: F32, labels: I64, *, balanced: bool, seed: int) -> None:
-        """Count the classes; ``balanced`` would leave nothing to tell, so it is not read."""
+    def solve(self, clips: ClipReader, context: FitContext) -> None:
+        """Count the classes."""
+        labels = clips.labels(clips.fold.train, "fit")
         counts = np.bincount(labels, minlength=self.n_classes)
         shares = np.where(counts > 0, np.log(np.maximum(counts, 1) / counts.sum()), ABSENT)
-        self.intercept.copy_(torch.from_numpy(shares))
-
-
-def recipe(config: MajorityConfig) -> Recipe:
-    """The first frame, small."""
-    return Recipe(kind="rgb", frames=1, align=AlignConfig(size_px=config.size_px))
-
-
-METHOD = NeuralMethod(
-    name="majority",
-    title="The commonest class of the training clips",
-    citation="no paper: the floor that a method must leave",
-    config=MajorityConfig,
-    model=Majority,
-    recipe=recipe,
-    training=classical_training,
-)
+        self.log_shares.copy_(torch.from_numpy(shares))

@@ -9,26 +9,27 @@ Shapes: B clips, T frames, S image side, D frame vector, d branch width, C class
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
-from merkit.methods.base import Augment, Inputs, MerModel, NeuralMethod, Output, TrainConfig
+from merkit.methods.base import RgbMethod
 from merkit.methods.dgat import Dgat, DgatConfig
 from merkit.methods.encoder.network import Encoder, EncoderConfig, frame_vector
 from merkit.methods.fusion import DynamicFusion, FusionConfig
 from merkit.methods.losses import ConsistencyKind, consistency, koleo, soft_cross_entropy
 from merkit.methods.masking import clip_lengths, masked_mean
 from merkit.methods.sfa import Sfa, SfaConfig
-from merkit.samples.augment import AugmentConfig, apply, draw, mirror
-from merkit.samples.recipe import Recipe
+from merkit.samples.batch import Inputs
+from merkit.samples.recipes import RgbRecipe
+from merkit.training.config import TrainConfig
+from merkit.training.network import Network, Output
 
 
-@dataclass(frozen=True)
-class SfaDgatConfig:
+@dataclass(frozen=True, kw_only=True)
+class SfaDgat(RgbMethod):
     """Settings of the method.
 
     Args:
@@ -43,8 +44,13 @@ class SfaDgatConfig:
             0.1 survive without names, and the swap is almost as likely [R].
         consistency: distance of f_s and f_t [R].
         dropout: before the classifier [D].
-        augment: ranges of the training augmentation [D].
     """
+
+    name: ClassVar[str] = "sfa-dgat"
+    title: ClassVar[str] = (
+        "LoRA-tuned DINOv2 with frequency adaptation and graph attention over frames"
+    )
+    citation: ClassVar[str] = "Wang et al. 2026, Sensors 26, 625"
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     sfa: SfaConfig = field(default_factory=SfaConfig)
@@ -59,7 +65,6 @@ class SfaDgatConfig:
     lambda_consistency: float = 0.1
     consistency: ConsistencyKind = "mse"
     dropout: float = 0.0
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
         if self.use_sfa and self.use_dgat and self.sfa.width != self.dgat.width:
@@ -72,16 +77,50 @@ class SfaDgatConfig:
                 f"frames is {self.frames}, dropout {self.dropout}",
                 "at least one frame and a dropout in 0..1",
             )
+        super().__post_init__()
+
+    def build(self, n_classes: int) -> SfaDgatNetwork:
+        """See ``Method.build``."""
+        return SfaDgatNetwork(self, n_classes)
+
+    def default_recipe(self) -> RgbRecipe:
+        """Aligned frames of the size the encoder reads."""
+        align = AlignConfig(
+            policy=self.align or self.encoder.align_policy,
+            method="eyes",
+            size_px=self.encoder.resolved_size_px,
+        )
+        return RgbRecipe(frames=self.frames, sampling=self.sampling, align=align)
+
+    def default_training(self) -> TrainConfig:
+        """Adam, batch 16, at most 50 epochs, patience 10 (docs/methods/sfa-dgat.md); learning rate
+        1e-4 [D].
+
+        A network trained from scratch needs larger steps and decay. Its validation set is one or
+        two subjects, whose loss says more than the score of a dozen clips.
+        """
+        if self.encoder.name == "tiny":
+            return TrainConfig(
+                optimiser="adamw",
+                learning_rate=2e-3,
+                weight_decay=0.05,
+                warmup_epochs=2,
+                schedule="cosine",
+                epochs=30,
+                gradient_clip=1.0,
+                monitor="loss",
+            )
+        return TrainConfig()
 
 
-class SfaDgat(MerModel):
+class SfaDgatNetwork(Network):
     """The network. ``Output.aux`` holds what losses and figures read: ``f_s``, ``f_t`` (B,d),
     ``frequency_weight`` (B,T), ``attention`` (B,H,T,T), ``gate`` (B,K) of the fusion and
     ``expert_gate`` (B,2,N), each where its module is in use."""
 
-    config: SfaDgatConfig
+    config: SfaDgat
 
-    def __init__(self, config: SfaDgatConfig, n_classes: int) -> None:
+    def __init__(self, config: SfaDgat, n_classes: int) -> None:
         super().__init__(config, n_classes)
         self.by_patch = config.use_sfa and config.sfa.fft_axes == "patch-grid"
         #: how tokens become frame vectors where the encoder has to return them all
@@ -182,65 +221,3 @@ class SfaDgat(MerModel):
             return inputs
         others = {name: value for name, value in inputs.items() if name != "rgb"}
         return others | {"tokens": self.encoder.frozen(inputs["rgb"])}
-
-
-def recipe(config: SfaDgatConfig) -> Recipe:
-    """Aligned frames of the size the encoder reads."""
-    align = AlignConfig(
-        policy=config.align or config.encoder.align_policy,
-        method="eyes",
-        size_px=config.encoder.resolved_size_px,
-    )
-    return Recipe(kind="rgb", frames=config.frames, sampling=config.sampling, align=align)
-
-
-def training(config: SfaDgatConfig) -> TrainConfig:
-    """Adam, batch 16, at most 50 epochs, patience 10 (docs/methods/sfa-dgat.md); learning rate
-    1e-4 [D].
-
-    A network trained from scratch needs larger steps and decay. Its validation set is one or
-    two subjects, whose loss says more than the score of a dozen clips.
-    """
-    if config.encoder.name == "tiny":
-        return TrainConfig(
-            optimiser="adamw",
-            learning_rate=2e-3,
-            weight_decay=0.05,
-            warmup_epochs=2,
-            schedule="cosine",
-            epochs=30,
-            gradient_clip=1.0,
-            monitor="loss",
-        )
-    return TrainConfig()
-
-
-def augmentation(config: AugmentConfig) -> Augment:
-    """Flip and mild affine of ``rgb``, drawn once a clip; everything else as it came."""
-
-    def augment(
-        inputs: Inputs, targets: Tensor, generator: torch.Generator
-    ) -> tuple[Inputs, Tensor]:
-        rgb = inputs["rgb"]
-        moved = apply(rgb, draw(len(rgb), generator, config))
-        return {**inputs, "rgb": moved}, targets
-
-    return augment
-
-
-def mirror_inputs(inputs: Inputs) -> Inputs:
-    """Left-right mirrored ``rgb``; everything else as it came."""
-    return {**inputs, "rgb": mirror(inputs["rgb"])}
-
-
-METHOD = NeuralMethod(
-    name="sfa-dgat",
-    title="LoRA-tuned DINOv2 with frequency adaptation and graph attention over frames",
-    citation="Wang et al. 2026, Sensors 26, 625",
-    config=SfaDgatConfig,
-    model=SfaDgat,
-    recipe=recipe,
-    training=training,
-    augment=lambda config: augmentation(config.augment),
-    mirror=mirror_inputs,
-)

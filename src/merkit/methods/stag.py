@@ -21,21 +21,21 @@ from torch import Tensor, nn
 
 from merkit.errors import ConfigError
 from merkit.flow.config import FlowConfig
-from merkit.methods.base import (
-    Annotation,
-    Augment,
-    Inputs,
-    MerModel,
-    NeuralMethod,
-    Output,
-    TrainConfig,
-)
-from merkit.methods.flow_augment import FlowAugmentConfig, build_augment, mirror
+from merkit.methods.base import RegionFlowMethod
 from merkit.methods.focal import focal_loss
-from merkit.methods.stag_fusion import CrossFusion, FusionConfig, TemporalBranch, TemporalConfig
+from merkit.methods.stag_fusion import (
+    CrossFusion,
+    CrossFusionConfig,
+    TemporalBranch,
+    TemporalConfig,
+)
 from merkit.methods.stag_graph import GraphBranch, GraphConfig
 from merkit.methods.stag_units import AuConfig, UnitBranch, au_vector, unit_loss
-from merkit.samples.recipe import Recipe
+from merkit.samples.batch import Arrays, Inputs
+from merkit.samples.flow_augment import FlowAugmentConfig
+from merkit.samples.recipes import RegionFlowRecipe
+from merkit.training.config import TrainConfig
+from merkit.training.network import Network, Output
 from merkit.types import Clip
 
 
@@ -43,9 +43,9 @@ def _printed_flow() -> FlowConfig:
     return FlowConfig(estimator="farneback", reference="previous", regions=14)
 
 
-@dataclass(frozen=True)
-class StagConfig:
-    """Settings of :class:`Stag`.
+@dataclass(frozen=True, kw_only=True)
+class Stag(RegionFlowMethod):
+    """Settings of :class:`StagNetwork`.
 
     ``frames`` T: 16 [D]. ``flow``: 14 regions, since the paper's best rows have 14, and motion
     against the previous frame, as it says; its public ancestor measures against the first.
@@ -54,12 +54,16 @@ class StagConfig:
     of the ablation. ``gamma`` and ``smoothing`` of eqs 34 and 35: 2 and 0.1 [D].
     """
 
+    name: ClassVar[str] = "stag"
+    title: ClassVar[str] = "Evolving region graph and temporal transformer"
+    citation: ClassVar[str] = "STAG 2026, arXiv:2606.28083"
+
     flow: FlowConfig = field(default_factory=_printed_flow)
     frames: int = 16
     au: AuConfig = field(default_factory=AuConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)
     temporal: TemporalConfig = field(default_factory=TemporalConfig)
-    fusion: FusionConfig = field(default_factory=FusionConfig)
+    fusion: CrossFusionConfig = field(default_factory=CrossFusionConfig)
     use_graph: bool = True
     use_transformer: bool = True
     use_cross: bool = True
@@ -72,19 +76,54 @@ class StagConfig:
         default_factory=lambda: FlowAugmentConfig(mixup_alpha=0.2, cutmix_p=0.5)
     )
 
+    def build(self, n_classes: int) -> StagNetwork:
+        """See ``Method.build``."""
+        return StagNetwork(self, n_classes)
 
-class Stag(MerModel):
-    """The network; see :class:`StagConfig`.
+    def default_recipe(self) -> RegionFlowRecipe:
+        """Motion of the regions at T interpolated frame indices (eqs 2 to 11)."""
+        return RegionFlowRecipe(frames=self.frames, flow=self.flow)
+
+    def default_training(self) -> TrainConfig:
+        """The paper's procedure; its numbers are lost, these are [D]."""
+        return TrainConfig(
+            optimiser="adamw",
+            learning_rate=5e-4,
+            weight_decay=1e-2,
+            batch_size=32,
+            epochs=200,
+            patience=40,
+            warmup_epochs=10,
+            class_weights="inverse",
+            oversample=3,
+            swa_start=0.75,
+            swa_learning_rate=1e-4,
+            mirror_at_test=True,
+        )
+
+    def marks(self) -> tuple[str, ...]:
+        """Whether and whence the score used action units."""
+        return () if self.au.source == "none" else (f"{self.au.source}-au",)
+
+    def annotation(self, clip: Clip) -> Arrays:
+        """``au`` (M,) and ``au_known`` () of a clip; nothing where the branch is left out."""
+        if self.au.source == "none":
+            return {}
+        codes, known = au_vector(clip.action_units, self.au.vocabulary)
+        return {"au": codes, "au_known": known}
+
+
+class StagNetwork(Network):
+    """The network; see :class:`Stag`.
 
     Raises:
         ConfigError: settings that exclude each other; in ``forward``, inputs of another form or
             missing action units.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("flow",)
-    config: StagConfig
+    config: Stag
 
-    def __init__(self, config: StagConfig, n_classes: int) -> None:
+    def __init__(self, config: Stag, n_classes: int) -> None:
         super().__init__(config, n_classes)
         _check(config)
         regions, width = config.flow.regions, 0
@@ -188,7 +227,7 @@ def select_frames(
     return chosen, mask.gather(1, index)
 
 
-def _check(config: StagConfig) -> None:
+def _check(config: Stag) -> None:
     if not (config.use_graph or config.use_transformer):
         raise ConfigError("use_graph and use_transformer are both off", "at least one branch")
     if config.au.edge_bias and (config.au.source != "oracle" or not config.use_graph):
@@ -205,59 +244,3 @@ def _check(config: StagConfig) -> None:
             raise ConfigError(f"{name}.width={width}, {name}.heads={heads}", "a multiple of heads")
     if not 0 < config.graph.smoothing < 1:
         raise ConfigError(f"graph.smoothing={config.graph.smoothing}", "between 0 and 1")
-
-
-def recipe(config: StagConfig) -> Recipe:
-    """Motion of the regions at T interpolated frame indices (eqs 2 to 11)."""
-    return Recipe(kind="roi_flow", frames=config.frames, flow=config.flow)
-
-
-def training(config: StagConfig) -> TrainConfig:
-    """The paper's procedure; its numbers are lost, these are [D]."""
-    return TrainConfig(
-        optimiser="adamw",
-        learning_rate=5e-4,
-        weight_decay=1e-2,
-        batch_size=32,
-        epochs=200,
-        patience=40,
-        warmup_epochs=10,
-        class_weights="inverse",
-        oversample=3,
-        swa_start=0.75,
-        swa_learning_rate=1e-4,
-        mirror_at_test=True,
-    )
-
-
-def augment(config: StagConfig) -> Augment:
-    """The augmentation that ``config.augment`` describes."""
-    return build_augment(config.augment)
-
-
-def marks(config: StagConfig) -> tuple[str, ...]:
-    """What a report must tell: whether and whence the score used action units."""
-    return () if config.au.source == "none" else (f"{config.au.source}-au",)
-
-
-def annotate(config: StagConfig, clip: Clip) -> Annotation:
-    """``au`` (M,) and ``au_known`` () of a clip; nothing where the branch is left out."""
-    if config.au.source == "none":
-        return {}
-    codes, known = au_vector(clip.action_units, config.au.vocabulary)
-    return {"au": codes, "au_known": known}
-
-
-METHOD = NeuralMethod(
-    name="stag",
-    title="Evolving region graph and temporal transformer",
-    citation="STAG 2026, arXiv:2606.28083",
-    config=StagConfig,
-    model=Stag,
-    recipe=recipe,
-    training=training,
-    augment=augment,
-    mirror=mirror,
-    marks=marks,
-    annotate=annotate,
-)

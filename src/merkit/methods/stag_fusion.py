@@ -11,6 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from merkit.methods.masking import masked_mean
+
 
 @dataclass(frozen=True)
 class TemporalConfig:
@@ -24,7 +26,7 @@ class TemporalConfig:
 
 
 @dataclass(frozen=True)
-class FusionConfig:
+class CrossFusionConfig:
     """Settings of the cross-attention: ``width`` d_f and ``heads`` [D]. ``residual``: eqs 29
     and 30 add the fused token to the branch summary [R]; without it the literal text, in
     which eqs 21 and 25 are dead."""
@@ -146,7 +148,7 @@ class CrossFusion(nn.Module):
     """Bidirectional cross-attention of regions and frames (eqs 26 to 30)."""
 
     def __init__(
-        self, config: FusionConfig, node: int, graph: int, temporal: int, dropout: float
+        self, config: CrossFusionConfig, node: int, graph: int, temporal: int, dropout: float
     ) -> None:
         super().__init__()
         self.residual = config.residual
@@ -170,9 +172,3 @@ class CrossFusion(nn.Module):
         if self.residual:
             graph, temporal = g + graph, z + temporal
         return FusionOutput(graph, temporal, to_frames, to_regions, regions, times)
-
-
-def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean of (B,T,d) over the real frames of mask (B,T)."""
-    weight = mask.unsqueeze(-1).to(x.dtype)
-    return (x * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)

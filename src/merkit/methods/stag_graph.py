@@ -1,7 +1,7 @@
 """The graph branch of STAG: evolving graph attention over facial regions (eqs 12 to 21).
 
 B clips, T frames, N regions, K attention heads, d node width. All [R] but the figures of the
-text; see :class:`merkit.methods.stag.StagConfig` for every setting.
+text; see :class:`merkit.methods.stag.Stag` for every setting.
 """
 
 from __future__ import annotations

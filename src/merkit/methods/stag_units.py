@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
-from merkit.methods.base import Inputs, Output
+from merkit.samples.batch import Inputs
+from merkit.training.network import Output
 from merkit.types import F32, ActionUnit
 
 #: Union of the AU numbers that the databases annotate (FACS; labels.ACTION_UNITS names them).

@@ -15,21 +15,55 @@ from torch import Tensor, nn
 
 from merkit.errors import ConfigError
 from merkit.flow.config import FlowConfig
-from merkit.methods.base import Inputs, MerModel, NeuralMethod, Output, TrainConfig
+from merkit.methods.base import Method
 from merkit.methods.losses import soft_cross_entropy
-from merkit.samples.recipe import Recipe
+from merkit.samples.batch import Inputs
+from merkit.samples.recipes import FlowMapRecipe
+from merkit.training.config import TrainConfig
+from merkit.training.network import Network, Output
 
 
-@dataclass(frozen=True)
-class StstnetConfig:
+@dataclass(frozen=True, kw_only=True)
+class Ststnet(Method):
     """``filters`` of the three streams, ``dropout`` after their pooling."""
+
+    name: ClassVar[str] = "ststnet"
+    title: ClassVar[str] = "Shallow triple-stream network on onset-apex flow"
+    citation: ClassVar[str] = "Liong et al. 2019, FG"
 
     flow: FlowConfig = field(default_factory=lambda: FlowConfig(estimator="tvl1"))
     filters: tuple[int, int, int] = (3, 5, 8)
     dropout: float = 0.5
 
+    def build(self, n_classes: int) -> StstnetNetwork:
+        """See ``Method.build``."""
+        return StstnetNetwork(self, n_classes)
 
-class Ststnet(MerModel):
+    def default_recipe(self) -> FlowMapRecipe:
+        """One flow map from onset to apex."""
+        return FlowMapRecipe(flow=self.flow)
+
+    def default_training(self) -> TrainConfig:
+        """Adam 5e-5, batch 256, 800 epochs, the last one kept [CODE]."""
+        return TrainConfig(
+            optimiser="adam",
+            learning_rate=5e-5,
+            batch_size=256,
+            epochs=800,
+            patience=0,
+            selection="last",
+        )
+
+    def mirrored(self, inputs: Inputs) -> Inputs:
+        """Left-right mirror of a flow map: pixels change sides, and u (the last channel) its sign.
+
+        u is scaled per image from its least to its greatest value, so its negative is 255 - u.
+        """
+        image = inputs["flow_map"].flip(-1)
+        return {**inputs, "flow_map": torch.cat([image[:, :2], 255 - image[:, 2:]], dim=1)}
+
+
+class StstnetNetwork(Network):
     """Three parallel 3×3 convolutions over one onset-apex flow map of 3×28×28.
 
     28×28 becomes 30×30 (padding 2), 10×10 (max-pool) and 5×5 (average pool): 400 features at
@@ -39,10 +73,9 @@ class Ststnet(MerModel):
         ConfigError: in ``forward``, a map of another form.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("flow_map",)
-    config: StstnetConfig
+    config: Ststnet
 
-    def __init__(self, config: StstnetConfig, n_classes: int) -> None:
+    def __init__(self, config: Ststnet, n_classes: int) -> None:
         super().__init__(config, n_classes)
         first, second, third = config.filters
         self.conv1 = nn.Conv2d(3, first, kernel_size=3, padding=2)
@@ -74,41 +107,3 @@ class Ststnet(MerModel):
     def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
         """Cross-entropy."""
         return soft_cross_entropy(output.logits, targets, class_weights)
-
-
-def mirror(inputs: Inputs) -> Inputs:
-    """Left-right mirror of a flow map: pixels change sides, and u (the last channel) its sign.
-
-    u is scaled per image from its least to its greatest value, so its negative is 255 - u.
-    """
-    image = inputs["flow_map"].flip(-1)
-    return {**inputs, "flow_map": torch.cat([image[:, :2], 255 - image[:, 2:]], dim=1)}
-
-
-def recipe(config: StstnetConfig) -> Recipe:
-    """One flow map from onset to apex."""
-    return Recipe(kind="flow_map", flow=config.flow)
-
-
-def training(config: StstnetConfig) -> TrainConfig:
-    """Adam 5e-5, batch 256, 800 epochs, the last one kept [CODE]."""
-    return TrainConfig(
-        optimiser="adam",
-        learning_rate=5e-5,
-        batch_size=256,
-        epochs=800,
-        patience=0,
-        selection="last",
-    )
-
-
-METHOD = NeuralMethod(
-    name="ststnet",
-    title="Shallow triple-stream network on onset-apex flow",
-    citation="Liong et al. 2019, FG",
-    config=StstnetConfig,
-    model=Ststnet,
-    recipe=recipe,
-    training=training,
-    mirror=mirror,
-)

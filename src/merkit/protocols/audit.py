@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from merkit.errors import LeakError
+from merkit.protocols.config import PROTOCOLS
 from merkit.protocols.folds import SUBJECT_DEPENDENT, TRANSDUCTIVE, FoldSet
 from merkit.protocols.table import ClipRow
 from merkit.types import Fold
 
-#: protocols in which every clip of the table is tested in exactly one fold
-TESTED_ONCE = ("loso", "group_kfold", "stratified_kfold", "composite")
-#: what may look at validation clips too: the choice of epoch, and decision thresholds
-_SEES_VAL = ("selection", "threshold")
-#: what may see the unlabelled target clips of a transductive fold
-_SEES_UNLABELLED = ("weights", "adaptation")
-
-
-@dataclass(frozen=True)
-class FitRecord:
-    """What was fitted on which clips, by name: ``weights``, ``normaliser``,
-    ``class_weights``, ``selection`` (the epoch), ``threshold``, ``adaptation``, or whatever
-    else a method fits."""
-
-    fitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+#: sides of a fold whose clips may be read for each use (``training.reader.Use``)
+_ALLOWED: Mapping[str, tuple[str, ...]] = {
+    "fit": ("train",),
+    "normalise": ("train",),
+    "select": ("train", "val"),
+    "adapt": ("unlabelled",),
+    "predict": ("test",),
+}
 
 
 def audit_folds(
@@ -56,43 +49,37 @@ def audit_folds(
         if contents is not None:
             _check_apart(fold, contents, "content", "the same frames on one side only")
         _check_unlabelled(fold, subject, foldset.marks)
-    if foldset.protocol in TESTED_ONCE:
+    if foldset.protocol in PROTOCOLS and PROTOCOLS[foldset.protocol].tested_once:
         _check_tested_once(foldset, subject)
 
 
-def audit_fit(fold: Fold, record: FitRecord, table: Iterable[ClipRow]) -> None:
-    """Refuse a training that saw more than its fold allows.
+def audit_reads(
+    fold: Fold, served: Mapping[str, tuple[str, ...]], table: Iterable[ClipRow]
+) -> None:
+    """Refuse a training that read more than its fold allows.
 
-    Everything is fitted on training clips alone, except: the choice of epoch and decision
-    thresholds may use validation clips, and weights may use the fold's unlabelled clips.
+    Training clips may be read for anything, validation clips to select (an epoch, a threshold), the
+    fold's unlabelled clips to adapt, test clips to predict once the model stands.
+
+    Args:
+        served: what the training's reader handed out: use -> clip ids.
+        table: every clip of the run.
 
     Raises:
-        LeakError: the first clip that was used and must not be, with what was fitted on it.
+        LeakError: the first clip that was read and must not be, with what it was read for.
     """
     subject = {row.clip_id: row.subject_key for row in table}
-    for name, ids in record.fitted.items():
-        allowed = set(fold.train)
-        if name in _SEES_VAL:
-            allowed |= set(fold.val)
-        if name in _SEES_UNLABELLED:
-            allowed |= set(fold.unlabelled)
+    for use, ids in served.items():
+        sides = _ALLOWED.get(use, ("train",))
+        allowed = {clip_id for side in sides for clip_id in getattr(fold, side)}
         wrong = sorted(set(ids) - allowed)
         if wrong:
-            side = _side(fold, wrong[0], subject)
             raise LeakError(
-                f"'{name}' of fold '{fold.name}' was fitted on clip '{wrong[0]}', {side} "
-                f"({len(wrong)} such clip(s))",
-                f"rule: {name} is fitted on {_allowed_sides(name)} only",
-                "fit it inside the fold, from the clips the fold hands out",
+                f"clip '{wrong[0]}', {_side(fold, wrong[0], subject)}, was read to '{use}' in fold "
+                f"'{fold.name}' ({len(wrong)} such clip(s))",
+                f"rule: only clips of {' and '.join(sides)} are read to '{use}'",
+                "take what is fitted from the training clips that the fold hands out",
             )
-
-
-def _allowed_sides(name: str) -> str:
-    if name in _SEES_VAL:
-        return "training and validation clips"
-    if name in _SEES_UNLABELLED:
-        return "training clips and declared unlabelled clips"
-    return "training clips"
 
 
 def _side(fold: Fold, clip_id: str, subject: Mapping[str, str]) -> str:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from merkit.errors import ConfigError
+from merkit.registry import Registry
 
-ProtocolName = Literal[
-    "loso",
-    "group_kfold",
-    "stratified_kfold",
-    "holdout_database",
-    "composite",
-    "cross_database",
-    "official",
-    "frozen",
-]
+if TYPE_CHECKING:
+    from merkit.protocols.splitters import Protocol
 
-#: protocols whose test side is another database, so that it may be adapted to
-_ADAPTABLE = ("holdout_database", "cross_database")
+PROTOCOLS: Registry[Protocol] = Registry(
+    "protocol",
+    {
+        "loso": "merkit.protocols.splitters:LOSO",
+        "group_kfold": "merkit.protocols.splitters:GROUP_KFOLD",
+        "stratified_kfold": "merkit.protocols.splitters:STRATIFIED_KFOLD",
+        "holdout_database": "merkit.protocols.splitters:HOLDOUT_DATABASE",
+        "composite": "merkit.protocols.splitters:COMPOSITE",
+        "cross_database": "merkit.protocols.splitters:CROSS_DATABASE",
+        "official": "merkit.protocols.splitters:OFFICIAL",
+        "frozen": "merkit.protocols.splitters:FROZEN",
+    },
+    group="merkit.protocols",
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class ProtocolConfig:
     """How clips are divided into training, validation and test.
 
     Args:
-        name: ``loso`` leave one subject out; ``group_kfold`` k folds of subjects;
+        name: of ``PROTOCOLS``. ``loso`` leave one subject out; ``group_kfold`` k folds of subjects;
             ``stratified_kfold`` k folds of clips, classes balanced, marked
             subject-dependent; ``holdout_database`` train on one database, test on another,
             every direction (MEGC2018 HDE); ``composite`` leave one subject out over several
@@ -56,7 +61,7 @@ class ProtocolConfig:
         ConfigError: a value out of its range, or one the protocol has no use for.
     """
 
-    name: ProtocolName = "loso"
+    name: str = "loso"
     n_splits: int = 5
     balance: Literal["clips", "subjects"] = "clips"
     seed: int = 0
@@ -71,10 +76,13 @@ class ProtocolConfig:
 
     def __post_init__(self) -> None:
         self._check_numbers()
-        if self.adapt and self.name not in _ADAPTABLE:
+        if self.name not in PROTOCOLS:
+            PROTOCOLS[self.name]  # raises, with the nearest name
+        if self.adapt and not PROTOCOLS[self.name].adaptable:
+            fit = [name for name in PROTOCOLS if PROTOCOLS[name].adaptable]
             raise ConfigError(
                 f"adapt=True with protocol '{self.name}'",
-                f"one of {', '.join(_ADAPTABLE)}",
+                f"one of {', '.join(fit)}",
                 "set adapt to false, or choose a protocol with a target database",
             )
         if (self.name == "frozen") != (self.manifest is not None):

@@ -14,7 +14,6 @@ from merkit.config import from_mapping, to_mapping
 from merkit.errors import ConfigError, MerkitError, MissingDataError, StoreError
 from merkit.files import write_json
 from merkit.protocols.config import ProtocolConfig
-from merkit.protocols.table import ClipRow
 from merkit.types import Fold
 
 FORMAT = 1
@@ -136,26 +135,6 @@ def load_folds(path: Path) -> FoldSet:
             "restore it, or build new folds with fold_set and save_folds",
         )
     return foldset
-
-
-def missing_classes(
-    foldset: FoldSet, table: Iterable[ClipRow]
-) -> Mapping[str, Mapping[str, tuple[int, ...]]]:
-    """Fold name -> side (train, val, test) -> class indices of the table absent there.
-
-    Sides that have every class, and folds without any gap, are left out. A class may be
-    absent from a training side when one subject alone shows it.
-    """
-    label = {row.clip_id: row.label for row in table}
-    every = set(label.values())
-    gaps: dict[str, dict[str, tuple[int, ...]]] = {}
-    for fold in foldset.folds:
-        for side in ("train", "val", "test"):
-            ids: tuple[str, ...] = getattr(fold, side)
-            missing = every - {label[clip_id] for clip_id in ids}
-            if ids and missing:
-                gaps.setdefault(fold.name, {})[side] = tuple(sorted(missing))
-    return gaps
 
 
 def _canonical(fold: Fold) -> Fold:

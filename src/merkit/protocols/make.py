@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from merkit.errors import ConfigError, StoreError
 from merkit.protocols.audit import audit_folds
-from merkit.protocols.config import ProtocolConfig
+from merkit.protocols.config import PROTOCOLS, ProtocolConfig
 from merkit.protocols.folds import (
     SUBJECT_DEPENDENT,
     TRANSDUCTIVE,
@@ -14,7 +14,7 @@ from merkit.protocols.folds import (
     fold_set,
     load_folds,
 )
-from merkit.protocols.splitters import Division, divide
+from merkit.protocols.splitters import Division
 from merkit.protocols.table import ClipRow, checked, subjects_of
 from merkit.protocols.validation import validation_subjects
 from merkit.types import Fold
@@ -28,8 +28,8 @@ def make_folds(table: Iterable[ClipRow], config: ProtocolConfig) -> FoldSet:
 
     The result does not depend on the order of the rows. Validation clips are all clips of
     the validation subjects on the training side, in every protocol, also in the
-    subject-dependent one. A class may be absent from any side of a fold
-    (``missing_classes`` lists where); nothing is moved to avoid it.
+    subject-dependent one. A class may be absent from any side of a fold; nothing is moved to
+    avoid it.
 
     Raises:
         ConfigError: fewer than three subjects, or too little data for the protocol.
@@ -52,9 +52,10 @@ def make_folds(table: Iterable[ClipRow], config: ProtocolConfig) -> FoldSet:
 
 
 def _made(table: tuple[ClipRow, ...], config: ProtocolConfig) -> FoldSet:
-    folds = [_fold(division, config) for division in divide(table, config)]
+    protocol = PROTOCOLS[config.name]
+    folds = [_fold(division, config) for division in protocol.divide(table, config)]
     marks = []
-    if config.name == "stratified_kfold":
+    if protocol.subject_dependent:
         marks.append(SUBJECT_DEPENDENT)
     if config.adapt:
         marks.append(TRANSDUCTIVE)

@@ -30,14 +30,24 @@ class Division:
     test: Rows
 
 
-def divide(table: Rows, config: ProtocolConfig) -> list[Division]:
-    """The divisions of the configured protocol.
+@dataclass(frozen=True)
+class Protocol:
+    """One way to divide clips into folds.
 
-    Raises:
-        ConfigError: too few subjects, databases or clips for it, or a database or split
-            that the table does not have.
+    ``divide(table, config)``: the divisions of rows sorted by clip id; raises ConfigError where
+    the table does not serve. ``tested_once``: every clip is tested in exactly one fold.
+    ``subject_dependent``: people stand on both sides, which every report then says.
+    ``folds_matter``: a fold means something by itself, so its score is listed. ``adaptable``: the
+    test side is another database, which training may see without labels (``adapt``).
     """
-    return _SPLITTERS[config.name](table, config)
+
+    name: str
+    title: str
+    divide: Callable[[Rows, ProtocolConfig], list[Division]]
+    tested_once: bool = False
+    subject_dependent: bool = False
+    folds_matter: bool = False
+    adaptable: bool = False
 
 
 def _by_test(table: Rows, part: Mapping[str, str], names: Sequence[str]) -> list[Division]:
@@ -178,12 +188,39 @@ def _fold_names(n_splits: int) -> list[str]:
     return [f"fold-{number:0{width}d}" for number in range(1, n_splits + 1)]
 
 
-_SPLITTERS: Mapping[str, Callable[[Rows, ProtocolConfig], list[Division]]] = {
-    "loso": _loso,
-    "group_kfold": _group_kfold,
-    "stratified_kfold": _stratified_kfold,
-    "holdout_database": _holdout_database,
-    "composite": _composite,
-    "cross_database": _cross_database,
-    "official": _official,
-}
+def _no_division(table: Rows, config: ProtocolConfig) -> list[Division]:
+    """``make_folds`` reads the manifest of ``frozen``."""
+    return []
+
+
+LOSO = Protocol("loso", "leave one subject out", _loso, tested_once=True)
+COMPOSITE = Protocol(
+    "composite",
+    "leave one subject out over several databases (MEGC2019 CDE)",
+    _composite,
+    tested_once=True,
+)
+GROUP_KFOLD = Protocol("group_kfold", "k folds of subjects", _group_kfold, tested_once=True)
+STRATIFIED_KFOLD = Protocol(
+    "stratified_kfold",
+    "k folds of clips, classes balanced",
+    _stratified_kfold,
+    tested_once=True,
+    subject_dependent=True,
+)
+HOLDOUT_DATABASE = Protocol(
+    "holdout_database",
+    "train on one database, test on another, every direction (MEGC2018 HDE)",
+    _holdout_database,
+    folds_matter=True,
+    adaptable=True,
+)
+CROSS_DATABASE = Protocol(
+    "cross_database",
+    "train databases to test databases",
+    _cross_database,
+    folds_matter=True,
+    adaptable=True,
+)
+OFFICIAL = Protocol("official", "the split printed with the database", _official, folds_matter=True)
+FROZEN = Protocol("frozen", "a manifest written before", _no_division)

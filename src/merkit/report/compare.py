@@ -17,6 +17,7 @@ from merkit.report.finished import (
 )
 from merkit.report.sweep import find_sweep
 from merkit.scoring.intervals import Interval
+from merkit.scoring.metrics import MAIN_METRIC, usable_metrics
 from merkit.scoring.ranking import (
     Comparison,
     CriticalDifference,
@@ -93,15 +94,16 @@ def _compare_group(runs: tuple[FinishedRun, ...]) -> GroupComparison:
         )
     if any(set(run.seeds) != shared for run in runs):
         notes.append(f"Differences are over the shared seeds {sorted(shared)}.")
-    against = _pairs(runs, shared, "uf1", runs[0].name)
-    every = against if len(runs) == 2 else _pairs(runs, shared, "uf1", None)
+    scored = [name for name in usable_metrics() if all(name in r.metrics["scores"] for r in runs)]
+    against = {name: _pairs(runs, shared, name, runs[0].name) for name in scored}
+    main = against[MAIN_METRIC]
+    every = main if len(runs) == 2 else _pairs(runs, shared, MAIN_METRIC, None)
     return GroupComparison(
         data=runs[0].data,
         runs=runs,
-        uf1=against,
-        uar=_pairs(runs, shared, "uar", runs[0].name),
+        differences=against,
         refusal=ranking_refusal(every, ALPHA),
-        apart=_told_apart(every),
+        apart=_distinguished(every),
         notes=tuple(notes),
         sweep=find_sweep([run.document["settings"] for run in runs]),
     )
@@ -117,13 +119,13 @@ def _pairs(
         {run.name: table.y_pred for run, table in zip(runs, tables, strict=True)},
         first.subject,
         len(runs[0].metrics["classes"]),
-        metric="uar" if metric == "uar" else "uf1",
+        metric=metric,
         reference=reference,
         seeds=first.seed if len(seeds) > 1 else None,
     )
 
 
-def _told_apart(comparisons: Sequence[Comparison]) -> tuple[tuple[str, str], ...]:
+def _distinguished(comparisons: Sequence[Comparison]) -> tuple[tuple[str, str], ...]:
     """Pairs by the rule of ``ranking_refusal``, the better first."""
     found = []
     for c in comparisons:
@@ -154,7 +156,7 @@ def _over_databases(
 
 
 def _interval(run: FinishedRun) -> Interval:
-    score = run.metrics["scores"]["uf1"]
+    score = run.metrics["scores"][MAIN_METRIC]
     return Interval(
         score["value"],
         score["low"],

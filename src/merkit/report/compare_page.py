@@ -17,17 +17,18 @@ from markupsafe import Markup
 from merkit.files import write_json, write_text
 from merkit.report.compare_folds import fold_table
 from merkit.report.compare_text import (
-    DIFFERENCE_COLUMNS,
-    RUN_COLUMNS,
     database_rows,
+    difference_columns,
     difference_row,
     overall_verdict,
+    run_columns,
     run_row,
     verdict,
 )
 from merkit.report.compared import GroupComparison
 from merkit.report.page import MARKS
 from merkit.report.plots import cd_plot, compare_plot, difference_plot, sweep_plot
+from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import CriticalDifference, RankingRefusal
 
 
@@ -42,8 +43,6 @@ def write_page(
         title=f"{len(groups[0].runs)} runs compared on {'; '.join(g.data for g in groups)}",
         style=_style(),
         sections=[_section(group) for group in groups],
-        run_columns=RUN_COLUMNS,
-        difference_columns=DIFFERENCE_COLUMNS,
         overall=_overall(groups, overall) if len(groups) > 1 else None,
     )
     write_text(out, page)
@@ -74,8 +73,10 @@ def _section(group: GroupComparison) -> dict[str, Any]:
         "subjects": metrics["n_subjects"],
         "classes": ", ".join(metrics["classes"]),
         "reference": group.runs[0].name,
-        "runs": [run_row(run) for run in group.runs],
-        "differences": [difference_row(*p) for p in zip(group.uf1, group.uar, strict=True)],
+        "run_columns": run_columns(group),
+        "runs": [run_row(run, group) for run in group.runs],
+        "difference_columns": difference_columns(group),
+        "differences": [difference_row(found, group) for found in group.by_run],
         "verdict": verdict(group),
         "ranked": group.refusal is None,
         "notes": [*group.notes, *(f"{mark}: {MARKS[mark]}" for mark in marks if mark in MARKS)],
@@ -87,11 +88,11 @@ def _section(group: GroupComparison) -> dict[str, Any]:
 
 
 def _score_rows(group: GroupComparison) -> list[dict[str, Any]]:
-    return [{"name": run.name, **run.metrics["scores"]["uf1"]} for run in group.runs]
+    return [{"name": run.name, **run.metrics["scores"][MAIN_METRIC]} for run in group.runs]
 
 
 def _difference_rows(group: GroupComparison) -> list[dict[str, Any]]:
-    gaps = [(c.a, c.difference) for c in group.uf1]
+    gaps = [(c.a, c.difference) for c in group.main]
     return [{"name": name, "value": g.value, "low": g.low, "high": g.high} for name, g in gaps]
 
 
@@ -129,7 +130,7 @@ def _csv(groups: Sequence[GroupComparison]) -> str:
 
 
 def _csv_rows(group: GroupComparison) -> list[dict[str, Any]]:
-    uf1 = {c.a: c for c in group.uf1}
+    main = {c.a: c for c in group.main}
     rows = []
     for run in group.runs:
         row: dict[str, Any] = {"data": group.data, "run": run.name, "method": run.method}
@@ -138,11 +139,11 @@ def _csv_rows(group: GroupComparison) -> list[dict[str, Any]]:
         cost = run.metrics["training"]
         row |= {"parameters_trainable": cost["parameters_trainable"], "seconds": cost["seconds"]}
         row["marks"] = " ".join(run.metrics["marks"])
-        found = uf1.get(run.name)
+        found = main.get(run.name)
         row |= {
-            "uf1_difference": found.difference.value if found else "",
-            "uf1_difference_low": found.difference.low if found else "",
-            "uf1_difference_high": found.difference.high if found else "",
+            f"{MAIN_METRIC}_difference": found.difference.value if found else "",
+            f"{MAIN_METRIC}_difference_low": found.difference.low if found else "",
+            f"{MAIN_METRIC}_difference_high": found.difference.high if found else "",
             "p_permutation_holm": found.p_permutation_holm if found else "",
             "p_wilcoxon_holm": found.p_wilcoxon_holm if found else "",
         }
@@ -168,8 +169,10 @@ def _plain(group: GroupComparison) -> dict[str, Any]:
             }
             for run in group.runs
         ],
-        "uf1_differences": [asdict(c) for c in group.uf1],
-        "uar_differences": [asdict(c) for c in group.uar],
+        **{
+            f"{name}_differences": [asdict(c) for c in found]
+            for name, found in group.differences.items()
+        },
         "folds": {run.name: run.metrics.get("per_fold", []) for run in group.runs},
         "verdict": verdict(group),
         "notes": list(group.notes),

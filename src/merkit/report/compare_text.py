@@ -2,55 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from merkit.report.compare_folds import fold_table
 from merkit.report.compared import GroupComparison
 from merkit.report.finished import FinishedRun
+from merkit.scoring.metrics import MAIN_METRIC, metric_titles
 from merkit.scoring.ranking import Comparison, CriticalDifference, RankingRefusal
 
-RUN_COLUMNS = ("run", "UF1", "95 % interval", "UAR", "ACC", "trained", "seconds", "marks")
-DIFFERENCE_COLUMNS = (
-    "run",
-    "Δ UF1",
-    "95 % interval",
-    "p",
-    "p Holm",
-    "Wilcoxon",
-    "W Holm",
-    "Δ UAR",
-    "95 % interval",
-)
+
+def run_columns(group: GroupComparison) -> list[str]:
+    """Titles over ``run_row``."""
+    first, *others = _titles(group)
+    return ["run", first, "95 % interval", *others, "trained", "seconds", "marks"]
 
 
-def run_row(run: FinishedRun) -> list[str]:
-    """Cells of ``RUN_COLUMNS``."""
+def run_row(run: FinishedRun, group: GroupComparison) -> list[str]:
+    """One run: its scores, what it cost and what must be told of it."""
     scores, cost = run.metrics["scores"], run.metrics["training"]
+    main = scores[MAIN_METRIC]
     return [
         run.name,
-        f"{scores['uf1']['value']:.3f}",
-        f"{scores['uf1']['low']:.3f} to {scores['uf1']['high']:.3f}",
-        f"{scores['uar']['value']:.3f}",
-        f"{scores['acc']['value']:.3f}",
+        f"{main['value']:.3f}",
+        f"{main['low']:.3f} to {main['high']:.3f}",
+        *(f"{scores[name]['value']:.3f}" for name in _others(group)),
         f"{cost['parameters_trainable']:,}",
         f"{cost['seconds']:.0f}",
         ", ".join(run.metrics["marks"]),
     ]
 
 
-def difference_row(uf1: Comparison, uar: Comparison) -> list[str]:
-    """Cells of ``DIFFERENCE_COLUMNS``."""
-    return [
-        uf1.a,
-        f"{uf1.difference.value:+.3f}",
-        f"{uf1.difference.low:+.3f} to {uf1.difference.high:+.3f}",
-        f"{uf1.p_permutation:.4f}",
-        f"{uf1.p_permutation_holm:.4f}",
-        f"{uf1.p_wilcoxon:.4f}",
-        f"{uf1.p_wilcoxon_holm:.4f}",
-        f"{uar.difference.value:+.3f}",
-        f"{uar.difference.low:+.3f} to {uar.difference.high:+.3f}",
-    ]
+def difference_columns(group: GroupComparison) -> list[str]:
+    """Titles over ``difference_row``."""
+    first, *others = _titles(group)
+    tests = ["p", "p Holm", "Wilcoxon", "W Holm"]
+    more = [cell for title in others for cell in (f"Δ {title}", "95 % interval")]
+    return ["run", f"Δ {first}", "95 % interval", *tests, *more]
+
+
+def difference_row(found: Mapping[str, Comparison], group: GroupComparison) -> list[str]:
+    """One run against the first: every metric's difference, and the tests of the main one."""
+    main = found[MAIN_METRIC]
+    tests = (main.p_permutation, main.p_permutation_holm, main.p_wilcoxon, main.p_wilcoxon_holm)
+    others = [cell for name in _others(group) for cell in _gap(found[name])]
+    return [main.a, *_gap(main), *(f"{p:.4f}" for p in tests), *others]
+
+
+def _gap(comparison: Comparison) -> tuple[str, str]:
+    gap = comparison.difference
+    return f"{gap.value:+.3f}", f"{gap.low:+.3f} to {gap.high:+.3f}"
+
+
+def _others(group: GroupComparison) -> list[str]:
+    """Names of the metrics beside the main one."""
+    return [name for name in group.differences if name != MAIN_METRIC]
+
+
+def _titles(group: GroupComparison) -> list[str]:
+    titles = metric_titles()
+    return [titles[name] for name in (MAIN_METRIC, *_others(group))]
 
 
 def verdict(group: GroupComparison) -> str:
@@ -59,7 +69,7 @@ def verdict(group: GroupComparison) -> str:
         return str(group.refusal)
     pairs = "; ".join(f"{better} above {worse}" for better, worse in group.apart)
     return (
-        f"Told apart over {group.uf1[0].difference.n_subjects} subjects (Holm-adjusted "
+        f"They differ over {group.main[0].difference.n_subjects} subjects (Holm-adjusted "
         f"permutation p up to 0.05 over all pairs, interval of the difference without zero): "
         f"{pairs}."
     )
@@ -69,15 +79,15 @@ def group_lines(group: GroupComparison) -> list[str]:
     """Scores of the runs, their differences from the first, the verdict, and scores by fold
     where a fold means something of its own."""
     metrics = group.runs[0].metrics
-    rows = [run_row(run) for run in group.runs]
-    differences = [difference_row(*pair) for pair in zip(group.uf1, group.uar, strict=True)]
+    rows = [run_row(run, group) for run in group.runs]
+    differences = [difference_row(found, group) for found in group.by_run]
     return [
         f"{group.data}: {metrics['n_clips']} clips, {metrics['n_subjects']} subjects, "
         f"{len(metrics['classes'])} classes",
-        *aligned(RUN_COLUMNS, rows),
+        *aligned(run_columns(group), rows),
         "",
         f"difference from '{group.runs[0].name}', paired by subject",
-        *aligned(DIFFERENCE_COLUMNS, differences),
+        *aligned(difference_columns(group), differences),
         verdict(group),
         *group.notes,
         *_fold_lines(group),
@@ -93,22 +103,22 @@ def _fold_lines(group: GroupComparison) -> list[str]:
 def overall_lines(
     groups: Sequence[GroupComparison], overall: CriticalDifference | RankingRefusal | None
 ) -> list[str]:
-    """UF1 of each method on each database, and its mean rank where one may be given."""
+    """Main metric of each method on each database, and its mean rank where one may be given."""
     if len(groups) < 2:
         return []
-    columns = ["UF1", *(group.data for group in groups)]
+    columns = [metric_titles()[MAIN_METRIC], *(group.data for group in groups)]
     lines = ["over databases", *aligned(columns, database_rows(groups))]
     return [*lines, overall_verdict(overall), ""]
 
 
 def database_rows(groups: Sequence[GroupComparison]) -> list[list[str]]:
-    """A row a method: its name and its UF1 on each database."""
+    """A row a method: its name and its main metric on each database."""
     rows = []
     for run in groups[0].runs:
         cells = [run.method]
         for group in groups:
             same = next(other for other in group.runs if other.method == run.method)
-            cells.append(f"{same.metrics['scores']['uf1']['value']:.3f}")
+            cells.append(f"{same.metrics['scores'][MAIN_METRIC]['value']:.3f}")
         rows.append(cells)
     return rows
 

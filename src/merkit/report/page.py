@@ -16,6 +16,7 @@ from merkit.files import write_text
 from merkit.report.plots import confusion_plot, curves_plot, score_plot
 from merkit.report.published import published_for
 from merkit.runs.folder import RunFolder
+from merkit.scoring.metrics import metric_titles
 
 #: marks of a run -> what a reader must know about them
 MARKS = {
@@ -69,14 +70,16 @@ def read_metrics(run: RunFolder) -> dict[str, Any]:
 def render(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """The page as HTML text, from the contents of run.json and metrics.json."""
     environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
+    environment.filters["published_value"] = lambda metric, row: row.values.get(metric)
     source = (files("merkit.report") / "report.html.j2").read_text(encoding="utf-8")
-    settings = document["settings"]
+    settings, scores = document["settings"], metrics["scores"]
     histories = [fold["history"] for fold in metrics["folds"]]
     data = list(settings["data"])
     return environment.from_string(source).render(
         title=f"{settings['method']} on {', '.join(data)}, {len(metrics['classes'])} classes",
         run=document,
         metrics=metrics,
+        titles={name: title for name, title in metric_titles().items() if name in scores},
         selection=_selection(settings),
         percent="95 %",
         score_svg=_svg(score_plot(metrics["scores"], metrics["chance"]["values"])),

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from merkit.scoring.metrics import MAIN_METRIC, metric_titles
 from merkit.scoring.ranking import CriticalDifference
 
 INK, ACCENT, WARM, PALE = "#1f2933", "#1d6fa5", "#c2571a", "#b9c4cf"
@@ -87,18 +88,22 @@ def _curves(
 def score_plot(scores: Mapping[str, Mapping[str, float]], chance: Mapping[str, float]) -> str:
     """UF1, UAR and ACC with their intervals; the grey tick is what guessing would give."""
     figure, axes = _axes(6.2, 1.7)
-    names = list(scores)
+    names, titles = list(scores), metric_titles()
     for row, name in enumerate(reversed(names)):
         score = scores[name]
         axes.plot([score["low"], score["high"]], [row, row], color=ACCENT, linewidth=3, alpha=0.5)
         axes.plot(score["value"], row, "o", color=ACCENT, markersize=7)
         if name in chance:
             axes.plot(chance[name], row, "|", color=INK, markersize=13, markeredgewidth=1.5)
-    axes.set_yticks(range(len(names)), [n.upper() for n in reversed(names)])
+    axes.set_yticks(range(len(names)), [titles.get(n, n) for n in reversed(names)])
     axes.set_xlim(0, 1)
     axes.set_ylim(-0.6, len(names) - 0.4)
     axes.grid(axis="x", color="#e6eaee")
     return svg(figure)
+
+
+def _main() -> str:
+    return metric_titles()[MAIN_METRIC]
 
 
 def compare_plot(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -110,7 +115,7 @@ def compare_plot(rows: Sequence[Mapping[str, Any]]) -> str:
     axes.set_yticks(range(len(rows)), [plain(row["name"]) for row in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlim(0, 1)
-    axes.set_xlabel("UF1 with 95 % interval over subjects")
+    axes.set_xlabel(f"{_main()} with 95 % interval over subjects")
     axes.grid(axis="x", color="#e6eaee")
     return svg(figure)
 
@@ -124,7 +129,7 @@ def difference_plot(rows: Sequence[Mapping[str, Any]]) -> str:
         axes.plot(row["value"], place, "o", color=WARM, markersize=6)
     axes.set_yticks(range(len(rows)), [plain(row["name"]) for row in reversed(rows)])
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.set_xlabel("difference in UF1 with 95 % interval over subjects")
+    axes.set_xlabel(f"difference in {_main()} with 95 % interval over subjects")
     axes.grid(axis="x", color="#e6eaee")
     return svg(figure)
 
@@ -151,7 +156,7 @@ def sweep_plot(points: Sequence[Mapping[str, Any]], setting: str, series: str = 
     axes.set_ylim(0, 1)
     axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
     axes.set_xlabel(plain(setting))
-    axes.set_ylabel("UF1" if series else "score")
+    axes.set_ylabel(_main() if series else "score")
     axes.legend(frameon=False, fontsize=9)
     axes.grid(axis="y", color="#e6eaee")
     return svg(figure)
@@ -162,11 +167,13 @@ def _sweep_lines(
 ) -> list[tuple[list[Mapping[str, Any]], str, str, Any]]:
     """Points, score, label and colour of each line."""
     if not series:
-        return [(list(points), "uf1", "UF1", ACCENT), (list(points), "uar", "UAR", WARM)]
+        pairs = list(metric_titles().items())[:2]
+        colours = (ACCENT, WARM)
+        return [(list(points), *pair, c) for pair, c in zip(pairs, colours, strict=False)]
     lines = sorted({point["series"] for point in points})
     shades = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(lines)))
     return [
-        ([p for p in points if p["series"] == line], "uf1", f"{series} = {line:g}", shade)
+        ([p for p in points if p["series"] == line], MAIN_METRIC, f"{series} = {line:g}", shade)
         for line, shade in zip(lines, shades, strict=True)
     ]
 

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
+from merkit.scoring.metrics import MAIN_METRIC
+
 
 @dataclass(frozen=True)
 class PublishedScore:
-    """One printed score. ``selection``: how the epoch was chosen, as far as it is known."""
+    """One printed score. ``values``: by metric, those that were printed. ``selection``: how the
+    epoch was chosen, as far as it is known."""
 
     data: str
     classes: str
     method: str
-    uf1: float | None
-    uar: float | None
-    acc: float | None
+    values: Mapping[str, float]
     citation: str
     selection: str
     note: str
@@ -44,20 +45,17 @@ def published_for(data: Sequence[str], n_classes: int) -> tuple[PublishedScore, 
         for s in published_scores()
         if s.data.split(":")[0] == data[0] and s.classes == str(n_classes)
     ]
-    return tuple(sorted(rows, key=lambda s: -(s.uf1 or 0.0)))
+    return tuple(sorted(rows, key=lambda s: -s.values.get(MAIN_METRIC, 0.0)))
 
 
 def _score(row: dict[str, str]) -> PublishedScore:
-    def number(name: str) -> float | None:
-        return float(row[name]) if row[name] else None
-
+    fixed = ("data", "classes", "method", "citation", "selection", "note")
+    values = {name: float(cell) for name, cell in row.items() if name not in fixed and cell}
     return PublishedScore(
         row["data"],
         row["classes"],
         row["method"],
-        number("uf1"),
-        number("uar"),
-        number("acc"),
+        values,
         row["citation"],
         row["selection"],
         row["note"],

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from merkit.errors import ConfigError
 from merkit.protocols.config import ProtocolConfig
+
+if TYPE_CHECKING:
+    from merkit.methods.base import Method
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +89,16 @@ class MethodConfig:
     def __post_init__(self) -> None:
         if self.threads < 1:
             raise ConfigError(f"threads is {self.threads}", "1 or more")
+
+    def make(self) -> Method:
+        """The method with these settings.
+
+        Raises:
+            ConfigError: an unknown method, setting or value.
+        """
+        from merkit.methods import make_method
+
+        return make_method(self.method, self.model, self.training, self.recipe)
 
 
 @dataclass(frozen=True, kw_only=True)

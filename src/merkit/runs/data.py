@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,65 +15,54 @@ from merkit.progress import Progress, silent
 from merkit.protocols import ClipRow, rows
 from merkit.protocols.table import checked
 from merkit.runs.config import DataConfig
-from merkit.samples.prepare import Prepared, default_store, prepare
-from merkit.samples.recipe import Recipe
+from merkit.samples.prepare import SampleSet, default_store, prepare
+from merkit.samples.recipes import Recipe
 from merkit.types import Clip
 from merkit.video.fingerprint import content_key
 
 
 @dataclass(frozen=True)
-class Task:
-    """``clips`` that have a class, their ``rows`` for the protocols, their stored samples.
+class LabelledClips:
+    """``clips`` that have a class, and their ``rows`` for the protocols.
 
     ``maps``: the label map of each database; all have the same ``classes``.
     """
 
     clips: tuple[Clip, ...]
     rows: tuple[ClipRow, ...]
-    classes: tuple[str, ...]
     maps: tuple[LabelMap, ...]
-    prepared: Prepared
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their indices."""
+        return self.maps[0].classes
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """Class index of each clip."""
+        return {row.clip_id: row.label for row in self.rows}
+
+    def only(self, ids: Container[str]) -> LabelledClips:
+        """Those clips whose id is among these."""
+        clips = tuple(clip for clip in self.clips if clip.clip_id in ids)
+        return replace(self, clips=clips, rows=tuple(r for r in self.rows if r.clip_id in ids))
 
     def contents(self) -> dict[str, str]:
-        """Clip id -> hash of its frames, so that the audit sees one clip under two names."""
-        used = {row.clip_id for row in self.rows}
-        return {clip.clip_id: content_key(clip) for clip in self.clips if clip.clip_id in used}
+        """Clip id -> hash of its frames, so that the audit sees one clip under two names; clips
+        without media, which a method that reads no pixels may be scored on, are left out."""
+        return {c.clip_id: content_key(c) for c in self.clips if c.media.exists()}
+
+    def counts(self) -> dict[str, int]:
+        """Clips of each class by name."""
+        labels = [row.label for row in self.rows]
+        return {name: labels.count(i) for i, name in enumerate(self.classes)}
 
 
-def open_task(
-    config: DataConfig,
-    recipe: Recipe,
-    progress: Progress = silent,
-    check: Callable[[Sequence[ClipRow]], None] | None = None,
-) -> Task:
-    """Load, label and prepare the clips of a configuration.
-
-    ``check`` is called with the labelled clips before any is prepared, so that what cannot
-    work is told before the hours that preparing may take.
+def load_clips(config: DataConfig) -> LabelledClips:
+    """The labelled clips of every named database.
 
     Raises:
         ConfigError: unknown names, or databases whose classes differ.
-        DatasetError: no clip has a class under the label map.
-        FaceError: clips that cannot be prepared, unless ``bad_clips="skip"``.
-    """
-    clips, table, maps = load_clips(config)
-    if check is not None:
-        check(table)
-    store = config.store or default_store()
-    prepared = prepare(clips, recipe, store, config.workers, progress)
-    if config.bad_clips == "refuse":
-        prepared.check()
-    kept = tuple(row for row in table if row.clip_id in prepared.keys)
-    return Task(clips, kept, maps[0].classes, maps, prepared)
-
-
-def load_clips(
-    config: DataConfig,
-) -> tuple[tuple[Clip, ...], tuple[ClipRow, ...], tuple[LabelMap, ...]]:
-    """The labelled clips of every named database, their rows, and the label maps.
-
-    Raises:
-        ConfigError: databases whose classes differ.
         DatasetError: no clip has a class under the label map.
     """
     clips: list[Clip] = []
@@ -81,7 +70,7 @@ def load_clips(
     maps: list[LabelMap] = []
     for name, root, variant in config.sources():
         task_map = label_map(name, config.classes)
-        loaded = _told_apart(load_dataset(name, root, variant), name, root, config.data)
+        loaded = _with_own_names(load_dataset(name, root, variant), name, root, config.data)
         labelled = rows(loaded, partial(clip_label, task_map))
         if not labelled:
             raise _nothing_labelled(name, loaded, task_map)
@@ -90,10 +79,25 @@ def load_clips(
         table += labelled
         maps.append(task_map)
     _check_same_classes(config.data, maps)
-    return tuple(clips), checked(table), tuple(maps)
+    return LabelledClips(tuple(clips), checked(table), tuple(maps))
 
 
-def _told_apart(
+def prepare_clips(
+    data: LabelledClips, recipe: Recipe | None, config: DataConfig, progress: Progress = silent
+) -> tuple[LabelledClips, SampleSet]:
+    """The samples of the clips under a recipe, and the clips that could be prepared.
+
+    Raises:
+        FaceError: clips that cannot be prepared, unless ``bad_clips="skip"``.
+    """
+    store = config.store or default_store()
+    samples = prepare(data.clips, recipe, store, config.workers, progress)
+    if config.bad_clips == "refuse":
+        samples.check()
+    return data.only(samples.keys), samples
+
+
+def _with_own_names(
     clips: tuple[Clip, ...], name: str, root: Path, names: tuple[str, ...]
 ) -> tuple[Clip, ...]:
     """Clips of a database that is named more than once (several synthetic ones, say) carry

@@ -118,13 +118,12 @@ def run_experiment(
     from merkit.report.compare import compare_runs
     from merkit.runs.evaluate import evaluate
     from merkit.runs.text import score_lines
-    from merkit.training.setup import make_setup
 
     experiment = read_experiment(path)
     configs = run_configs(experiment, out, overrides, only)
     for config in configs.values():
         config.sources()
-        make_setup(config.method, config.model, config.training, config.recipe)
+        config.make()
     for place, (name, config) in enumerate(configs.items(), start=1):
         result = evaluate(config, _named(progress, f"run {place}/{len(configs)} {name}"))
     finished = [out / name for name in experiment.runs if (out / name / "metrics.json").is_file()]

@@ -23,7 +23,7 @@ from merkit.config import flat
 from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.files import atomic_folder, remove_leftovers, write_json
 from merkit.protocols import FoldSet, save_folds
-from merkit.training.job import FoldOutcome
+from merkit.runs.fold import FoldOutcome
 
 FORMAT = 1
 _PACKAGES = (

@@ -13,21 +13,18 @@ import numpy as np
 import pandas as pd
 
 from merkit.files import atomic_file, write_json, write_text
-from merkit.protocols import ClipRow, FoldSet
+from merkit.protocols import PROTOCOLS, ClipRow, FoldSet
 from merkit.report.page import write_report
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.folder import RunFolder
 from merkit.scoring.chance import chance_scores, oracle_selection
 from merkit.scoring.intervals import bootstrap_interval
 from merkit.scoring.metrics import (
-    METRIC_NAMES,
     class_scores,
     confusion_matrix,
     scores_by_part,
+    usable_metrics,
 )
-
-#: protocols whose folds mean something each, so that their scores are listed
-_FOLDS_MATTER = ("holdout_database", "cross_database", "official")
 
 
 def summarise(
@@ -46,7 +43,7 @@ def summarise(
         "marks": _marks(folds, config, document),
         "fold_hash": folds.hash,
         "n_folds": len(folds.folds),
-        "per_fold": _per_fold(table, len(classes)) if folds.protocol in _FOLDS_MATTER else [],
+        "per_fold": _per_fold(table, len(classes)) if _folds_matter(folds) else [],
         "oracle": _oracle(run, folds, table, config, len(classes)),
         "training": _training(summaries),
         "folds": [_fold_record(summary) for summary in summaries],
@@ -83,7 +80,7 @@ def score_table(table: pd.DataFrame, classes: Sequence[str], resamples: int) -> 
     once = table[table.seed == table.seed.iloc[0]]
     return {
         "classes": list(classes),
-        "scores": {name: _interval(table, n_classes, name, resamples) for name in METRIC_NAMES},
+        "scores": {name: _interval(table, n_classes, name, resamples) for name in usable_metrics()},
         "interval": f"{resamples} resamples of subjects, percentile",
         "confusion": matrix.tolist(),
         "per_class": [
@@ -123,7 +120,7 @@ def _chance(table: pd.DataFrame, n_classes: int) -> dict[str, Any]:
     """Expected scores of the true labels in random order."""
     guess = chance_scores(np.bincount(table.y_true, minlength=n_classes).tolist())
     return {
-        "values": {name: getattr(guess, name) for name in METRIC_NAMES},
+        "values": dict(guess.values),
         "note": "what the true labels in random order would score.",
     }
 
@@ -134,10 +131,7 @@ def _or_zero(value: float) -> float:
 
 def _parts(table: pd.DataFrame, column: str, n_classes: int) -> list[dict[str, Any]]:
     parts = scores_by_part(table.y_true, table.y_pred, table[column].astype(str), n_classes)
-    return [
-        {"name": name, "n": part.n, "uf1": part.uf1, "uar": part.uar, "acc": part.acc}
-        for name, part in parts.items()
-    ]
+    return [{"name": name, "n": part.n, **part.values} for name, part in parts.items()]
 
 
 def _per_fold(table: pd.DataFrame, n_classes: int) -> list[dict[str, Any]]:
@@ -164,6 +158,11 @@ def _per_subject(table: pd.DataFrame, n_classes: int) -> list[dict[str, Any]]:
     return rows
 
 
+def _folds_matter(folds: FoldSet) -> bool:
+    """Whether a fold means something by itself, so that its score is listed."""
+    return folds.protocol in PROTOCOLS and PROTOCOLS[folds.protocol].folds_matter
+
+
 def _marks(folds: FoldSet, config: EvaluateConfig, document: Mapping[str, Any]) -> list[str]:
     marks = list(folds.marks) + list(document["method_marks"])
     return [*marks, "shuffled-labels"] if config.shuffle_labels else marks
@@ -187,7 +186,7 @@ def _oracle(
         truth = part.clip_id.map(labels)
         oracle = oracle_selection(part.fold, part.epoch, truth, part.y_pred, n_classes)
         found.append(oracle.scores)
-    return {name: float(np.mean([getattr(s, name) for s in found])) for name in METRIC_NAMES}
+    return {name: float(np.mean([s[name] for s in found])) for name in found[0].values}
 
 
 def _training(summaries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

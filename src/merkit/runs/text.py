@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from merkit.scoring.metrics import MAIN_METRIC, metric_titles
+
 
 def score_lines(metrics: Mapping[str, Any]) -> list[str]:
-    """UF1, UAR and ACC with intervals, chance, and the inflation where it was measured."""
+    """Every metric with its interval, chance, and the inflation where it was measured."""
+    titles = metric_titles()
     lines = []
     for name, score in metrics["scores"].items():
         interval = f"95 % interval {score['low']:.3f} to {score['high']:.3f}"
         chance = metrics["chance"]["values"].get(name)
         tail = f", chance {chance:.3f}" if chance is not None else ""
-        lines.append(f"{name.upper():<4} {score['value']:.3f}  ({interval}{tail})")
+        lines.append(f"{titles.get(name, name):<4} {score['value']:.3f}  ({interval}{tail})")
     oracle = metrics["oracle"]
     if oracle:
-        inflation = oracle["uf1"] - metrics["scores"]["uf1"]["value"]
+        leaked = oracle[MAIN_METRIC]
+        inflation = leaked - metrics["scores"][MAIN_METRIC]["value"]
         lines.append(
-            f"leaked scoring (best test epoch) would have claimed UF1 {oracle['uf1']:.3f}: "
+            f"leaked scoring (best test epoch) would have claimed {titles[MAIN_METRIC]} "
+            f"{leaked:.3f}: "
             f"inflation {inflation:+.3f}"
         )
     if metrics["marks"]:

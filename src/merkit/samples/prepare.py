@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+
+import numpy as np
 
 from merkit.errors import FaceError, MerkitError
 from merkit.progress import Progress, silent
-from merkit.samples.build import build_sample
-from merkit.samples.recipe import Recipe
+from merkit.samples.recipes import Recipe
 from merkit.samples.store import SampleStore
 from merkit.types import Clip, Sample
 from merkit.video.fingerprint import clip_key
@@ -18,16 +19,41 @@ from merkit.workers import run_jobs
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """The outcome of a preparation: clip id -> store key, and what could not be prepared."""
+class SampleSet:
+    """Samples of the clips of a run, wherever they are stored.
 
-    store: SampleStore
+    ``store`` is None for a method that reads nothing of a clip. ``keys``: clip id -> store key.
+    ``refused``: clip id -> why it could not be prepared. ``made``: samples that were not in the
+    store before. ``tokens``: clip id -> file of what the frozen part of a model makes of it.
+    """
+
+    store: SampleStore | None
     keys: Mapping[str, str]
-    refused: Mapping[str, str]  # clip id -> the message
-    made: int  # samples that were not in the store before
+    refused: Mapping[str, str]
+    made: int = 0
+    tokens: Mapping[str, Path] | None = None
+
+    @property
+    def array_names(self) -> tuple[str, ...]:
+        """What a model reads of each sample."""
+        if self.store is None or self.tokens is not None:
+            return ()
+        return (self.store.recipe.makes,)
 
     def read(self, clip_id: str) -> Sample:
+        """The sample of a clip, its arrays memory-mapped.
+
+        Raises:
+            StoreError: damaged since it was stored.
+        """
+        if self.store is None:
+            return Sample(clip_id, {})
         return self.store.read(self.keys[clip_id])
+
+    def read_tokens(self, clip_id: str) -> np.ndarray:
+        """Cached tokens (V,T,...) of a clip, one row an augmented view; row 0 the clip itself."""
+        assert self.tokens is not None
+        return _open_tokens(self.tokens[clip_id])
 
     def check(self) -> None:
         """Raise one error that lists every clip that could not be prepared.
@@ -49,17 +75,26 @@ class Prepared:
         )
 
 
+@cache
+def _open_tokens(path: Path) -> np.ndarray:
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
 def prepare(
     clips: Sequence[Clip],
-    recipe: Recipe,
+    recipe: Recipe | None,
     root: Path,
     workers: int = 0,
     progress: Progress = silent,
-) -> Prepared:
+) -> SampleSet:
     """Make each clip's sample unless it is stored already.
 
-    Killed half-way it goes on where it stopped: a sample is stored whole or not at all.
+    Killed half-way it goes on where it stopped: a sample is stored whole or not at all. Without
+    a recipe nothing is read, so every clip serves.
     """
+    if recipe is None:
+        return SampleSet(None, {clip.clip_id: "" for clip in clips}, {})
     store = SampleStore(root, recipe)
     keys: dict[str, str] = {}
     refused: dict[str, str] = {}
@@ -80,14 +115,14 @@ def prepare(
             made -= 1
         progress("preparing clips", len(clips) - len(todo) + done, len(clips))
     store.write_index(keys)
-    return Prepared(store, keys, refused, made)
+    return SampleSet(store, keys, refused, made)
 
 
 def _prepare_one(job: tuple[Clip, str], store: SampleStore) -> tuple[str, str]:
     """Store one sample; returns the clip id, and the message if it was refused."""
     clip, key = job
     try:
-        store.write(key, build_sample(clip, store.recipe))
+        store.write(key, store.recipe.sample(clip))
     except MerkitError as error:
         return clip.clip_id, str(error)
     return clip.clip_id, ""

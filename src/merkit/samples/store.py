@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from merkit.config import flat, to_mapping
 from merkit.errors import StoreError
 from merkit.files import atomic_file, atomic_folder, remove_leftovers, write_json
-from merkit.samples.recipe import Recipe
+from merkit.samples.recipes import Recipe
 from merkit.types import Sample
 
 
@@ -30,8 +30,7 @@ class SampleStore:
         self.folder = root / recipe.key()
         if self.folder.is_dir():
             remove_leftovers(self.folder)
-        if not (self.folder / "recipe.json").exists():
-            write_json(self.folder / "recipe.json", asdict(recipe))
+        self._describe(recipe)
 
     def __contains__(self, key: str) -> bool:
         return (self.folder / key / "sample.json").is_file()
@@ -83,9 +82,24 @@ class SampleStore:
             pd.DataFrame(rows, columns=["clip_id", "key", "found_share"]).to_parquet(temporary)
         return path
 
-    def missing(self, keys: Iterable[str]) -> list[str]:
-        """Those keys that are not stored yet, in order."""
-        return [key for key in keys if key not in self]
+    def _describe(self, recipe: Recipe) -> None:
+        """Write every setting beside the samples, or compare with what was written: the key holds
+        only those that are not the default, and a default may change between versions."""
+        path = self.folder / "recipe.json"
+        now = {"kind": type(recipe).__name__, **to_mapping(recipe)}
+        try:
+            before = flat(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, AttributeError):
+            write_json(path, now)
+            return
+        plain = flat(json.loads(json.dumps(now)))
+        changed = sorted(n for n in before.keys() & plain.keys() if before[n] != plain[n])
+        if changed:
+            raise StoreError(
+                f"{self.folder} holds samples made with another default of {', '.join(changed)}",
+                "samples of this version of merkit",
+                "delete that folder, or name another --store",
+            )
 
 
 def _load(path: Path, shape: Iterable[int]) -> np.ndarray:

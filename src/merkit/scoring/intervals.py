@@ -26,7 +26,7 @@ import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from merkit.errors import ConfigError
-from merkit.scoring.metrics import Absent, MetricName, class_indices, score
+from merkit.scoring.metrics import Absent, class_indices, score
 from merkit.types import F64
 
 IntervalMethod: TypeAlias = Literal["percentile", "bca"]
@@ -64,7 +64,7 @@ def bootstrap_interval(
     subjects: npt.ArrayLike,
     n_classes: int,
     *,
-    metric: MetricName = "uf1",
+    metric: str = "uf1",
     level: float = 0.95,
     n_resamples: int = 2000,
     method: IntervalMethod = "percentile",
@@ -79,7 +79,7 @@ def bootstrap_interval(
         y_true, y_pred: class indices, one a clip (and seed).
         subjects: subject keys, one a clip (and seed).
         n_classes: C.
-        metric: uf1, uar or acc.
+        metric: a name of ``METRICS``.
         level: coverage aimed at, in (0, 1).
         n_resamples: bootstrap resamples.
         method: ``percentile``, or ``bca`` (bias-corrected and accelerated; acceleration by
@@ -108,7 +108,7 @@ def paired_difference(
     subjects: npt.ArrayLike,
     n_classes: int,
     *,
-    metric: MetricName = "uf1",
+    metric: str = "uf1",
     level: float = 0.95,
     n_resamples: int = 2000,
     method: IntervalMethod = "percentile",
@@ -135,7 +135,7 @@ def paired_permutation_test(
     subjects: npt.ArrayLike,
     n_classes: int,
     *,
-    metric: MetricName = "uf1",
+    metric: str = "uf1",
     n_permutations: int = 10_000,
     seed: int = 0,
     seeds: npt.ArrayLike | None = None,
@@ -218,7 +218,7 @@ def subject_confusions(
     return tables, tuple(str(key) for key in keys)
 
 
-def subject_scores(tables: F64, metric: MetricName = "acc", absent: Absent = "skip") -> F64:
+def subject_scores(tables: F64, metric: str = "acc", absent: Absent = "skip") -> F64:
     """Score of each subject alone, averaged over seeds, (S,), from ``subject_confusions``.
 
     Accuracy is the one that a handful of clips can carry; UF1 of one subject rests on the
@@ -234,7 +234,7 @@ def _pool(tables: F64, weights: F64) -> F64:
     return (weights @ flat).reshape(len(weights), n_seeds, n_classes, n_classes)
 
 
-def _scores(tables: F64, weights: F64, name: MetricName, absent: Absent) -> F64:
+def _scores(tables: F64, weights: F64, name: str, absent: Absent) -> F64:
     return score(name, _pool(tables, weights), absent)
 
 

@@ -14,29 +14,57 @@ a pooled result of a whole database no class is absent and the two agree.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from merkit.errors import ConfigError
+from merkit.errors import ConfigError, MerkitWarning
+from merkit.registry import Registry
 from merkit.types import F64, I64
 
 Absent: TypeAlias = Literal["skip", "zero"]
-MetricName: TypeAlias = Literal["uf1", "uar", "acc"]
-METRIC_NAMES: tuple[MetricName, ...] = ("uf1", "uar", "acc")
+
+#: the metric that ranks, that differences are drawn of and that is read against leaked scoring
+MAIN_METRIC = "uf1"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Metric:
+    """A number that a confusion matrix gives. ``of``: matrices (..., C, C) and ``absent`` ->
+    (...); from it follow the pooled score, its interval and what chance gives. ``title``: as
+    tables print it."""
+
+    name: str
+    title: str
+    of: Callable[[npt.ArrayLike, Absent], F64]
+    higher_is_better: bool = True
+
+
+#: every metric of a run, of reports, comparisons, plots and chance levels
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    {
+        "uf1": "merkit.scoring.metrics:UF1",
+        "uar": "merkit.scoring.metrics:UAR",
+        "acc": "merkit.scoring.metrics:ACC",
+    },
+    group="merkit.metrics",
+)
+
+
+@dataclass(frozen=True)
 class Scores:
-    """UF1 (mean F1 over classes), UAR (mean recall), ACC (= WAR), 0 to 1, and clips."""
+    """Every metric of one result by name, and how many clips it is over."""
 
-    uf1: float
-    uar: float
-    acc: float
+    values: Mapping[str, float]
     n: int
+
+    def __getitem__(self, metric: str) -> float:
+        return self.values[metric]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,25 +129,43 @@ def uar(confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
     return _mean_over_classes(hits, true, absent)
 
 
-def accuracy(confusion: npt.ArrayLike) -> F64:
-    """Share of right predictions (ACC, WAR), (...) for (..., C, C); NaN without clips."""
+def accuracy(confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
+    """Share of right predictions (ACC, WAR), (...) for (..., C, C); NaN without clips. Absent
+    classes have no part in it."""
     hits, true, _ = _margins(confusion)
     return _divide(hits.sum(axis=-1), true.sum(axis=-1))
 
 
-def score(name: MetricName, confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
-    """One of the three by name.
+UF1 = Metric("uf1", "UF1", uf1)
+UAR = Metric("uar", "UAR", uar)
+ACC = Metric("acc", "ACC", accuracy)
+
+
+def usable_metrics() -> dict[str, Metric]:
+    """Every metric by name; one of another package that cannot be loaded is warned of."""
+    metrics, errors = METRICS.load_all()
+    for error in errors:
+        warnings.warn(error.found, MerkitWarning, stacklevel=2)
+    return metrics
+
+
+def metric_titles() -> dict[str, str]:
+    """Title of every metric by name."""
+    return {name: metric.title for name, metric in usable_metrics().items()}
+
+
+def score(name: str, confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
+    """One metric by name, (...) for matrices (..., C, C).
 
     Raises:
-        ConfigError: another name.
+        ConfigError: no such metric.
     """
-    if name == "uf1":
-        return uf1(confusion, absent)
-    if name == "uar":
-        return uar(confusion, absent)
-    if name == "acc":
-        return accuracy(confusion)
-    raise ConfigError(f"unknown metric '{name}'", f"one of: {', '.join(METRIC_NAMES)}")
+    return METRICS[name].of(confusion, absent)
+
+
+def every_score(confusion: npt.ArrayLike, absent: Absent = "skip") -> dict[str, F64]:
+    """Every metric of matrices (..., C, C), by name."""
+    return {name: metric.of(confusion, absent) for name, metric in usable_metrics().items()}
 
 
 def pooled(confusions: Sequence[npt.ArrayLike]) -> I64:
@@ -135,7 +181,7 @@ def pooled(confusions: Sequence[npt.ArrayLike]) -> I64:
 
 
 def scores_of(confusion: npt.ArrayLike, absent: Absent = "skip") -> Scores:
-    """All three scores of one (C, C) matrix.
+    """Every metric of one (C, C) matrix.
 
     Raises:
         ConfigError: the matrix holds no clip.
@@ -144,15 +190,13 @@ def scores_of(confusion: npt.ArrayLike, absent: Absent = "skip") -> Scores:
     n = int(matrix.sum())
     if n == 0:
         raise ConfigError("no predictions to score", "at least one")
-    return Scores(
-        float(uf1(matrix, absent)), float(uar(matrix, absent)), float(accuracy(matrix)), n
-    )
+    return Scores({name: float(v) for name, v in every_score(matrix, absent).items()}, n)
 
 
 def scores(
     y_true: npt.ArrayLike, y_pred: npt.ArrayLike, n_classes: int, absent: Absent = "skip"
 ) -> Scores:
-    """All three scores of predictions pooled over folds (class indices, one a clip)."""
+    """Every metric of predictions pooled over folds (class indices, one a clip)."""
     return scores_of(confusion_matrix(y_true, y_pred, n_classes), absent)
 
 

@@ -19,7 +19,6 @@ from merkit.scoring.intervals import (
     subject_confusions,
     subject_scores,
 )
-from merkit.scoring.metrics import MetricName
 from merkit.types import F64
 
 #: with 5 pairs the smallest two-sided p of a sign-flip or Wilcoxon test is 2/2^5 = 0.0625
@@ -108,7 +107,7 @@ def compare_methods(
     subjects: npt.ArrayLike,
     n_classes: int,
     *,
-    metric: MetricName = "uf1",
+    metric: str = "uf1",
     reference: str | None = None,
     level: float = 0.95,
     n_resamples: int = 2000,

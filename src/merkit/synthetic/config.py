@@ -14,15 +14,15 @@ SYNTHESIS_VERSION = 1
 #: Motion is stated at this face width (jaw edge to jaw edge), as in the literature.
 REFERENCE_FACE_PX = 256.0
 
-_NOT_NEGATIVE = (
-    "pose_jitter_px",
-    "head_motion_px",
-    "blink_rate_hz",
-    "flicker",
-    "noise_std",
-    "fold_strength",
-    "lead_s",
-)
+_NUISANCES = ("pose_jitter_px", "head_motion_px", "blink_rate_hz", "flicker", "noise_std")
+_RANGES = {
+    **dict.fromkeys(("subjects", "clips_per_class"), (1, math.inf)),
+    **dict.fromkeys(("seed", "long_videos", "events_per_video"), (0, math.inf)),
+    **dict.fromkeys((*_NUISANCES, "fold_strength", "lead_s"), (0, math.inf)),
+    "crf": (0, 51),
+    "jpeg_quality": (1, 100),
+    "fps_hz": (1, 1000),
+}
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,14 @@ class SynthConfig:
     def __post_init__(self) -> None:
         if self.classes not in GENERIC_MAPS:
             raise ConfigError(f"classes is '{self.classes}'", f"one of {list(GENERIC_MAPS)}")
-        _check_counts(self)
-        _check_ranges(self)
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            wanted = f"at least {least}" if most == math.inf else f"{least} to {most}"
+            _require(least <= value <= most and value < math.inf, name, value, wanted)
+        _check_motion(self)
         _check_frame(self)
-        _check_recordings(self)
+        if self.long_videos:
+            _check_recordings(self)
 
 
 def _require(holds: bool, name: str, value: object, wanted: str) -> None:
@@ -100,63 +104,31 @@ def _require(holds: bool, name: str, value: object, wanted: str) -> None:
         raise ConfigError(f"{name} is {value}", wanted)
 
 
-def _check_counts(config: SynthConfig) -> None:
-    _require(config.subjects >= 1, "subjects", config.subjects, "at least 1")
-    _require(config.clips_per_class >= 1, "clips_per_class", config.clips_per_class, "at least 1")
-    _require(config.long_videos >= 0, "long_videos", config.long_videos, "at least 0")
-    _require(config.seed >= 0, "seed", config.seed, "at least 0")
-    _require(0 <= config.crf <= 51, "crf", config.crf, "0 to 51")
-    _require(1 <= config.jpeg_quality <= 100, "jpeg_quality", config.jpeg_quality, "1 to 100")
-
-
-def _check_ranges(config: SynthConfig) -> None:
-    for name in _NOT_NEGATIVE:
-        value = getattr(config, name)
-        _require(math.isfinite(value) and value >= 0, name, value, "0 or more")
-    _require(1 <= config.fps_hz <= 1000, "fps_hz", config.fps_hz, "1 to 1000")
+def _check_motion(config: SynthConfig) -> None:
     short, long = config.duration_s
-    _require(0 < short <= long < 60, "duration_s", config.duration_s, "0 < shortest <= longest")
-    _require(
-        short * config.fps_hz >= 3,
-        "the shortest clip",
-        f"{short} s at {config.fps_hz} frames/s",
-        "at least 3 frame intervals (onset, apex and offset between neutral frames)",
-    )
+    _require(0 < short <= long < 60, "duration_s", (short, long), "0 < shortest <= longest < 60")
+    intervals = "at least 3 frame intervals (onset, apex and offset between neutral frames)"
+    shortest = f"{short} s at {config.fps_hz} frames/s"
+    _require(short * config.fps_hz >= 3, "the shortest clip", shortest, intervals)
     low, high = config.amplitude_px
-    _require(
-        0 < low <= high <= 8,
-        "amplitude_px",
-        config.amplitude_px,
-        "0 < smallest <= largest, up to 8",
-    )
+    wanted = "0 < smallest <= largest, up to 8"
+    _require(0 < low <= high <= 8, "amplitude_px", (low, high), wanted)
 
 
 def _check_frame(config: SynthConfig) -> None:
     width, height = config.size_px
-    _require(
-        64 <= width <= 4096 and 64 <= height <= 4096 and width % 2 == 0 and height % 2 == 0,
-        "size_px",
-        config.size_px,
-        "even width and height from 64 to 4096",
-    )
+    even = all(64 <= side <= 4096 and side % 2 == 0 for side in config.size_px)
+    _require(even, "size_px", config.size_px, "even width and height from 64 to 4096")
     # the source photograph is 5.5 face widths wide and high
-    smallest, largest = max(width, height) / 5.4, min(width, height) / 1.2
+    smallest, largest = max(width / 5.4, height / 5.4, 40.0), min(width, height) / 1.2
+    wanted = f"from {smallest:.0f} to {largest:.0f} in a frame of {width} x {height}"
     _require(
-        max(smallest, 40.0) <= config.face_width_px <= largest,
-        "face_width_px",
-        config.face_width_px,
-        f"from {max(smallest, 40.0):.0f} to {largest:.0f} in a frame of {width} x {height}",
+        smallest <= config.face_width_px <= largest, "face_width_px", config.face_width_px, wanted
     )
 
 
 def _check_recordings(config: SynthConfig) -> None:
-    if not config.long_videos:
-        return
-    _require(config.events_per_video >= 0, "events_per_video", config.events_per_video, "0 or more")
-    needed = config.events_per_video * (config.duration_s[1] + 0.5) + 1.0
-    _require(
-        config.long_duration_s >= needed,
-        "long_duration_s",
-        config.long_duration_s,
-        f"at least {needed:.1f} s for {config.events_per_video} events with neutral time between",
-    )
+    events = config.events_per_video
+    needed = events * (config.duration_s[1] + 0.5) + 1.0
+    wanted = f"at least {needed:.1f} s for {events} events with neutral time between"
+    _require(config.long_duration_s >= needed, "long_duration_s", config.long_duration_s, wanted)

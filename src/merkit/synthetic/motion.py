@@ -2,14 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from merkit.synthetic.config import REFERENCE_FACE_PX, SynthConfig
+from merkit.synthetic.plan import PlannedVideo
 from merkit.types import F64
 
 BLINK_DURATION_S = 0.25
 #: head rotation and relative scale that go with one pixel of shift at 256 px face width
-HEAD_DEG_PER_PX = 0.15
-HEAD_SCALE_PER_PX = 0.001
+HEAD_DEG_PER_PX, HEAD_SCALE_PER_PX = 0.15, 0.001
+#: the same for the still offset of the head
+_POSE_DEG_PER_PX = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class Courses:
+    """Time courses of a video. T frames."""
+
+    time_s: F64  # (T,)
+    intensity: tuple[F64, ...]  # for each event (units, T), 0 to 1
+    head: F64  # (T, 4) shift x, y in frame pixels, rotation in degrees, log scale
+    blink: F64  # (T,) lid closure, 0 to 1
+    gain: F64  # (T,) factor of illumination
+
+
+def draw_courses(config: SynthConfig, video: PlannedVideo, rng: np.random.Generator) -> Courses:
+    """Intensities as planned, nuisances at random."""
+    n, unit_px = video.n_frames, config.face_width_px / REFERENCE_FACE_PX
+    time_s = np.arange(n) / config.fps_hz
+    pose = np.zeros(4)
+    pose[:3] = rng.uniform(-1, 1, 3) * config.pose_jitter_px * (unit_px, unit_px, _POSE_DEG_PER_PX)
+    # skin motion is given at the frame's scale, so are shifts; rotation and scale are not
+    head = head_motion(rng, time_s, config.head_motion_px)
+    head[:, :2] *= unit_px
+    return Courses(
+        time_s=time_s,
+        intensity=tuple(
+            np.stack([intensity_curve(n, e.onset, e.apex, e.offset, u.lag) for u in e.units])
+            for e in video.events
+        ),
+        head=pose + head,
+        blink=blink_curve(rng, time_s, config.blink_rate_hz),
+        gain=flicker_gain(rng, n, config.flicker),
+    )
 
 
 def smooth_step(x: F64) -> F64:

@@ -2,19 +2,38 @@
 
 Every identity, clip and recording has its own random stream, keyed by its numbers, so that
 none depends on how many others there are.
+
+Which action units (AU) show an emotion follows the prototypes of the FACS Investigator's Guide
+(Ekman, Friesen & Hager 2002) and EMFACS, with the partial and one-sided forms that
+micro-expression databases report (Davison et al. 2018, SAMM; Yan et al. 2014, CASME II).
+``repression`` and ``others`` have no prototype; theirs are lip controls and chin or brow movements
+that are not used above.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from merkit.labels import GENERIC_MAPS
+from merkit.labels import GENERIC_MAPS, LabelMap
+from merkit.synthetic.action_units import Side
 from merkit.synthetic.config import SynthConfig
-from merkit.synthetic.emotions import PROTOTYPES, emotions_of_class
-from merkit.synthetic.fields import Side
 
+#: emotion -> ((probability, codes), ...). The first code of each carries the full amplitude; "U"
+#: before a number: on one side only (unilateral), drawn at random.
+PROTOTYPES: Mapping[str, tuple[tuple[float, tuple[str, ...]], ...]] = {
+    "happiness": ((0.5, ("12", "6")), (0.3, ("12",)), (0.2, ("U12",))),
+    "surprise": ((0.5, ("1", "2", "5")), (0.35, ("1", "2")), (0.15, ("2", "5"))),
+    "disgust": ((0.35, ("9",)), (0.25, ("10",)), (0.25, ("9", "4")), (0.15, ("10", "17"))),
+    "anger": ((0.4, ("4", "7")), (0.3, ("4", "5", "7", "23")), (0.3, ("4", "24"))),
+    "fear": ((0.4, ("20", "1", "2", "4", "5")), (0.3, ("20",)), (0.3, ("20", "1", "4"))),
+    "sadness": ((0.4, ("15", "1", "4")), (0.35, ("15", "17")), (0.25, ("15",))),
+    "contempt": ((0.7, ("U14",)), (0.3, ("14",))),
+    "repression": ((0.5, ("24", "17")), (0.5, ("17", "15"))),
+    "others": ((0.4, ("18",)), (0.3, ("17",)), (0.3, ("18", "17"))),
+}
 _IDENTITY, _CLIP, _RECORDING = 1, 2, 3
 _LETTERS = "ABCDE"
 
@@ -66,12 +85,12 @@ class PlannedVideo:
 
     @property
     def subject_name(self) -> str:
-        return subject_name(self.subject)
+        """``sub01`` for subject 0."""
+        return f"sub{self.subject + 1:02d}"
 
-
-def subject_name(subject: int) -> str:
-    """``sub01`` for subject 0."""
-    return f"sub{subject + 1:02d}"
+    @property
+    def is_recording(self) -> bool:
+        return self.key[0] == _RECORDING
 
 
 def identity_rng(config: SynthConfig, subject: int) -> np.random.Generator:
@@ -86,6 +105,11 @@ def video_rng(config: SynthConfig, video: PlannedVideo) -> np.random.Generator:
 
 def _rng(config: SynthConfig, key: tuple[int, ...]) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=key))
+
+
+def emotions_of_class(label_map: LabelMap, name: str) -> tuple[str, ...]:
+    """The emotions with a prototype that a label map counts to one class, in our order."""
+    return tuple(e for e in PROTOTYPES if label_map.mapping.get(e) == name)
 
 
 def plan_clips(config: SynthConfig) -> tuple[PlannedVideo, ...]:
@@ -140,14 +164,10 @@ def _plan_recording(config: SynthConfig, number: int) -> PlannedVideo:
         neutral = 0.25 * config.fps_hz
         room = slot - 2 * neutral - event.offset
         start = round(i * slot + neutral + rng.uniform(0.0, max(room, 0.0)))
-        events.append(_moved(event, start))
+        offset = start + event.offset
+        events.append(replace(event, onset=start, apex=start + event.apex, offset=offset))
     name = f"L{number + 1:02d}"
     return PlannedVideo(name, subject, n_frames, tuple(events), key)
-
-
-def _moved(event: PlannedEvent, frames: int) -> PlannedEvent:
-    onset, apex, offset = (f + frames for f in (event.onset, event.apex, event.offset))
-    return PlannedEvent(event.emotion, onset, apex, offset, event.amplitude_px, event.units)
 
 
 def _draw_event(

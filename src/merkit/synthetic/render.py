@@ -3,6 +3,10 @@
 Skin at rest point q moves to q + u(q), then the head moves as a whole. A frame looks up, for
 each of its pixels, the rest point that came there: the head motion is undone exactly, the
 skin motion by one fixed-point step, u(q - u(q)).
+
+In a blink the upper lid comes down over the eye. The photograph shows next to no lid skin, so the
+lid is painted: skin mirrored from just below the eye, shaded as a rounded surface, with a soft
+crease above and lashes at its edge.
 """
 
 from __future__ import annotations
@@ -13,35 +17,17 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from merkit.synthetic.config import REFERENCE_FACE_PX, SynthConfig
-from merkit.synthetic.eyelids import with_closed_lids
-from merkit.synthetic.fields import displacement_field
-from merkit.synthetic.folds import shading_field
-from merkit.synthetic.identity import MARGIN_PX, SUPERSAMPLE, Identity
-from merkit.synthetic.motion import (
-    blink_curve,
-    flicker_gain,
-    head_motion,
-    intensity_curve,
-)
+from merkit.synthetic.action_units import displacement_field, shading_field
+from merkit.synthetic.config import SynthConfig
+from merkit.synthetic.identity import MARGIN_PX, SUPERSAMPLE, Identity, sample
+from merkit.synthetic.motion import draw_courses
 from merkit.synthetic.plan import PlannedEvent, PlannedVideo, video_rng
-from merkit.synthetic.sampling import sample
 from merkit.types import F32, F64, U8
 
 #: relative darkening of a fold of depth 1 for each pixel of motion at 256 px face width
 FOLD_DEPTH_PER_PX = 0.035
-_POSE_DEG_PER_PX = 0.3
-
-
-@dataclass(frozen=True, eq=False)
-class Courses:
-    """Time courses of a video. T frames."""
-
-    time_s: F64  # (T,)
-    intensity: tuple[F64, ...]  # for each event (units, T), 0 to 1
-    head: F64  # (T, 4) shift x, y in frame pixels, rotation in degrees, log scale
-    blink: F64  # (T,) lid closure, 0 to 1
-    gain: F64  # (T,) factor of illumination
+#: lengths in eye widths
+_ABOVE, _BELOW, _SOFT, _LASHES = 0.08, 0.05, 0.14, 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,27 +36,6 @@ class EventFields:
 
     motion: F32  # (K, H, W, 2) displacement in frame pixels
     shade: F32  # (K, H, W) relative change of brightness
-
-
-def draw_courses(config: SynthConfig, video: PlannedVideo, rng: np.random.Generator) -> Courses:
-    """Intensities as planned, nuisances at random."""
-    n, unit_px = video.n_frames, config.face_width_px / REFERENCE_FACE_PX
-    time_s = np.arange(n) / config.fps_hz
-    pose = np.zeros(4)
-    pose[:3] = rng.uniform(-1, 1, 3) * config.pose_jitter_px * (unit_px, unit_px, _POSE_DEG_PER_PX)
-    # skin motion is given at the frame's scale, so are shifts; rotation and scale are not
-    head = head_motion(rng, time_s, config.head_motion_px)
-    head[:, :2] *= unit_px
-    return Courses(
-        time_s=time_s,
-        intensity=tuple(
-            np.stack([intensity_curve(n, e.onset, e.apex, e.offset, u.lag) for u in e.units])
-            for e in video.events
-        ),
-        head=pose + head,
-        blink=blink_curve(rng, time_s, config.blink_rate_hz),
-        gain=flicker_gain(rng, n, config.flicker),
-    )
 
 
 def event_fields(config: SynthConfig, identity: Identity, event: PlannedEvent) -> EventFields:
@@ -111,15 +76,11 @@ class Renderer:
 
     def truth(self) -> dict[str, np.ndarray]:
         """Arrays of the truth file; see docs/synthetic.md."""
-        codes, curves = [], []
-        for event, intensity in zip(self.video.events, self.courses.intensity, strict=True):
-            for unit, curve in zip(event.units, intensity, strict=True):
-                codes.append(unit.code(event.amplitude_px))
-                curves.append(curve)
-        n = self.video.n_frames
+        codes = [u.code(e.amplitude_px) for e in self.video.events for u in e.units]
+        curves = np.concatenate([*self.courses.intensity, np.zeros((0, self.video.n_frames))])
         return {
             "action_units": np.array(codes, dtype="U8"),
-            "intensity": np.array(curves, np.float32).reshape(len(codes), n).T,
+            "intensity": curves.astype(np.float32).T,
             "unit_peak_px": np.concatenate([*self.unit_peak_px, []]).astype(np.float32),
             "peak_px": self.peak_px.astype(np.float32),
             "mean_px": self.mean_px.astype(np.float32),
@@ -150,8 +111,12 @@ class Renderer:
         closure = float(self.courses.blink[t])
         if closure == 0.0:
             return self.identity.canvas
+        canvas = self.identity.canvas.copy()
         points = (self.identity.landmarks_px + MARGIN_PX) * SUPERSAMPLE
-        return with_closed_lids(self.identity.canvas, points, closure)
+        for first in (36, 42):
+            lower = [first, first + 5, first + 4, first + 3]
+            _close_eye(canvas, points[first : first + 4], points[lower], closure)
+        return canvas
 
     def _head_matrix(self, t: int) -> F64:
         """(2, 3) head motion about the centre of the face."""
@@ -198,3 +163,50 @@ class Renderer:
             self.mean_px[t] = length[self.identity.face].mean()
             points = points + sample(motion, points[:, None])[:, 0]
         self.landmarks_px[t] = points @ head[:, :2].T + head[:, 2]
+
+
+def _close_eye(canvas: U8, top: F64, bottom: F64, closure: float) -> None:
+    """Paint over one eye: its lids (4, 2), corner to corner; closure 0 open to 1 closed."""
+    eye = float(top[-1, 0] - top[0, 0])
+    first = np.maximum(np.array([top[0, 0] - 0.15 * eye, top[:, 1].min() - 0.4 * eye]), 0)
+    last = np.array([top[-1, 0] + 0.15 * eye, bottom[:, 1].max() + 0.3 * eye])
+    (left, above), (right, below) = first.astype(int), last.astype(int)
+    x = np.arange(left, right, dtype=float)[None, :]
+    y = np.arange(above, below, dtype=float)[:, None]
+    taper = _arc(x, top)
+    lid = np.interp(x, top[:, 0], top[:, 1]) - _ABOVE * eye * taper
+    low = np.interp(x, bottom[:, 0], bottom[:, 1]) + _BELOW * eye * taper
+    edge = lid + closure * (low - lid)
+    cover = _rise((y - lid) / (_SOFT * eye)) * _rise((edge - y) / (0.15 * _SOFT * eye))
+    cover *= np.sqrt(taper) * min(1.0, 4.0 * closure)
+    places = np.stack(np.broadcast_arrays(x, low + 0.14 * eye + 0.5 * (edge - y)), axis=-1)
+    skin = sample(canvas, places).astype(float) * _roundness(y, lid, edge)[..., None]
+    skin *= _shadow(canvas, top, bottom, eye)
+    lashes = np.exp(-0.5 * ((y - edge) / (_LASHES * eye)) ** 2) * taper * min(1.0, 3.0 * closure)
+    region = canvas[above:below, left:right]
+    mixed = region + cover[..., None] * (skin - region)
+    mixed *= 1.0 - 0.6 * lashes[..., None]
+    region[:] = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+
+
+def _shadow(canvas: U8, top: F64, bottom: F64, eye: float) -> float:
+    """How much darker the skin over the eye is than the cheek, softened: the socket's shadow."""
+    over = sample(canvas, (top[None, 1:3] - np.array([0.0, 0.2 * eye]))).mean()
+    under = sample(canvas, (bottom[None, 1:3] + np.array([0.0, 0.2 * eye]))).mean()
+    return float(np.clip((over + 1.0) / (under + 1.0), 0.5, 1.0) ** 0.7)
+
+
+def _roundness(y: F64, lid: F64, edge: F64) -> F64:
+    """Darker under the brow and towards the lashes, as on a ball lit from the front."""
+    across = np.clip((y - lid) / np.maximum(edge - lid, 1.0), 0.0, 1.0)
+    return np.asarray(0.8 + 0.2 * np.sin(np.pi * (0.15 + 0.7 * across)))
+
+
+def _rise(x: F64) -> F64:
+    return np.asarray(np.clip(x + 0.5, 0.0, 1.0))
+
+
+def _arc(columns: F64, lid: F64) -> F64:
+    """0 at the corners of an eye and beyond, 1 in the middle."""
+    across = np.clip((columns - lid[0, 0]) / (lid[-1, 0] - lid[0, 0]), 0.0, 1.0)
+    return np.asarray(4.0 * across * (1.0 - across))

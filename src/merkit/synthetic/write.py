@@ -16,10 +16,12 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,34 +31,36 @@ from merkit.datasets.synthetic import (
     FORMAT,
     RECORDING_COLUMNS,
 )
-from merkit.errors import ConfigError, DatasetError
+from merkit.errors import ConfigError, DatasetError, VideoError
 from merkit.files import atomic_folder
+from merkit.progress import Progress, silent
 from merkit.synthetic.config import SYNTHESIS_VERSION, SynthConfig
 from merkit.synthetic.identity import Identity, make_identity
-from merkit.synthetic.media import write_images, write_mp4
 from merkit.synthetic.plan import (
     PlannedEvent,
     PlannedVideo,
     identity_rng,
     plan_clips,
     plan_recordings,
-    subject_name,
 )
 from merkit.synthetic.render import Renderer
+from merkit.types import U8
+from merkit.video import write_frames, write_video
 
-Progress = Callable[[int, int], None]
 Row = Mapping[str, object]
+#: What takes a video's frames, passes them on and counts them.
+Counted = Callable[[Iterable[U8]], Iterator[U8]]
 
 
 def write_database(
-    out: Path, config: SynthConfig, progress: Progress | None = None, workers: int = 0
+    out: Path, config: SynthConfig, progress: Progress = silent, workers: int = 0
 ) -> Path:
     """Generate a database below ``out``; it appears there whole or not at all.
 
     Args:
         out: a folder that does not exist or is empty. If it holds a database made with the
             same configuration, that one is kept as it is.
-        progress: called with (frames written, frames in all), from any thread.
+        progress: told of each frame, in the stage ``drawing faces``, from any thread.
         workers: threads; 0 is one a processor. They change the time, not the bytes.
 
     Raises:
@@ -68,21 +72,12 @@ def write_database(
         return out
     try:
         with atomic_folder(out) as folder:
-            _write_all(folder, config, progress or _ignore, workers or os.cpu_count() or 1)
-    except OSError as error:
+            _write_all(folder, config, progress, workers or os.cpu_count() or 1)
+    except (OSError, VideoError) as error:
         raise ConfigError(
             f"cannot write {out}: {error}", "a folder that may be written, on a disk with room"
         ) from error
     return out
-
-
-def database_record(config: SynthConfig) -> dict[str, object]:
-    """Content of ``database.json``."""
-    return {"format": FORMAT, "version": SYNTHESIS_VERSION, "config": asdict(config)}
-
-
-def _ignore(done: int, total: int) -> None:
-    del done, total
 
 
 def is_made(out: Path, config: SynthConfig) -> bool:
@@ -103,7 +98,7 @@ def is_made(out: Path, config: SynthConfig) -> bool:
         found = None
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise DatasetError(f"{out} is not empty", "a new or empty folder", "name another folder")
-    wanted = json.loads(json.dumps(database_record(config)))
+    wanted = json.loads(_record(config))
     if found == wanted:
         return True
     raise DatasetError(
@@ -113,91 +108,109 @@ def is_made(out: Path, config: SynthConfig) -> bool:
     )
 
 
-def _difference(found: dict[str, object], wanted: dict[str, object]) -> str:
+def _record(config: SynthConfig) -> str:
+    """Content of ``database.json``."""
+    record = {"format": FORMAT, "version": SYNTHESIS_VERSION, "config": asdict(config)}
+    return json.dumps(record, indent=2) + "\n"
+
+
+def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     if found.get("version") != wanted["version"]:
         return f"version {found.get('version')}, now {wanted['version']}"
     old, new = found.get("config"), wanted["config"]
-    if not isinstance(old, dict) or not isinstance(new, dict):
+    if not isinstance(old, dict):
         return "no settings recorded"
     names = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k))
     return ", ".join(f"{k}: {old.get(k)}, now {new.get(k)}" for k in names[:4])
 
 
-class _Counter:
-    """Counts frames across threads for the progress call."""
-
-    def __init__(self, total: int, progress: Progress) -> None:
-        self.done, self.total, self.progress = 0, total, progress
-
-    def count(self, frames: Iterable[np.ndarray]) -> Iterable[np.ndarray]:
-        for frame in frames:
-            yield frame
-            self.done += 1
-            self.progress(self.done, self.total)
-
-
 def _write_all(folder: Path, config: SynthConfig, progress: Progress, workers: int) -> None:
     clips, recordings = plan_clips(config), plan_recordings(config)
-    counter = _Counter(sum(v.n_frames for v in (*clips, *recordings)), progress)
+    numbers, total = count(1), sum(v.n_frames for v in (*clips, *recordings))
+
+    def counted(frames: Iterable[U8]) -> Iterator[U8]:
+        for frame in frames:
+            yield frame
+            progress("drawing faces", next(numbers), total)
+
     (folder / "truth").mkdir()
     jobs = [[r] for r in recordings]
     jobs += [[c for c in clips if c.subject == s] for s in range(config.subjects)]
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(lambda job: _write_videos(folder, config, job, counter), jobs))
-    _write_table(
-        folder / "annotation.csv", ANNOTATION_COLUMNS, [_clip_row(config, c) for c in clips]
-    )
-    if recordings:
-        rows = [_recording_row(config, r) for r in recordings]
-        _write_table(folder / "recordings.csv", RECORDING_COLUMNS, rows)
-        events = [row for r in recordings for row in _event_rows(config, r)]
-        _write_table(folder / "events.csv", EVENT_COLUMNS, events)
-    text = json.dumps(database_record(config), indent=2)
-    (folder / "database.json").write_text(text + "\n", encoding="utf-8")
+        list(pool.map(lambda job: _write_videos(folder, config, job, counted), jobs))
+    _write_tables(folder, config, clips, recordings)
+    (folder / "database.json").write_text(_record(config), encoding="utf-8")
 
 
 def _write_videos(
-    folder: Path, config: SynthConfig, videos: Sequence[PlannedVideo], counter: _Counter
+    folder: Path, config: SynthConfig, videos: Sequence[PlannedVideo], counted: Counted
 ) -> None:
     """All videos of one subject."""
     identity = make_identity(config, identity_rng(config, videos[0].subject))
     for video in videos:
-        _write_video(folder, config, identity, video, counter)
+        _write_video(folder, config, identity, video, counted)
 
 
 def _write_video(
-    folder: Path, config: SynthConfig, identity: Identity, video: PlannedVideo, counter: _Counter
+    folder: Path, config: SynthConfig, identity: Identity, video: PlannedVideo, counted: Counted
 ) -> None:
     renderer = Renderer(config, identity, video)
-    write = write_mp4 if _kind(config, video) == "mp4" else write_images
-    write(folder / _media(config, video), counter.count(renderer), config)
+    media, frames = folder / _media(config, video), counted(renderer)
+    if _is_file(config, video):
+        write_video(media, frames, config.fps_hz, config.crf)
+    else:
+        write_frames(media, frames, 1, "img{n}." + config.image_format, config.jpeg_quality)
     truth = folder / "truth" / f"{video.subject_name}_{video.name}.npz"
     np.savez_compressed(truth, allow_pickle=False, **renderer.truth())
 
 
-def _is_recording(video: PlannedVideo) -> bool:
-    return video.name.startswith("L")
-
-
-def _kind(config: SynthConfig, video: PlannedVideo) -> str:
-    return config.long_media if _is_recording(video) else config.media
+def _is_file(config: SynthConfig, video: PlannedVideo) -> bool:
+    """Images are numbered from 1, frames of a video file from 0."""
+    return (config.long_media if video.is_recording else config.media) == "mp4"
 
 
 def _media(config: SynthConfig, video: PlannedVideo) -> str:
-    if _is_recording(video):
-        stem = f"long/{video.subject_name}_{video.name}"
-    else:
-        stem = f"{video.subject_name}/{video.name}"
-    return stem + (".mp4" if _kind(config, video) == "mp4" else "")
+    between = "long/{}_{}" if video.is_recording else "{}/{}"
+    stem = between.format(video.subject_name, video.name)
+    return stem + (".mp4" if _is_file(config, video) else "")
 
 
-def _first_number(config: SynthConfig, video: PlannedVideo) -> int:
-    """Images are numbered from 1, frames of a video file from 0."""
-    return 0 if _kind(config, video) == "mp4" else 1
+def _write_tables(
+    folder: Path,
+    config: SynthConfig,
+    clips: Sequence[PlannedVideo],
+    recordings: Sequence[PlannedVideo],
+) -> None:
+    rows = [
+        {"clip": c.name, **_video_row(config, c), **_event_row(config, c, c.events[0])}
+        for c in clips
+    ]
+    _write_table(folder / "annotation.csv", ANNOTATION_COLUMNS, rows)
+    if not recordings:
+        return
+    homes, events = [], []
+    for recording in recordings:
+        name = {"recording": f"{recording.subject_name}_{recording.name}"}
+        homes.append({**name, **_video_row(config, recording)})
+        for number, event in enumerate(recording.events, start=1):
+            events.append({**name, "event": number, **_event_row(config, recording, event)})
+    _write_table(folder / "recordings.csv", RECORDING_COLUMNS, homes)
+    _write_table(folder / "events.csv", EVENT_COLUMNS, events)
 
 
-def _event_columns(config: SynthConfig, video: PlannedVideo, event: PlannedEvent) -> Row:
-    first = _first_number(config, video)
+def _video_row(config: SynthConfig, video: PlannedVideo) -> Row:
+    first = 0 if _is_file(config, video) else 1
+    return {
+        "subject": video.subject_name,
+        "media": _media(config, video),
+        "fps_hz": config.fps_hz,
+        "first_frame": first,
+        "last_frame": first + video.n_frames - 1,
+    }
+
+
+def _event_row(config: SynthConfig, video: PlannedVideo, event: PlannedEvent) -> Row:
+    first = 0 if _is_file(config, video) else 1
     return {
         "onset": event.onset + first,
         "apex": event.apex + first,
@@ -206,34 +219,6 @@ def _event_columns(config: SynthConfig, video: PlannedVideo, event: PlannedEvent
         "action_units": event.codes,
         "amplitude_px": event.amplitude_px,
     }
-
-
-def _video_columns(config: SynthConfig, video: PlannedVideo) -> Row:
-    return {
-        "subject": subject_name(video.subject),
-        "media": _media(config, video),
-        "fps_hz": config.fps_hz,
-        "first_frame": _first_number(config, video),
-        "last_frame": _first_number(config, video) + video.n_frames - 1,
-    }
-
-
-def _clip_row(config: SynthConfig, clip: PlannedVideo) -> Row:
-    event = _event_columns(config, clip, clip.events[0])
-    return {"clip": clip.name, **_video_columns(config, clip), **event}
-
-
-def _recording_row(config: SynthConfig, recording: PlannedVideo) -> Row:
-    name = f"{recording.subject_name}_{recording.name}"
-    return {"recording": name, **_video_columns(config, recording)}
-
-
-def _event_rows(config: SynthConfig, recording: PlannedVideo) -> list[Row]:
-    name = f"{recording.subject_name}_{recording.name}"
-    return [
-        {"recording": name, "event": i + 1, **_event_columns(config, recording, event)}
-        for i, event in enumerate(recording.events)
-    ]
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:

@@ -10,7 +10,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
@@ -19,75 +19,133 @@ from torch.nn.functional import one_hot
 from torch.optim.swa_utils import AveragedModel
 
 from merkit.errors import ConfigError
-from merkit.methods.base import Augment, Inputs, MerModel, NeuralMethod, TrainConfig
-from merkit.protocols.audit import FitRecord
+from merkit.samples.batch import Inputs
 from merkit.scoring.metrics import confusion_matrix, uf1
-from merkit.training.data import Batches, FoldData, Labelled
-from merkit.training.history import EpochRecord, FitSummary
-from merkit.training.optimisation import make_optimiser, make_schedule
-
-#: called after each epoch with (epoch, predict); predict maps clip ids to probabilities (N,C)
-Observer = Callable[[int, Callable[[Sequence[str]], np.ndarray]], None]
+from merkit.training.config import TrainConfig, class_weights, make_optimiser, make_schedule
+from merkit.training.network import Model, Network
+from merkit.training.reader import ClipReader, Served, Use
+from merkit.types import I64
 
 
 @dataclass(frozen=True)
 class FitContext:
-    """Everything about one training that is neither data nor method."""
+    """Everything about one training that is neither data nor method. ``threads``: of the CPU."""
 
-    n_classes: int
-    seed: int
-    device: torch.device
-    observer: Observer | None = None
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 1
     bf16: bool = False
 
 
-def fit(
-    method: NeuralMethod,
-    model_config: object,
-    settings: TrainConfig,
-    fold: FoldData,
-    batches: Batches,
-    context: FitContext,
-) -> tuple[MerModel, FitSummary]:
-    """Train one model on one fold and return it at the epoch chosen on validation."""
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch: mean training loss, and the validation scores (None without validation)."""
+
+    epoch: int
+    train_loss: float
+    val_loss: float | None = None
+    val_uf1: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """How one training went. ``served``: which clips its reader handed out and for what, which
+    the audit compares with the fold."""
+
+    chosen_epoch: int
+    history: tuple[EpochRecord, ...]
+    served: Served
+    parameters_total: int = 0
+    parameters_trainable: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model and how it came about."""
+
+    model: Model
+    summary: FitSummary
+
+
+#: called after each epoch with its number and the model as it then is
+Observer = Callable[[int, Model], None]
+
+
+class Trainable(Protocol):
+    """What the loop asks of a method."""
+
+    @property
+    def training(self) -> TrainConfig: ...
+
+    def build(self, n_classes: int) -> Model: ...
+
+    def augmented(
+        self, inputs: Inputs, targets: Tensor, generator: torch.Generator
+    ) -> tuple[Inputs, Tensor]: ...
+
+    def probabilities(self, model: Model, inputs: Inputs) -> np.ndarray: ...
+
+
+def train(
+    method: Trainable, clips: ClipReader, context: FitContext, observer: Observer | None = None
+) -> Fitted:
+    """Train a network on one fold and return it at the epoch chosen on validation.
+
+    Raises:
+        ConfigError: the fold has no training clips.
+    """
+    require_training_clips(clips)
     torch.manual_seed(context.seed)
-    model = method.model(model_config, context.n_classes).to(context.device)
-    trainer = _Trainer(method, model, settings, fold, batches, context)
-    return trainer.run()
+    model = cast(Network, method.build(clips.n_classes)).to(clips.device)
+    return _Trainer(method, model, clips, context, observer).run()
+
+
+def require_training_clips(clips: ClipReader) -> None:
+    """Refuse a fold that has nothing to train on.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    if not clips.fold.train:
+        raise ConfigError(f"fold '{clips.fold.name}' has no training clips", "at least one")
 
 
 class _Trainer:
     def __init__(
         self,
-        method: NeuralMethod,
-        model: MerModel,
-        settings: TrainConfig,
-        fold: FoldData,
-        batches: Batches,
+        method: Trainable,
+        model: Network,
+        clips: ClipReader,
         context: FitContext,
+        observer: Observer | None,
     ) -> None:
-        if not fold.train.ids:
-            raise ConfigError(f"fold '{fold.name}' has no training clips", "at least one")
-        self.method, self.model, self.settings = method, model, settings
-        self.fold, self.batches, self.context = fold, batches, context
+        self.method, self.model, self.clips = method, model, clips
+        self.settings, self.context, self.observer = method.training, context, observer
+        self.train_labels = clips.labels(clips.fold.train, "fit")
         self.generator = torch.Generator().manual_seed(context.seed)
-        self.optimiser = make_optimiser(model, settings)
-        self.schedule = make_schedule(self.optimiser, settings)
-        self.augment = method.augment(model.config) if method.augment else None
-        self.weights = self._class_weights()
+        self.optimiser = make_optimiser(model, self.settings)
+        self.schedule = make_schedule(self.optimiser, self.settings)
+        weights = class_weights(self.train_labels.tolist(), clips.n_classes, self.settings)
+        self.weights = None if weights is None else weights.to(clips.device)
         self.average: AveragedModel | None = None
         self.best_state: dict[str, Tensor] | None = None
         self.best_score, self.best_epoch = -np.inf, 0
         self.history: list[EpochRecord] = []
 
-    def run(self) -> tuple[MerModel, FitSummary]:
+    def run(self) -> Fitted:
         started = time.perf_counter()
         for epoch in range(1, self.settings.epochs + 1):
             self._epoch(epoch)
             if self._should_stop(epoch):
                 break
-        self._restore()
-        return self.model, self._summary(time.perf_counter() - started)
+        model: Network = self._current()
+        if self.best_state is not None:
+            model.load_state_dict(self.best_state, strict=False)
+        chosen = self.best_epoch or len(self.history)
+        seconds = time.perf_counter() - started
+        return Fitted(model.eval(), summary(model, self.clips, chosen, self.history, seconds))
 
     def _epoch(self, epoch: int) -> None:
         started = time.perf_counter()
@@ -98,8 +156,8 @@ class _Trainer:
             EpochRecord(epoch, train_loss, val_loss, val_uf1, time.perf_counter() - started)
         )
         self._remember(epoch, val_loss, val_uf1)
-        if self.context.observer is not None:
-            self.context.observer(epoch, self._predict_current)
+        if self.observer is not None:
+            self.observer(epoch, self._current())
 
     def _train_epoch(self) -> float:
         self.model.train()
@@ -110,9 +168,9 @@ class _Trainer:
         return total / max(count, 1)
 
     def _step(self, ids: list[str], labels: Tensor) -> float:
-        targets = one_hot(labels, self.context.n_classes).float().to(self.context.device)
+        targets = one_hot(labels, self.clips.n_classes).float().to(self.clips.device)
         inputs, targets = self._augmented(ids, targets)
-        with torch.autocast(self.context.device.type, torch.bfloat16, self.context.bf16):
+        with torch.autocast(self.clips.device.type, torch.bfloat16, self.context.bf16):
             output = self.model(inputs)
             loss = self.model.loss(output, targets, self.weights)
             loss = loss + self._unlabelled_loss(len(ids))
@@ -124,43 +182,35 @@ class _Trainer:
         return float(loss.detach())
 
     def _augmented(self, ids: list[str], targets: Tensor) -> tuple[Inputs, Tensor]:
-        settings, augment = self.settings, self.augment
-        if self.batches.tokens is not None and settings.augment:
-            n_views = len(self.batches.tokens[ids[0]])
+        n_views = self.clips.n_views
+        if not self.settings.augment:
+            return self.clips.inputs(ids, "fit"), targets
+        if n_views:
             views = torch.randint(n_views, (len(ids),), generator=self.generator).tolist()
-            return self.batches.get(ids, views), targets
-        inputs = self.batches.get(ids)
-        if augment is None or not settings.augment or self.batches.tokens is not None:
-            return inputs, targets
-        return _checked(augment, inputs, targets, self.generator)
+            return self.clips.inputs(ids, "fit", views), targets
+        inputs = self.clips.inputs(ids, "fit")
+        inputs, mixed = self.method.augmented(inputs, targets, self.generator)
+        return inputs, mixed.to(targets)
 
     def _unlabelled_loss(self, size: int) -> Tensor:
         """Consistency on unlabelled target clips, for a transductive protocol only."""
-        if not self.fold.unlabelled:
-            return torch.zeros((), device=self.context.device)
-        picks = torch.randint(len(self.fold.unlabelled), (size,), generator=self.generator)
-        ids = [self.fold.unlabelled[int(i)] for i in picks]
-        output = self.model(self.batches.get(ids))
-        return self.model.unlabelled_loss(output)
+        unlabelled = self.clips.fold.unlabelled
+        if not unlabelled:
+            return torch.zeros((), device=self.clips.device)
+        picks = torch.randint(len(unlabelled), (size,), generator=self.generator)
+        ids = [unlabelled[int(i)] for i in picks]
+        return self.model.unlabelled_loss(self.model(self.clips.inputs(ids, "adapt")))
 
     def _shuffled_batches(self) -> Iterator[tuple[list[str], Tensor]]:
-        positions = oversampled(self.fold.train.labels, self.settings.oversample)
+        positions = oversampled(self.train_labels, self.settings.oversample)
         order = positions[torch.randperm(len(positions), generator=self.generator).numpy()]
+        labels = torch.from_numpy(self.train_labels)
         size = self.settings.batch_size
-        labels = torch.tensor(self.fold.train.labels)
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
             if len(chosen) == 1 and len(order) > 1:
                 continue  # batch normalisation and KoLeo are undefined on a single clip
-            yield [self.fold.train.ids[i] for i in chosen], labels[torch.from_numpy(chosen)]
-
-    def _class_weights(self) -> Tensor | None:
-        if self.settings.class_weights == "none":
-            return None
-        counts = np.bincount(self.fold.train.labels, minlength=self.context.n_classes)
-        inverse = np.where(counts > 0, 1.0 / np.maximum(counts, 1), 0.0)
-        weights = inverse * (counts > 0).sum() / inverse.sum()
-        return torch.tensor(weights, dtype=torch.float32, device=self.context.device)
+            yield [self.clips.fold.train[i] for i in chosen], labels[torch.from_numpy(chosen)]
 
     def _step_schedule(self, epoch: int) -> None:
         start = self.settings.swa_start * self.settings.epochs
@@ -173,17 +223,13 @@ class _Trainer:
             self.average = AveragedModel(self.model)
         self.average.update_parameters(self.model)
 
-    def _current(self) -> MerModel:
-        return self.model if self.average is None else cast(MerModel, self.average.module)
-
-    def _predict_current(self, ids: Sequence[str]) -> np.ndarray:
-        return predict(self.method, self._current(), self.batches, ids, self.settings)
+    def _current(self) -> Network:
+        return self.model if self.average is None else cast(Network, self.average.module)
 
     def _validate(self) -> tuple[float | None, float | None]:
-        val: Labelled = self.fold.val
-        if not val.ids:
+        if not self.clips.fold.val:
             return None, None
-        return log_loss_and_uf1(self._predict_current(val.ids), val)
+        return log_loss_and_uf1(self.method, self._current(), self.clips, self.clips.fold.val)
 
     def _remember(self, epoch: int, val_loss: float | None, val_uf1: float | None) -> None:
         """Keep the state of the best validation epoch; ties in UF1 go to the lower loss."""
@@ -192,90 +238,61 @@ class _Trainer:
         score = -val_loss if self.settings.monitor == "loss" else val_uf1 - 1e-6 * val_loss
         if score > self.best_score:
             self.best_score, self.best_epoch = score, epoch
-            self.best_state = copy.deepcopy(trainable_state(self._current()))
+            self.best_state = copy.deepcopy(self._current().trainable_state())
 
     def _should_stop(self, epoch: int) -> bool:
         patience = self.settings.patience
         return bool(patience and self.best_state and epoch - self.best_epoch >= patience)
 
-    def _restore(self) -> None:
-        self.model = self._current()
-        if self.best_state is not None:
-            self.model.load_state_dict(self.best_state, strict=False)
-        self.model.eval()
 
-    def _summary(self, seconds: float) -> FitSummary:
-        parameters = list(self.model.parameters())
-        train, val = self.fold.train.ids, self.fold.val.ids
-        fitted = {"weights": (*train, *self.fold.unlabelled)}
-        if self.best_state is not None:
-            fitted["selection"] = val
-        if self.weights is not None:
-            fitted["class_weights"] = train
-        return FitSummary(
-            chosen_epoch=self.best_epoch or len(self.history),
-            history=tuple(self.history),
-            record=FitRecord(fitted),
-            parameters_total=sum(p.numel() for p in parameters),
-            parameters_trainable=sum(p.numel() for p in parameters if p.requires_grad),
-            seconds=seconds,
-        )
+def summary(
+    model: Model,
+    clips: ClipReader,
+    chosen_epoch: int,
+    history: Sequence[EpochRecord],
+    seconds: float,
+) -> FitSummary:
+    """What is told of a training that has ended."""
+    parameters = list(model.parameters())
+    return FitSummary(
+        chosen_epoch=chosen_epoch,
+        history=tuple(history),
+        served=clips.served,
+        parameters_total=sum(p.numel() for p in parameters),
+        parameters_trainable=sum(p.numel() for p in parameters if p.requires_grad),
+        seconds=seconds,
+    )
 
 
-def trainable_state(model: nn.Module) -> dict[str, Tensor]:
-    """State without the frozen parameters, which never change."""
-    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
-    return {name: t for name, t in model.state_dict().items() if name not in frozen}
-
-
-def log_loss_and_uf1(probabilities: np.ndarray, clips: Labelled) -> tuple[float, float]:
-    """Mean log loss and UF1 of probabilities (N,C)."""
-    labels = np.asarray(clips.labels)
+def log_loss_and_uf1(
+    method: Trainable, model: Model, clips: ClipReader, ids: Sequence[str], use: Use = "select"
+) -> tuple[float, float]:
+    """Mean log loss and UF1 of clips whose classes are known."""
+    probabilities = predict(method, model, clips, ids, use)
+    labels = clips.labels(ids, use)
     likelihood = probabilities[np.arange(len(labels)), labels]
-    matrix = confusion_matrix(labels, probabilities.argmax(1), probabilities.shape[1])
+    matrix = confusion_matrix(labels, probabilities.argmax(1), clips.n_classes)
     return float(-np.log(np.clip(likelihood, 1e-8, None)).mean()), float(uf1(matrix))
 
 
-def oversampled(labels: Sequence[int], most: int) -> np.ndarray:
+def oversampled(labels: I64, most: int) -> I64:
     """Positions of the clips, those of rarer classes repeated up to ``most`` times."""
     counts = np.bincount(labels)
     repeats = np.minimum(most, np.round(counts.max() / np.maximum(counts, 1))).astype(int)
-    return np.repeat(np.arange(len(labels)), repeats[np.asarray(labels)])
-
-
-def _checked(
-    augment: Augment, inputs: Inputs, targets: Tensor, generator: torch.Generator
-) -> tuple[Inputs, Tensor]:
-    inputs, mixed = augment(inputs, targets, generator)
-    return inputs, mixed.to(targets)
-
-
-@torch.no_grad()
-def batch_probabilities(
-    method: NeuralMethod, model: MerModel, inputs: Inputs, settings: TrainConfig
-) -> np.ndarray:
-    """Class probabilities (B,C); the mean with the mirrored clip's where the settings say so."""
-    probabilities = model(inputs).logits.float().softmax(-1)
-    if settings.mirror_at_test and method.mirror is not None:
-        mirrored = model(method.mirror(inputs)).logits.float().softmax(-1)
-        probabilities = (probabilities + mirrored) / 2
-    return np.asarray(probabilities.cpu().numpy())
+    return np.repeat(np.arange(len(labels)), repeats[labels])
 
 
 @torch.no_grad()
 def predict(
-    method: NeuralMethod,
-    model: MerModel,
-    batches: Batches,
-    ids: Sequence[str],
-    settings: TrainConfig,
+    method: Trainable, model: Model, clips: ClipReader, ids: Sequence[str], use: Use = "predict"
 ) -> np.ndarray:
-    """Class probabilities (N,C) of clips, in order; mirrored as well where the method says so."""
+    """Class probabilities (N,C) of clips, in order; the model's mode is left as it was."""
     was_training = model.training
     model.eval()
-    rows = []
-    for start in range(0, len(ids), settings.batch_size):
-        inputs = batches.get(ids[start : start + settings.batch_size])
-        rows.append(batch_probabilities(method, model, inputs, settings))
+    size = method.training.batch_size
+    rows = [
+        method.probabilities(model, clips.inputs(ids[i : i + size], use))
+        for i in range(0, len(ids), size)
+    ]
     model.train(was_training)
     return np.concatenate(rows) if rows else np.zeros((0, model.n_classes), np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from merkit.video.images import frame_files
+from merkit.video.images import frame_files, read_image
 from merkit.video.read import frame_numbers, iter_frames, probe, read_frames
 from merkit.video.write import write_frames, write_video
 
@@ -12,6 +12,7 @@ __all__ = [
     "iter_frames",
     "probe",
     "read_frames",
+    "read_image",
     "write_frames",
     "write_video",
 ]

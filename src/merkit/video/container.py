@@ -1,11 +1,14 @@
-"""Open a video file with PyAV, and turn what can go wrong into one clear error."""
+"""A video file opened with PyAV: its stream, rate and times, and what went wrong in one error."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 from av.container import InputContainer
@@ -15,16 +18,90 @@ from av.video.stream import VideoStream
 
 from merkit.errors import MissingDataError, VideoError
 
+PathInput: TypeAlias = str | PathLike[str]
+
 #: Decoder threads; frame threading holds one picture each, so this bounds memory.
 MAX_THREADS = 8
+#: Used where a container says nothing of its rate.
+FALLBACK_FPS_HZ = 25.0
 
 _REENCODE = (
     "copy the file again from its source, or re-encode it: ffmpeg -i IN -c:v libx264 OUT.mp4"
 )
 
 
+@dataclass(frozen=True, slots=True)
+class OpenVideo:
+    """A file that is open, and its video stream."""
+
+    path: Path
+    container: InputContainer
+    stream: VideoStream
+
+    @property
+    def fps_hz(self) -> float:
+        """Mean frame rate; for a variable rate that is frames over duration."""
+        rate = self.stream.average_rate or self.stream.guessed_rate
+        return float(rate) if rate else FALLBACK_FPS_HZ
+
+    @property
+    def duration_s(self) -> float | None:
+        """Duration as the header has it, or None."""
+        if self.stream.duration is not None and self.stream.time_base is not None:
+            return float(self.stream.duration * self.stream.time_base)
+        return self.container.duration / 1e6 if self.container.duration else None
+
+    @property
+    def has_own_times(self) -> bool:
+        """Whether frames carry times of presentation.
+
+        AVI stores none; with B-frames its packet times are those of decoding, in another order.
+        """
+        return not (self.container.format.name == "avi" and self.stream.codec_context.has_b_frames)
+
+    def damaged(self, number: int, reason: str) -> VideoError:
+        """The error for a file that breaks at frame ``number``."""
+        return VideoError(
+            f"'{self.path}' is truncated or damaged at frame {number}: {reason}",
+            "a complete video file",
+            _REENCODE,
+        )
+
+    def no_frames(self) -> VideoError:
+        """The error for a video stream in which there is no frame."""
+        return VideoError(
+            f"'{self.path}' has a video stream with 0 frames", "at least 1 frame", _REENCODE
+        )
+
+
+class Clock:
+    """Turns presentation timestamps into seconds from the first frame.
+
+    Without times of its own a file has a constant rate. A timestamp that is missing or does
+    not advance is replaced by one frame after the previous.
+    """
+
+    def __init__(self, video: OpenVideo, first_pts: int | None = None) -> None:
+        self._unit_s = video.stream.time_base if video.has_own_times else None
+        self._step_s = 1.0 / video.fps_hz
+        self._first = first_pts  # else that of the first frame seen
+        self._previous_s = -self._step_s
+
+    def time_s(self, pts: int | None) -> float:
+        """Seconds from the first frame; strictly increasing from call to call."""
+        now_s = self._previous_s + self._step_s
+        if pts is not None and self._unit_s is not None:
+            if self._first is None:
+                self._first = pts
+            own_s = float((pts - self._first) * self._unit_s)
+            if own_s > self._previous_s:
+                now_s = own_s
+        self._previous_s = now_s
+        return now_s
+
+
 @contextmanager
-def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(path: Path) -> Iterator[OpenVideo]:
     """Open ``path`` and choose its video stream, with a strict decoder.
 
     Raises:
@@ -44,29 +121,36 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
         stream.codec_context.thread_count = min(MAX_THREADS, os.cpu_count() or 1)
         # Without "explode" FFmpeg paints over what it cannot read and says nothing.
         stream.codec_context.options = {"err_detect": "explode"}
-        yield container, stream
+        yield OpenVideo(path, container, stream)
 
 
-def damaged(path: Path, number: int, reason: str) -> VideoError:
-    """The error for a file that breaks at frame ``number``."""
+def existing(path: PathInput) -> Path:
+    """The path of a file or folder that is there.
+
+    Raises:
+        MissingDataError: nothing there.
+    """
+    source = Path(path)
+    if not source.exists():
+        raise MissingDataError(
+            f"'{source}' does not exist", "a video file or a folder of images", "check the path"
+        )
+    return source
+
+
+def outside(
+    source: Path, first: int | None, last: int | None, lowest: int, highest: int
+) -> VideoError:
+    """The error for a range of frames that the source does not have."""
+    asked = f"{'start' if first is None else first} to {'end' if last is None else last}"
     return VideoError(
-        f"'{path}' is truncated or damaged at frame {number}: {reason}",
-        "a complete video file",
-        _REENCODE,
+        f"frames {asked} asked of '{source}', which has frames {lowest} to {highest}",
+        "a range inside the source that holds at least one frame",
     )
 
 
-def no_frames(path: Path) -> VideoError:
-    """The error for a video stream in which there is no frame."""
-    return VideoError(f"'{path}' has a video stream with 0 frames", "at least 1 frame", _REENCODE)
-
-
 def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise MissingDataError(
-            f"'{path}' does not exist", "a video file or a folder of images", "check the path"
-        )
-    if not path.is_file():
+    if not existing(path).is_file():
         raise VideoError(f"'{path}' is not a regular file", "a video file")
     if path.stat().st_size == 0:
         raise VideoError(f"'{path}' is empty (0 bytes)", "a video file", "copy the file again")

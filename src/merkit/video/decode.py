@@ -1,9 +1,11 @@
-"""Decode a video file frame by frame, with its own timestamps."""
+"""Decode a video file frame by frame, upright and with its own timestamps."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,27 @@ from av.video.frame import VideoFrame
 
 from merkit.errors import VideoError
 from merkit.types import U8, Frame, VideoInfo
-from merkit.video.clock import Clock, duration_of, fps_of
-from merkit.video.container import damaged, no_frames, open_video
-from merkit.video.orient import Orientation, orientation_of, upright
-from merkit.video.packets import Entry, count_packets, entry_before, iter_packets
-from merkit.video.ranges import outside
-from merkit.video.truncation import Progress, check_last_frame
+from merkit.video.container import Clock, OpenVideo, open_video, outside
+from merkit.video.packets import (
+    Entry,
+    Seen,
+    check_last_frame,
+    count_packets,
+    entry_before,
+    iter_packets,
+)
+
+Pictures = Generator[tuple[int, float, VideoFrame]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Orientation:
+    """Swap rows and columns first, then mirror left-right (x), then top-bottom (y)."""
+
+    swap: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+    rotation_deg: int = 0  # clockwise: 0, 90, 180 or 270
 
 
 def iter_video(
@@ -38,7 +55,7 @@ def iter_video(
     """
     number = -1
     size: tuple[int, int] | None = None
-    orientation = Orientation()
+    orientation = _Orientation()
     with closing(_pictures(path, first or 0)) as pictures:
         for number, time_s, picture in pictures:
             if size is None:
@@ -52,7 +69,7 @@ def iter_video(
                     "one size throughout",
                 )
             if number >= (first or 0) and keep(number):
-                yield Frame(number, time_s, _rgb(picture, orientation))
+                yield Frame(number, time_s, _upright(picture, orientation))
             if last is not None and number >= last:
                 return
     if number < max(first or 0, last or 0):
@@ -66,9 +83,7 @@ def count_video(path: Path) -> int:
         As ``iter_video``.
     """
     count = count_packets(path)
-    if count is not None:
-        return count
-    return sum(1 for _ in _pictures(path))
+    return sum(1 for _ in _pictures(path)) if count is None else count
 
 
 def probe_video(path: Path) -> VideoInfo:
@@ -86,19 +101,12 @@ def probe_video(path: Path) -> VideoInfo:
     width, height = picture.width, picture.height
     if orientation.swap:
         width, height = height, width
-    with open_video(path) as (container, stream):
-        return VideoInfo(
-            path,
-            width,
-            height,
-            fps_of(stream),
-            stream.frames or None,
-            duration_of(container, stream),
-            orientation.rotation_deg,
-        )
+    with open_video(path) as video:
+        frames, degrees = video.stream.frames or None, orientation.rotation_deg
+        return VideoInfo(path, width, height, video.fps_hz, frames, video.duration_s, degrees)
 
 
-def _pictures(path: Path, first: int = 0) -> Generator[tuple[int, float, VideoFrame]]:
+def _pictures(path: Path, first: int = 0) -> Pictures:
     """(number, time_s, picture) of every frame, from ``first`` or somewhat before it.
 
     A jump to a key frame can fail in ways only the decoder knows (streams without true key
@@ -121,46 +129,73 @@ def _pictures(path: Path, first: int = 0) -> Generator[tuple[int, float, VideoFr
             yield item
 
 
-def _pictures_from(path: Path, entry: Entry | None) -> Generator[tuple[int, float, VideoFrame]]:
+def _pictures_from(path: Path, entry: Entry | None) -> Pictures:
     """Decode from a key frame (None: frame 0) to the end; nothing when the jump misses it."""
-    with open_video(path) as (container, stream):
-        seen = Progress()
-        clock = Clock(container, stream)
+    with open_video(path) as video:
+        seen, clock = Seen(), Clock(video)
         if entry is not None:
-            container.seek(entry.pts, stream=stream)
-            seen = Progress(frames=entry.number, partial=True)
-            clock = Clock(container, stream, entry.first_pts)
-        for packet in iter_packets(path, container, stream, seen):
+            video.container.seek(entry.pts, stream=video.stream)
+            seen, clock = Seen(frames=entry.number, partial=True), Clock(video, entry.first_pts)
+        for packet in iter_packets(video, seen):
             if entry is not None and packet.pts is not None and packet.pts < entry.pts:
                 continue  # the jump landed early
-            for picture in _decode(path, packet, seen):
+            for picture in _decode(video, packet, seen):
                 if entry is not None and seen.frames == entry.number and picture.pts != entry.pts:
                     return
                 if picture.is_corrupt:
-                    raise damaged(path, seen.frames, "the decoder marks it as broken")
+                    raise video.damaged(seen.frames, "the decoder marks it as broken")
                 yield seen.frames, clock.time_s(picture.pts), picture
                 seen.frames += 1
                 seen.last_frame_pts = picture.pts
         if seen.frames == 0:
-            raise no_frames(path)
-        check_last_frame(path, container, stream, seen)
+            raise video.no_frames()
+        check_last_frame(video, seen)
 
 
-def _decode(path: Path, packet: Packet[Stream], seen: Progress) -> list[VideoFrame]:
+def _decode(video: OpenVideo, packet: Packet[Stream], seen: Seen) -> list[VideoFrame]:
     try:
         return [f for f in packet.decode() if isinstance(f, VideoFrame)]
     except FFmpegError as error:
-        raise damaged(path, seen.frames, str(error.strerror)) from error
+        raise video.damaged(seen.frames, str(error.strerror)) from error
 
 
-def _orientation(path: Path, picture: VideoFrame) -> Orientation:
-    matrix = picture.side_data.get("DISPLAYMATRIX")
-    try:
-        return orientation_of(bytes(matrix) if isinstance(matrix, SideData) else None)
-    except VideoError as error:
-        raise VideoError(f"'{path}': {error.found}", error.wanted, error.fix) from error
+def _orientation(path: Path, picture: VideoFrame) -> _Orientation:
+    """Read a picture's display matrix: nine native 32-bit integers (a b u / c d v / x y w).
+
+    Phones store the picture as the sensor saw it and say how to show it: a point (p, q), q
+    pointing down, goes to (a p + c q, b p + d q) (ISO/IEC 14496-12, track header).
+
+    Raises:
+        VideoError: it is not a whole number of quarter turns, which does not occur in practice.
+    """
+    data = picture.side_data.get("DISPLAYMATRIX")
+    matrix = bytes(data) if isinstance(data, SideData) else b""
+    if len(matrix) < 36:
+        return _Orientation()
+    values = np.frombuffer(matrix[:36], np.int32).astype(np.float64)
+    a, b, c, d = (float(values[i]) for i in (0, 1, 3, 4))
+    largest = max(abs(a), abs(b), abs(c), abs(d))
+    if largest == 0:
+        return _Orientation()
+    a, b, c, d = (0.0 if abs(x) < 0.01 * largest else x for x in (a, b, c, d))
+    angle = math.degrees(math.atan2(b, a)) % 360
+    if a != 0 and d != 0 and b == 0 and c == 0:
+        return _Orientation(False, a < 0, d < 0, round(angle))
+    if b != 0 and c != 0 and a == 0 and d == 0:
+        return _Orientation(True, c < 0, b < 0, round(angle))
+    raise VideoError(
+        f"'{path}': its rotation metadata asks for a turn of {angle:.1f} degrees",
+        "a whole number of quarter turns",
+    )
 
 
-def _rgb(picture: VideoFrame, orientation: Orientation) -> U8:
-    rgb = picture.to_ndarray(format="rgb24")
-    return upright(rgb.view(np.uint8), orientation)
+def _upright(picture: VideoFrame, orientation: _Orientation) -> U8:
+    """The picture as RGB (H, W, 3), turned as it is to be shown; contiguous."""
+    rgb = picture.to_ndarray(format="rgb24").view(np.uint8)
+    if orientation.swap:
+        rgb = rgb.transpose(1, 0, 2)
+    if orientation.mirror_x:
+        rgb = rgb[:, ::-1]
+    if orientation.mirror_y:
+        rgb = rgb[::-1]
+    return np.ascontiguousarray(rgb)

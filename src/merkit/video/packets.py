@@ -1,23 +1,21 @@
-"""Packets of a video file: read them with every check, count them, find where to begin."""
+"""Packets of a video file: read them, count them, find where to begin, and notice a file that
+ends before its header says it should."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from math import inf
 from pathlib import Path
 
-from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Stream
-from av.video.stream import VideoStream
 
 from merkit.errors import VideoError
-from merkit.video.clock import has_own_times
-from merkit.video.container import damaged, no_frames, open_video
-from merkit.video.truncation import Progress, check_packets, note_packet
+from merkit.video.container import OpenVideo, open_video
 
 #: Codecs in which every packet is one shown frame, so that packets may be counted instead of
 #: decoded. Not VP8 (hidden packets) nor MPEG-4 part 2 (two frames may share a packet).
@@ -28,6 +26,9 @@ ONE_FRAME_PER_PACKET = frozenset(
 
 #: From this frame on it is quicker to read the packets and jump than to decode up to it.
 JUMP_FROM = 100
+#: Headers round, and the last frame's duration is often left out.
+END_TOLERANCE_S = 0.25
+END_TOLERANCE_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +40,40 @@ class Entry:
     first_pts: int  # of frame 0
 
 
-def iter_packets(
-    path: Path, container: InputContainer, stream: VideoStream, seen: Progress
-) -> Iterator[Packet[Stream]]:
+@dataclass(slots=True)
+class Seen:
+    """What has passed so far. Counts are of the video stream, ``end_s`` of any stream.
+
+    ``partial``: reading began inside the file, so that packets cannot be compared with the
+    header (they have been, to find where to begin).
+    """
+
+    packets: int = 0
+    frames: int = 0
+    end_s: float = 0.0
+    last_packet_pts: int | None = None
+    last_frame_pts: int | None = None
+    partial: bool = False
+
+
+def iter_packets(video: OpenVideo, seen: Seen) -> Iterator[Packet[Stream]]:
     """Packets of the video stream; the empty one at the end flushes the decoder.
 
     Raises:
         VideoError: the file is damaged, or ends before its header says.
     """
-    packets = container.demux()
+    packets = video.container.demux()
     while True:
         try:
             packet = next(packets, None)
         except FFmpegError as error:
-            raise damaged(path, seen.packets, str(error.strerror)) from error
+            raise video.damaged(seen.packets, str(error.strerror)) from error
         if packet is None:
             return
-        note_packet(path, packet, stream, seen)
-        if packet.stream.index == stream.index:
+        _note(video, packet, seen)
+        if packet.stream.index == video.stream.index:
             if packet.size == 0:
-                check_packets(path, container, stream, seen)
+                _check_end(video, seen)
             yield packet
 
 
@@ -69,12 +84,12 @@ def count_packets(path: Path) -> int | None:
         MissingDataError: no such file.
         VideoError: no video, an early end, or no frames.
     """
-    with open_video(path) as (container, stream):
-        if stream.codec_context.name not in ONE_FRAME_PER_PACKET:
+    with open_video(path) as video:
+        if video.stream.codec_context.name not in ONE_FRAME_PER_PACKET:
             return None
-        count = sum(1 for _ in _shown(path, container, stream))
-    if count == 0:
-        raise no_frames(path)
+        count = sum(1 for _ in _shown(video))
+        if count == 0:
+            raise video.no_frames()
     return count
 
 
@@ -88,12 +103,11 @@ def entry_before(path: Path, first: int) -> Entry | None:
     if first < JUMP_FROM:
         return None
     try:
-        with open_video(path) as (container, stream):
-            if stream.codec_context.name not in ONE_FRAME_PER_PACKET:
+        with open_video(path) as video:
+            told = video.stream.codec_context.name in ONE_FRAME_PER_PACKET
+            if not (told and video.has_own_times):
                 return None
-            if not has_own_times(container, stream):
-                return None
-            shown = [(p.pts, p.is_keyframe) for p in _shown(path, container, stream)]
+            shown = [(p.pts, p.is_keyframe) for p in _shown(video)]
     except VideoError:
         return None
     times = sorted(pts for pts, _ in shown if pts is not None)
@@ -101,6 +115,22 @@ def entry_before(path: Path, first: int) -> Entry | None:
         return None
     key = _last_clean_key(shown, times[first])
     return None if key is None else Entry(bisect_left(times, key), key, times[0])
+
+
+def check_last_frame(video: OpenVideo, seen: Seen) -> None:
+    """The last packet must have come out as a frame: a broken tail is dropped silently.
+
+    Raises:
+        VideoError: frames at the end were lost.
+    """
+    if not video.has_own_times or video.stream.time_base is None:
+        return
+    if seen.last_packet_pts is None or seen.last_frame_pts is None:
+        return
+    # A field of an interlaced frame may have its own packet, hence not "any gap".
+    gap_s = (seen.last_packet_pts - seen.last_frame_pts) * video.stream.time_base
+    if gap_s > Fraction(3, 4) / Fraction(video.fps_hz):
+        raise video.damaged(seen.frames, "the frames from here to the end cannot be decoded")
 
 
 def _last_clean_key(packets: list[tuple[int | None, bool]], latest: int) -> int | None:
@@ -115,10 +145,87 @@ def _last_clean_key(packets: list[tuple[int | None, bool]], latest: int) -> int 
     return None
 
 
-def _shown(path: Path, container: InputContainer, stream: VideoStream) -> Iterator[Packet[Stream]]:
+def _shown(video: OpenVideo) -> Iterator[Packet[Stream]]:
     """Leave out what no decoder shows: before the first key frame, or cut by an edit list."""
     begun = False
-    for packet in iter_packets(path, container, stream, Progress()):
+    for packet in iter_packets(video, Seen()):
         begun = begun or packet.is_keyframe
         if begun and packet.size and not packet.is_discard:
             yield packet
+
+
+def _note(video: OpenVideo, packet: Packet[Stream], seen: Seen) -> None:
+    """Count one packet.
+
+    Raises:
+        VideoError: the file ends inside it.
+    """
+    if packet.pts is not None and packet.time_base:
+        end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+        seen.end_s = max(seen.end_s, end_s)
+    if packet.stream.index != video.stream.index or packet.size == 0:
+        return
+    if packet.is_corrupt:
+        raise video.damaged(seen.packets, "the file ends, or data is missing, inside this frame")
+    seen.packets += 1
+    if packet.pts is not None and not packet.is_discard:
+        seen.last_packet_pts = max(packet.pts, seen.last_packet_pts or packet.pts)
+
+
+def _check_end(video: OpenVideo, seen: Seen) -> None:
+    """Compare the packets that came with the header, once all have come.
+
+    MP4 and MOV have an exact table of frames, AVI a count (capture programs round it),
+    Matroska a size in bytes and a duration. Other formats say nothing that could be trusted.
+
+    Raises:
+        VideoError: clearly fewer came than the header promises.
+    """
+    if seen.partial:
+        return
+    formats = video.container.format.name.split(",")
+    if "mov" in formats:
+        _check_count(video, seen, len(video.stream.index_entries), 0.0)
+    elif "avi" in formats:
+        promised = video.stream.frames
+        slack = max(END_TOLERANCE_S * video.fps_hz, END_TOLERANCE_SHARE * promised)
+        _check_count(video, seen, promised, slack)
+    elif "matroska" in formats:
+        _check_matroska(video, seen)
+
+
+def _check_count(video: OpenVideo, seen: Seen, promised: int, slack: float) -> None:
+    if seen.packets < promised - slack:
+        reason = f"it ends here, its header says {promised} frames"
+        raise video.damaged(seen.packets, reason)
+
+
+def _check_matroska(video: OpenVideo, seen: Seen) -> None:
+    n_bytes, promised_bytes = video.path.stat().st_size, _matroska_bytes(video.path)
+    promised_s = (video.container.duration or 0) / 1e6
+    if promised_bytes is not None and n_bytes < promised_bytes:
+        reason = f"it is {n_bytes} bytes long, its header says {promised_bytes}"
+        raise video.damaged(seen.packets, reason)
+    if seen.end_s < promised_s - max(END_TOLERANCE_S, END_TOLERANCE_SHARE * promised_s):
+        reason = f"it ends at {seen.end_s:.2f} s, its header says {promised_s:.2f} s"
+        raise video.damaged(seen.packets, reason)
+
+
+def _matroska_bytes(path: Path) -> int | None:
+    """File length that a Matroska header promises, None when it was written as a live stream.
+
+    Two EBML elements, the header and the segment, each an id of 4 bytes, then a size
+    (RFC 8794, section 4; RFC 9559, section 4.5).
+    """
+    with path.open("rb") as file:
+        for _ in range(2):
+            file.read(4)
+            first = file.read(1)
+            if not first or first[0] == 0:
+                return None
+            extra = 8 - first[0].bit_length()
+            size = int.from_bytes(first + file.read(extra)) - (1 << (7 * (extra + 1)))
+            if size == (1 << (7 * (extra + 1))) - 1:  # all ones: unknown
+                return None
+            end = file.seek(size, 1)
+    return end

@@ -8,19 +8,15 @@ position in a video file. Ranges are inclusive. Times come from a file's own tim
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from os import PathLike
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 
-from merkit.errors import MissingDataError, VideoError
+from merkit.errors import VideoError
 from merkit.types import I64, Frame, Frames, VideoInfo
+from merkit.video.container import PathInput, existing, outside
 from merkit.video.decode import count_video, iter_video, probe_video
 from merkit.video.images import NumberedImage, iter_images, list_images, read_image
-from merkit.video.ranges import check_range, outside
-
-PathInput: TypeAlias = str | PathLike[str]
 
 #: Frame rate of a folder of images when the caller gives none.
 DEFAULT_FOLDER_FPS_HZ = 25.0
@@ -40,7 +36,7 @@ def probe(path: PathInput, fps_hz: float | None = None) -> VideoInfo:
         MissingDataError: nothing there.
         VideoError: it cannot be read.
     """
-    source = _existing(path)
+    source = existing(path)
     if not source.is_dir():
         return probe_video(source)
     rate = _folder_rate(fps_hz)
@@ -69,8 +65,8 @@ def iter_frames(
         VideoError: it cannot be read, is truncated, or does not reach the range. What is known
             before decoding is raised by the call, the rest when the frame is reached.
     """
-    source = _existing(path)
-    check_range(source, first, last, step)
+    source = existing(path)
+    _check_range(source, first, last, step)
     if not source.is_dir():
         return iter_video(source, first, last, lambda n: (n - (first or 0)) % step == 0)
     images = list_images(source)
@@ -102,7 +98,7 @@ def read_frames(
             raise VideoError(f"both a range ({first} to {last}) and frame numbers", "one of them")
         wanted = np.asarray(numbers, dtype=np.int64)
         unique, order = np.unique(wanted, return_inverse=True)
-        found = _read_numbers(_existing(path), unique.tolist(), fps_hz)
+        found = _read_numbers(existing(path), unique.tolist(), fps_hz)
     return Frames(
         np.stack([found[i].rgb for i in order]),
         np.array([found[i].number for i in order], dtype=np.int64),
@@ -120,8 +116,8 @@ def frame_numbers(path: PathInput, first: int | None = None, last: int | None = 
         MissingDataError: nothing there.
         VideoError: it cannot be read, is truncated, or does not reach the range.
     """
-    source = _existing(path)
-    check_range(source, first, last, 1)
+    source = existing(path)
+    _check_range(source, first, last, 1)
     if source.is_dir():
         images = _within(source, list_images(source), first, last)
         return np.array([image.number for image in images], dtype=np.int64)
@@ -141,8 +137,18 @@ def _read_numbers(source: Path, wanted: list[int], fps_hz: float | None) -> list
         _check_all_there(source, wanted, list(by_number))
         chosen = [by_number[number] for number in wanted]
         return list(iter_images(chosen, images[0].number, _folder_rate(fps_hz), images[0]))
-    check_range(source, wanted[0], wanted[-1], 1)
+    _check_range(source, wanted[0], wanted[-1], 1)
     return list(iter_video(source, wanted[0], wanted[-1], set(wanted).__contains__))
+
+
+def _check_range(source: Path, first: int | None, last: int | None, step: int) -> None:
+    """What can be said of a range without opening the source."""
+    if step < 1:
+        raise VideoError(f"step {step} for '{source}'", "a step of 1 or more")
+    if min(first or 0, last or 0) < 0:
+        raise VideoError(f"frames {first} to {last} of '{source}'", "frame numbers from 0")
+    if first is not None and last is not None and first > last:
+        raise VideoError(f"frames {first} to {last} of '{source}'", "first not after last")
 
 
 def _check_all_there(source: Path, wanted: list[int], there: list[int]) -> None:
@@ -173,12 +179,3 @@ def _folder_rate(fps_hz: float | None) -> float:
     if not (np.isfinite(fps_hz) and fps_hz > 0):
         raise VideoError(f"frame rate {fps_hz} Hz", "a rate above 0")
     return float(fps_hz)
-
-
-def _existing(path: PathInput) -> Path:
-    source = Path(path)
-    if not source.exists():
-        raise MissingDataError(
-            f"'{source}' does not exist", "a video file or a folder of images", "check the path"
-        )
-    return source

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from fractions import Fraction
-from os import PathLike
 from pathlib import Path
+from platform import machine
 
 import av
 import cv2
@@ -17,14 +13,13 @@ import numpy as np
 from av.error import FFmpegError
 
 from merkit.errors import VideoError
+from merkit.files import atomic_file, atomic_folder
 from merkit.types import U8
-
-#: Fixed, so that the same frames give the same bytes whatever the number of cores.
-ENCODER_THREADS = 2
+from merkit.video.container import PathInput
 
 
 def write_video(
-    path: str | PathLike[str],
+    path: PathInput,
     frames: Iterable[U8],
     fps_hz: float,
     crf: int = 18,
@@ -41,22 +36,20 @@ def write_video(
 
     Raises:
         VideoError: no frames, frames of mixed or wrong shape, or an encoder setting refused.
+        ConfigError: nothing can be written there.
     """
     target = Path(path)
     if not (np.isfinite(fps_hz) and fps_hz > 0):
         raise VideoError(f"frame rate {fps_hz} Hz for '{target}'", "a rate above 0")
-    with _beside(target) as folder:
-        temporary = folder / target.name
+    with atomic_file(target) as temporary:
         try:
-            count = _encode(temporary, _same_shape(target, frames), fps_hz, crf, preset)
+            return _encode(temporary, _same_shape(target, frames), fps_hz, crf, preset)
         except (FFmpegError, ValueError) as error:
             raise VideoError(f"'{target}' cannot be encoded: {error}") from error
-        os.replace(temporary, target)
-    return count
 
 
 def write_frames(
-    folder: str | PathLike[str],
+    folder: PathInput,
     frames: Iterable[U8],
     start: int = 1,
     pattern: str = "img{n}.jpg",
@@ -68,38 +61,40 @@ def write_frames(
 
     Args:
         pattern: file name with ``{n}`` (or ``{n:05d}``); its suffix chooses the format.
-        quality: JPEG quality, 0 to 100.
+        quality: JPEG quality, 0 to 100. Colour is kept at full resolution, as motion is also
+            read from colour.
 
     Raises:
         VideoError: no frames, mixed shapes, a bad pattern, or a folder that is not empty.
+        ConfigError: nothing can be written there.
     """
     target = Path(folder)
     if pattern.format(n=start) == pattern.format(n=start + 1):
         raise VideoError(f"file name pattern '{pattern}'", "one with {n}, such as 'img{n}.jpg'")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise VideoError(f"'{target}' exists already", "a new or empty folder")
-    with _beside(target) as parent:
-        temporary = parent / target.name
-        temporary.mkdir()
+    with atomic_folder(target) as temporary:
         count = 0
         for rgb in _same_shape(target, frames):
             _write_image(temporary / pattern.format(n=start + count), rgb, quality)
             count += 1
         if target.exists():
             target.rmdir()  # it is empty; Windows does not replace folders
-        os.replace(temporary, target)
     return count
+
+
+#: With AVX-512 x264 writes other bytes from run to run; its SSE2 code writes those of plain C.
+_SAME_BYTES = {"x264-params": "asm=sse2"} if machine() in ("x86_64", "AMD64") else {}
 
 
 def _encode(path: Path, frames: Iterator[U8], fps_hz: float, crf: int, preset: str) -> int:
     count = 0
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(
-            "libx264", rate=Fraction(float(fps_hz)).limit_denominator(1001)
-        )
+        rate = Fraction(float(fps_hz)).limit_denominator(1001)
+        stream = container.add_stream("libx264", rate=rate)
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(crf), "preset": preset}
-        stream.thread_count = ENCODER_THREADS
+        stream.options = {"crf": str(crf), "preset": preset, **_SAME_BYTES}
+        stream.thread_count = 1  # the bytes depend on it, and shall not on the machine
         for rgb in frames:
             height, width = rgb.shape[:2]
             even = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
@@ -113,7 +108,10 @@ def _encode(path: Path, frames: Iterator[U8], fps_hz: float, crf: int, preset: s
 
 
 def _write_image(path: Path, rgb: U8, quality: int) -> None:
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if path.suffix == ".png" else []
+    if path.suffix in (".jpg", ".jpeg"):
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     try:
         done, data = cv2.imencode(path.suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
     except cv2.error as error:
@@ -136,14 +134,3 @@ def _same_shape(target: Path, frames: Iterable[U8]) -> Iterator[U8]:
         yield rgb
     if shape is None:
         raise VideoError(f"0 frames to write to '{target}'", "at least 1")
-
-
-@contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    """A temporary folder on the same disk as ``target``, gone afterwards whatever happens."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=".merkit-", dir=target.parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,133 @@
+"""One training as a job that any process can run.
+
+A job holds the classes of training and validation clips, and only the ids of test clips.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+
+from merkit.methods.base import ORACLE_AU, Method
+from merkit.progress import Progress
+from merkit.runs.data import LabelledClips
+from merkit.samples.batch import Arrays
+from merkit.samples.prepare import SampleSet
+from merkit.training.loop import FitContext, FitSummary, Fitted, Observer, predict
+from merkit.training.network import Model
+from merkit.training.reader import ClipReader
+from merkit.training.tokens import with_tokens
+from merkit.types import Fold
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """``clips`` is all that the training gets of the data; ``tests`` is read when the model stands.
+    ``oracle``: also predict the test clips after every epoch."""
+
+    method: Method
+    clips: ClipReader
+    tests: ClipReader
+    context: FitContext
+    classes: tuple[str, ...]
+    oracle: bool = False
+
+    def fit(self, observer: Observer | None = None) -> Fitted:
+        """Fit the method on the fold's training clips."""
+        torch.set_num_threads(self.context.threads)
+        self.clips.device = self.tests.device = torch.device(self.context.device)
+        return self.method.fit(self.clips, self.context, observer)
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """What all trainings of a run have in common; ``job`` makes one of them.
+
+    ``shuffle``: labels are shuffled among each fold's training and validation clips, as a control.
+    """
+
+    method: Method
+    data: LabelledClips
+    samples: SampleSet
+    context: FitContext
+    shuffle: bool = False
+    oracle: bool = False
+
+    def encoded(self, progress: Progress) -> Trainings:
+        """The same with what is frozen in the method computed once for all of them."""
+        n_classes = len(self.data.classes)
+        device = self.context.device
+        samples = with_tokens(self.method, self.samples, n_classes, device, progress)
+        return replace(self, samples=samples)
+
+    def job(self, fold: Fold, seed: int) -> FoldJob:
+        """The training of one fold with one seed."""
+        classes = self.data.classes
+        labels, annotations = self._labels(fold, seed), self._annotations(fold)
+        clips = ClipReader(fold, labels, self.samples, annotations, len(classes))
+        tests = ClipReader(fold, {}, self.samples, annotations, len(classes), ("predict",))
+        context = replace(self.context, seed=seed)
+        return FoldJob(self.method, clips, tests, context, classes, self.oracle)
+
+    def _labels(self, fold: Fold, seed: int) -> Mapping[str, int]:
+        """Classes of the training and validation clips, and of no others."""
+        known = self.data.labels
+        ids = (*fold.train, *fold.val)
+        labels = [known[clip_id] for clip_id in ids]
+        if self.shuffle:
+            random.Random(f"{seed}:{fold.name}").shuffle(labels)
+        return dict(zip(ids, labels, strict=True))
+
+    def _annotations(self, fold: Fold) -> Mapping[str, Arrays]:
+        """What the method reads of clips' annotation: of test clips only where it is marked so."""
+        allowed = {*fold.train, *fold.val}
+        if ORACLE_AU in self.method.marks():
+            allowed |= {*fold.test, *fold.unlabelled}
+        return self.method.annotations(c for c in self.data.clips if c.clip_id in allowed)
+
+
+@dataclass(frozen=True)
+class FoldOutcome:
+    """Predictions of a fold's test clips (no true labels), and how the model was trained."""
+
+    fold: str
+    seed: int
+    predictions: pd.DataFrame  # clip_id, y_pred, p_<class>...
+    summary: FitSummary
+    oracle: pd.DataFrame | None = None  # epoch, clip_id, y_pred
+
+
+def run_fold(job: FoldJob) -> FoldOutcome:
+    """Train on the fold's training clips, then predict its test clips."""
+    test = job.tests.fold.test
+    every_epoch: list[pd.DataFrame] = []
+
+    def watch(epoch: int, model: Model) -> None:
+        chosen = predict(job.method, model, job.tests, test).argmax(1)
+        every_epoch.append(pd.DataFrame({"epoch": epoch, "clip_id": test, "y_pred": chosen}))
+
+    fitted = job.fit(watch if job.oracle else None)
+    probabilities = predict(job.method, fitted.model, job.tests, test)
+    served = {**fitted.summary.served, **job.tests.served}
+    return FoldOutcome(
+        job.clips.fold.name,
+        job.context.seed,
+        prediction_table(test, probabilities, job.classes),
+        replace(fitted.summary, served=served),
+        pd.concat(every_epoch, ignore_index=True) if every_epoch else None,
+    )
+
+
+def prediction_table(
+    ids: Sequence[str], probabilities: np.ndarray, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Columns clip_id, y_pred, p_<class>...; one row a clip."""
+    table = {"clip_id": list(ids), "y_pred": probabilities.argmax(1)}
+    for index, name in enumerate(classes):
+        table[f"p_{name}"] = probabilities[:, index].astype(np.float32)
+    return pd.DataFrame(table)

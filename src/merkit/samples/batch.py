@@ -1,0 +1,54 @@
+"""Samples side by side in one batch of tensors.
+
+Tensor names that flow through every model (B batch, T frames, R regions, C classes):
+
+============ ================== ===================================================
+``rgb``      u8  (B,T,3,S,S)    aligned face frames
+``tokens``   f16 (B,T,...)      output of a frozen encoder part, in place of ``rgb``:
+                                tokens (B,T,N,D), vectors (B,T,D) or motion (B,T,2,G,G)
+``flow``     f32 (B,T,R,2)      dominant motion of each region, x then y
+``flow_map`` u8  (B,3,28,28)    onset-apex flow image, 0-255, channels B,G,R
+``mask``     bool (B,T)         True where a frame is real, False where it is padding
+``au``       f32 (B,M)          action units present, 0/1 (an oracle input at test time)
+``au_known`` bool (B,)          whether the clip has AU codes at all
+``nothing``  f32 (B,0)          for a method that reads nothing of a clip
+============ ================== ===================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Inputs: TypeAlias = Mapping[str, Tensor]
+#: arrays of one clip by name, without a batch axis
+Arrays: TypeAlias = Mapping[str, "np.ndarray | np.generic"]
+
+
+def collate(clips: Sequence[Arrays], names: Sequence[str]) -> dict[str, Tensor]:
+    """Stack the named arrays; runs of different length are zero-padded with a mask.
+
+    Returns:
+        each array with a leading batch axis, and ``mask`` bool (B,T), True where real; with no
+        names, ``nothing`` (B,0).
+    """
+    if not names:
+        return {"nothing": torch.zeros(len(clips), 0)}
+    batch: dict[str, Tensor] = {}
+    for name in names:
+        arrays = [np.asarray(clip[name]) for clip in clips]
+        if len({a.shape for a in arrays}) == 1:
+            batch[name] = torch.from_numpy(np.stack(arrays))
+            continue
+        longest = max(len(a) for a in arrays)
+        padded = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
+        for row, array in zip(padded, arrays, strict=True):
+            row[: len(array)] = array
+        batch[name] = torch.from_numpy(padded)
+        lengths = torch.tensor([len(a) for a in arrays])
+        batch["mask"] = torch.arange(longest)[None, :] < lengths[:, None]
+    return batch

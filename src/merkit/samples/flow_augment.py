@@ -1,0 +1,199 @@
+"""Augmentation of regional motion: mirror, onset lead, MixUp, CutMix over time.
+
+Drawing and applying are apart, so a draw can be recorded, replayed and tested by hand. Every
+function takes and returns the tensors of :mod:`merkit.samples.batch` and leaves its input alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from scipy.special import betaincinv
+from torch import Tensor
+
+from merkit.errors import ConfigError
+from merkit.face.regions import mirror_order
+from merkit.samples.batch import Inputs
+
+
+@dataclass(frozen=True)
+class FlowAugmentConfig:
+    """How often and how strongly clips are changed in training; the defaults change nothing.
+
+    ``mirror_p``: probability of a left-right mirror. ``lead_frames``: up to this many still
+    frames are put before the onset. ``mixup_alpha``: both parameters of the Beta distribution
+    of the mixing weight (0: no MixUp; Zhang et al. 2018). ``cutmix_p``: probability that a batch
+    gets CutMix (Yun et al. 2019, here over a segment of time) in place of MixUp;
+    ``cutmix_alpha``: Beta parameters of the share of time that stays.
+    """
+
+    mirror_p: float = 0.0
+    lead_frames: int = 0
+    mixup_alpha: float = 0.0
+    cutmix_p: float = 0.0
+    cutmix_alpha: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("mirror_p", "cutmix_p"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name}={getattr(self, name)}", "a probability from 0 to 1")
+        if min(self.lead_frames, self.mixup_alpha) < 0 or self.cutmix_alpha <= 0:
+            raise ConfigError(
+                f"lead_frames={self.lead_frames}, mixup_alpha={self.mixup_alpha}, "
+                f"cutmix_alpha={self.cutmix_alpha}",
+                "lead_frames and mixup_alpha not below 0, cutmix_alpha above 0",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class FlowAugmentParams:
+    """One draw for a batch of B clips.
+
+    ``mirrored`` bool (B,); ``lead`` int (B,) still frames put in front, out of ``lead_frames``
+    that the batch grows by; ``partner`` int (B,) index of the clip mixed in; ``keep`` (B,)
+    weight of the clip itself in MixUp, 1 for none; ``cut`` (B,2) start and stop of the pasted
+    segment as shares of the clip, equal for none.
+    """
+
+    mirrored: Tensor
+    lead: Tensor
+    lead_frames: int
+    partner: Tensor
+    keep: Tensor
+    cut: Tensor
+
+
+def draw(n_clips: int, config: FlowAugmentConfig, generator: torch.Generator) -> FlowAugmentParams:
+    """Draw what happens to each of ``n_clips`` clips; same generator state, same draw."""
+
+    def uniform(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=generator.device)
+
+    mirrored = uniform(n_clips) < config.mirror_p
+    lead = (uniform(n_clips) * (config.lead_frames + 1)).long().clamp(max=config.lead_frames)
+    partner = torch.randperm(n_clips, generator=generator, device=generator.device)
+    use_cut = uniform(1) < config.cutmix_p
+    keep = _beta(uniform(n_clips), config.mixup_alpha) if config.mixup_alpha else uniform(1) * 0 + 1
+    share = 1 - _beta(uniform(n_clips), config.cutmix_alpha)
+    start = uniform(n_clips) * (1 - share)
+    return FlowAugmentParams(
+        mirrored=mirrored,
+        lead=lead,
+        lead_frames=config.lead_frames,
+        partner=partner,
+        keep=torch.where(use_cut, torch.ones_like(start), keep),
+        cut=torch.stack([start, torch.where(use_cut, start + share, start)], dim=-1),
+    )
+
+
+def apply(inputs: Inputs, targets: Tensor, params: FlowAugmentParams) -> tuple[Inputs, Tensor]:
+    """Apply a draw: onset lead, mirror, MixUp, CutMix, in this order.
+
+    Args:
+        inputs: ``flow`` (B,T,R,2); where there, ``mask`` (B,T), ``au`` (B,M), ``au_known`` (B,).
+        targets: (B,C) soft labels, whose mass is kept clip by clip.
+    """
+    device = inputs["flow"].device
+    out = dict(inputs)
+    if params.lead_frames:
+        out = add_lead(out, params.lead.to(device), params.lead_frames)
+    if params.mirrored.any():
+        mirrored = params.mirrored.to(device)[:, None, None, None]
+        out["flow"] = torch.where(mirrored, mirror(out)["flow"], out["flow"])
+    partner = params.partner.to(device)
+    out, targets = mixup(out, targets, partner, params.keep.to(device))
+    return cutmix(out, targets, partner, params.cut.to(device))
+
+
+def mirror(inputs: Inputs) -> Inputs:
+    """Left-right mirror: regions change sides and horizontal motion its sign; an involution.
+
+    Action units keep their place, since the vocabulary does not name sides. Raises ConfigError
+    for a number of regions other than 18 or 14.
+    """
+    flow = inputs["flow"]
+    order = torch.as_tensor(mirror_order(flow.shape[2]), device=flow.device)
+    sign = flow.new_tensor([-1.0, 1.0])
+    return {**inputs, "flow": flow.index_select(2, order) * sign}
+
+
+def add_lead(inputs: Inputs, lead: Tensor, lead_frames: int) -> dict[str, Tensor]:
+    """Put ``lead`` (B,) still frames before each clip; T grows by ``lead_frames`` for all.
+
+    Before its onset a face does not move, so motion against the first frame is zero there.
+    Needs flow with ``reference="first"``.
+    """
+    flow, mask = inputs["flow"], _mask(inputs)
+    n_frames = flow.shape[1]
+    source = torch.arange(n_frames + lead_frames, device=flow.device) - lead[:, None]
+    inside = (source >= 0) & (source < n_frames)
+    index = source.clamp(0, n_frames - 1)
+    moved = flow.gather(1, index[:, :, None, None].expand(-1, -1, *flow.shape[2:]))
+    real = (source < 0) | (inside & mask.gather(1, index))
+    return {**inputs, "flow": moved * inside[:, :, None, None].to(flow.dtype), "mask": real}
+
+
+def mixup(
+    inputs: Inputs, targets: Tensor, partner: Tensor, keep: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Weighted mean of each clip and its partner; ``keep`` (B,) is the clip's own weight.
+
+    Action units are mixed with the same weight, and known only where both clips' are; a frame
+    is real where either clip has one (a weight of exactly 1 leaves the clip as it was).
+    """
+    out = dict(inputs)
+    keep = keep.to(targets.dtype).expand(len(targets))
+    mixed = keep < 1
+    out["flow"] = _mix(inputs["flow"], partner, keep)
+    if "mask" in inputs:
+        out["mask"] = inputs["mask"] | (inputs["mask"][partner] & mixed[:, None])
+    return _mix_units(out, partner, keep), _mix(targets, partner, keep)
+
+
+def cutmix(
+    inputs: Inputs, targets: Tensor, partner: Tensor, cut: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Paste a segment of the partner's frames over the same frames of each clip.
+
+    ``cut`` (B,2) is the segment as shares of the clip's real length. Only frames that are real
+    in both clips are pasted, and labels (and action units) are mixed by the share of real
+    frames that was in fact pasted.
+    """
+    flow, mask = inputs["flow"], _mask(inputs)
+    length = mask.sum(dim=1, keepdim=True)
+    time = torch.arange(flow.shape[1], device=flow.device) + 0.5
+    inside = (time >= cut[:, :1] * length) & (time < cut[:, 1:] * length)
+    pasted = inside & mask & mask[partner]
+    keep = 1 - pasted.sum(dim=1).to(targets.dtype) / length.squeeze(1).clamp(min=1)
+    out = dict(inputs)
+    out["flow"] = torch.where(pasted[:, :, None, None], flow[partner], flow)
+    return _mix_units(out, partner, keep), _mix(targets, partner, keep)
+
+
+def _mix_units(inputs: dict[str, Tensor], partner: Tensor, keep: Tensor) -> dict[str, Tensor]:
+    if "au" not in inputs:
+        return inputs
+    out = inputs | {"au": _mix(inputs["au"], partner, keep)}
+    if "au_known" in inputs:
+        known = inputs["au_known"]
+        out["au_known"] = known & (known[partner] | (keep >= 1))
+    return out
+
+
+def _mix(x: Tensor, partner: Tensor, keep: Tensor) -> Tensor:
+    weight = keep.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+    return weight * x + (1 - weight) * x[partner]
+
+
+def _mask(inputs: Inputs) -> Tensor:
+    if "mask" in inputs:
+        return inputs["mask"]
+    flow = inputs["flow"]
+    return torch.ones(flow.shape[:2], dtype=torch.bool, device=flow.device)
+
+
+def _beta(uniform: Tensor, alpha: float) -> Tensor:
+    """Beta(alpha, alpha) variates by the inverse of the distribution function."""
+    quantile = betaincinv(alpha, alpha, uniform.double().cpu().numpy())
+    return torch.as_tensor(quantile).to(uniform)

@@ -1,0 +1,275 @@
+"""Recipes: which frames of a clip are read, and what arrays are made of them.
+
+A recipe holds its own settings only, so its key changes with what it reads and nothing else.
+Training, prediction and figures make samples by the same calls: ``choose``, ``follow``, ``make``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from merkit.config import flat, to_mapping
+from merkit.errors import ConfigError, FaceError, VideoError
+from merkit.face import align_clip, require_found, track
+from merkit.face.align import AlignConfig
+from merkit.face.tracker import TrackConfig
+from merkit.flow import clip_flow, clip_flow_map
+from merkit.flow.config import FlowConfig
+from merkit.media import is_image
+from merkit.types import F32, I64, U8, Clip, FaceTrack, Frame, Frames, Sample
+from merkit.video import frame_numbers, read_frames
+from merkit.video.images import read_image
+
+#: Raised when the code of a recipe, or a default, changes what it makes, so that samples that
+#: were stored before are not read.
+RECIPE_VERSION = 2
+#: Flow needs the face in the first frame; where it is missed there, these many are tried.
+_FIRST_FRAMES = 5
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """Base of the recipes.
+
+    ``track``: how the face is found and followed. ``min_found_share``: a clip with the face
+    found in fewer of the frames that are looked at is refused.
+    """
+
+    #: name of the array that a model reads (``types.Sample``)
+    makes: ClassVar[str]
+
+    track: TrackConfig = field(default_factory=TrackConfig)
+    min_found_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_found_share <= 1:
+            raise ConfigError(
+                f"recipe.min_found_share is {self.min_found_share}", "a share from 0 to 1"
+            )
+
+    @abstractmethod
+    def pick(self, clip: Clip, available: I64) -> I64:
+        """Those that are read among the numbers of the frames there are, in order; repeats where
+        the clip is shorter than what is wanted."""
+
+    def choose(self, clip: Clip) -> I64:
+        """Numbers of the frames that are read of a clip.
+
+        Raises:
+            MissingDataError, VideoError: the media cannot be read, or none of the frames exists.
+        """
+        return self.pick(clip, clip_frame_numbers(clip))
+
+    @abstractmethod
+    def make(self, frames: Frames, face: FaceTrack) -> Arrays:
+        """Arrays of frames in which the face is known (``types.Sample`` names them).
+
+        Raises:
+            FaceError: the face does not serve.
+        """
+
+    def follow(self, frames: Frames) -> FaceTrack:
+        """The face in the frames, as far as ``make`` needs it: here in the first ones, where
+        motion begins."""
+        return self._tracked(frames, _FIRST_FRAMES)
+
+    def sample(self, clip: Clip) -> Sample:
+        """The whole way from a clip to its sample.
+
+        Raises:
+            VideoError, MissingDataError: the media cannot be read.
+            FaceError: the face is found in too few frames.
+            ConfigError: the clip is a published flow map and the recipe reads frames.
+        """
+        if clip.media.is_file() and is_image(clip.media):
+            raise ConfigError(
+                f"clip '{clip.clip_id}' is one image; the recipe makes '{self.makes}' of frames",
+                "a method that reads flow maps, such as ststnet",
+                "choose another --method, or the database with its frames",
+            )
+        frames = read_frames(clip.media, numbers=self.choose(clip), fps_hz=clip.fps_hz)
+        return self.sample_of(clip.clip_id, frames, self.follow(frames))
+
+    def sample_of(self, clip_id: str, frames: Frames, face: FaceTrack) -> Sample:
+        """The sample of frames whose face was followed already.
+
+        Raises:
+            FaceError: the face is found in too few of them.
+        """
+        require_found(face, self.min_found_share, clip_id)
+        arrays = {**self.make(frames, face), "time_s": frames.time_s}
+        return Sample(clip_id, arrays, face.found_share)
+
+    def key(self) -> str:
+        """Identity of what the recipe makes: a hash of its kind, version and the settings that
+        are not the default, equal across runs and machines. A setting that is added later with
+        a default that changes nothing leaves it as it is."""
+        default = flat(to_mapping(type(self)()))
+        own = {k: v for k, v in flat(to_mapping(self)).items() if default.get(k) != v}
+        text = json.dumps([type(self).__name__, RECIPE_VERSION, own], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _tracked(self, frames: Frames, count: int) -> FaceTrack:
+        first = zip(frames.numbers[:count], frames.time_s[:count], frames.rgb[:count], strict=True)
+        return track((Frame(int(n), float(t), rgb) for n, t, rgb in first), self.track)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SequenceRecipe(Recipe):
+    """T frames spread over the clip, or all of them.
+
+    ``frames``: T, or 0 for every frame. ``sampling``: ``linspace`` reaches the last frame,
+    ``floor`` is the printed i_k = floor(k N/T) (docs/methods/sfa-dgat.md). With ``frames=0``:
+    ``stride_hz`` keeps about this many frames a second (0: all), ``max_frames`` cuts a longer run
+    there (0: never).
+    """
+
+    frames: int = 8
+    sampling: Literal["linspace", "floor"] = "linspace"
+    stride_hz: float = 0.0
+    max_frames: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("frames", "stride_hz", "max_frames"):
+            if not getattr(self, name) >= 0:
+                raise ConfigError(f"recipe.{name} is {getattr(self, name)}", "0 or more")
+
+    def pick(self, clip: Clip, available: I64) -> I64:
+        """See ``Recipe.pick``."""
+        n = len(available)
+        if self.frames == 0:
+            step = max(1, round(clip.fps_hz / self.stride_hz)) if self.stride_hz else 1
+            return available[::step][: self.max_frames or None]
+        if self.sampling == "linspace":
+            positions = np.round(np.linspace(0, n - 1, self.frames)).astype(np.int64)
+        else:
+            positions = np.floor(np.arange(self.frames) * n / self.frames).astype(np.int64)
+        return np.asarray(available[positions])
+
+
+@dataclass(frozen=True, kw_only=True)
+class RgbRecipe(SequenceRecipe):
+    """``rgb`` u8 (T,3,S,S): aligned face pictures."""
+
+    makes: ClassVar[str] = "rgb"
+
+    align: AlignConfig = field(default_factory=AlignConfig)
+
+    def follow(self, frames: Frames) -> FaceTrack:
+        """The face in every frame."""
+        return self._tracked(frames, len(frames.rgb))
+
+    def make(self, frames: Frames, face: FaceTrack) -> Arrays:
+        """See ``Recipe.make``."""
+        aligned = align_clip(frames.rgb, face, self.align)
+        return {"rgb": np.ascontiguousarray(aligned.transpose(0, 3, 1, 2))}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionFlowRecipe(SequenceRecipe):
+    """``flow`` f32 (T,R,2): motion of facial regions, in pixels of the normalised face."""
+
+    makes: ClassVar[str] = "flow"
+
+    flow: FlowConfig = field(default_factory=FlowConfig)
+
+    def make(self, frames: Frames, face: FaceTrack) -> Arrays:
+        """See ``Recipe.make``."""
+        return {"flow": clip_flow(frames.rgb, first_landmarks(face), self.flow)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowMapRecipe(Recipe):
+    """``flow_map`` u8 (3,M,M): the onset-apex flow image, measured or as it was published."""
+
+    makes: ClassVar[str] = "flow_map"
+
+    flow: FlowConfig = field(default_factory=FlowConfig)
+
+    def pick(self, clip: Clip, available: I64) -> I64:
+        """Onset and apex; the middle frame stands for an apex that nobody coded (SMIC)."""
+        onset = available[0] if clip.onset_frame is None else clip.onset_frame
+        usable = clip.apex_frame is not None and clip.apex_frame > onset
+        apex = clip.apex_frame if usable else available[len(available) // 2]
+        wanted = np.array([onset, apex])
+        nearest = np.abs(available[None, :] - wanted[:, None]).argmin(axis=1)
+        return np.asarray(available[nearest])
+
+    def make(self, frames: Frames, face: FaceTrack) -> Arrays:
+        """See ``Recipe.make``."""
+        onset, apex = frames.rgb[0], frames.rgb[-1]
+        return {"flow_map": clip_flow_map(onset, apex, first_landmarks(face), self.flow)}
+
+    def sample(self, clip: Clip) -> Sample:
+        """See ``Recipe.sample``; a published image has no frames to follow or measure."""
+        if not (clip.media.is_file() and is_image(clip.media)):
+            return super().sample(clip)
+        return Sample(clip.clip_id, {"flow_map": load_flow_map(clip.media, self.flow.map_size_px)})
+
+
+def load_flow_map(path: Path, size_px: int = 28) -> U8:
+    """One published flow image (STSTNet, HTNet, CausalNet) as (3,M,M) in the order blue, green,
+    red: optical strain, vertical v, horizontal u, each scaled to 0..255 by itself.
+
+    This is the order in which OpenCV loads the files, and so in which STSTNet was trained.
+
+    Raises:
+        VideoError: not a readable image, or not of M x M pixels.
+    """
+    rgb = read_image(path)
+    if rgb.shape != (size_px, size_px, 3):
+        raise VideoError(
+            f"'{path}' is {rgb.shape[1]}x{rgb.shape[0]}",
+            f"a flow image of {size_px}x{size_px} pixels (recipe.flow.map_size_px)",
+            "a recipe that reads videos cannot be used on flow maps, nor the other way round",
+        )
+    return np.ascontiguousarray(rgb[:, :, ::-1].transpose(2, 0, 1))
+
+
+def clip_frame_numbers(clip: Clip) -> I64:
+    """Frames of the clip that exist. Fewer than annotated is for ``merkit data check`` to tell.
+
+    Raises:
+        MissingDataError, VideoError: the media cannot be read, or none of them exists.
+    """
+    stamp = clip.media.stat().st_mtime_ns if clip.media.exists() else 0
+    numbers = _numbers_there(clip.media, stamp)
+    low = numbers[0] if clip.first_frame is None else clip.first_frame
+    high = numbers[-1] if clip.last_frame is None else clip.last_frame
+    kept = numbers[(numbers >= low) & (numbers <= high)]
+    if not len(kept):
+        raise VideoError(
+            f"clip '{clip.clip_id}': no frame between {low} and {high} in '{clip.media}'",
+            f"frames within {numbers[0]} to {numbers[-1]}, which are there",
+            "merkit data check shows what else is missing",
+        )
+    return kept
+
+
+@lru_cache(maxsize=256)
+def _numbers_there(media: Path, modified_ns: int) -> I64:
+    """A long video is counted once, not once an event; the time makes the cache notice changes."""
+    return frame_numbers(media)
+
+
+def first_landmarks(face: FaceTrack) -> F32:
+    """Landmarks (68,2) of the first frame in which the face was found.
+
+    Raises:
+        FaceError: in none.
+    """
+    if not face.found.any():
+        raise FaceError("no face in the first frames", "a face where the motion begins")
+    return np.asarray(face.landmarks_px[int(np.argmax(face.found))])

@@ -1,0 +1,116 @@
+"""How a model is trained: settings, optimiser, learning-rate schedule, class weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from merkit.errors import ConfigError
+
+ClassWeights = Literal["none", "inverse", "effective"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained. Each method sets its own defaults.
+
+    ``patience`` 0 turns early stopping off. ``selection``: keep the epoch with the best
+    validation score, or the last. ``class_weights``: weight of each class in the loss, fitted
+    on the training clips of the fold: inversely to its number n of clips, or to their
+    ``effective`` number (1 - beta^n) / (1 - beta) with beta = ``class_weight_beta`` (Cui et al.
+    2019, eq. 2). ``oversample``: how often each clip of the rarer classes is repeated at most.
+    ``views``: number of augmented views drawn once per clip where frozen tokens are cached
+    (view 0 is the clip itself); 0 draws afresh at every step.
+    """
+
+    optimiser: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.0
+    batch_size: int = 16
+    epochs: int = 50
+    patience: int = 10
+    warmup_epochs: int = 0
+    schedule: Literal["constant", "cosine", "exponential"] = "constant"
+    gamma: float = 1.0
+    gradient_clip: float = 0.0
+    selection: Literal["best_val", "last"] = "best_val"
+    monitor: Literal["uf1", "loss"] = "uf1"
+    class_weights: ClassWeights = "none"
+    class_weight_beta: float = 0.999
+    oversample: int = 1
+    augment: bool = True
+    views: int = 4
+    swa_start: float = 0.0  # share of the epochs after which weights are averaged; 0: never
+    swa_learning_rate: float = 1e-4
+    mirror_at_test: bool = False
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "learning_rate": (self.learning_rate > 0, "above 0"),
+            "swa_learning_rate": (self.swa_learning_rate > 0, "above 0"),
+            "weight_decay": (self.weight_decay >= 0, "0 or more"),
+            "batch_size": (self.batch_size >= 2, "2 or more: one clip has no batch statistics"),
+            "epochs": (self.epochs >= 1, "1 or more"),
+            "patience": (self.patience >= 0, "0 (never stop early) or more"),
+            "warmup_epochs": (self.warmup_epochs >= 0, "0 or more"),
+            "gamma": (0 < self.gamma <= 1, "above 0 and at most 1"),
+            "gradient_clip": (self.gradient_clip >= 0, "0 (off) or more"),
+            "oversample": (self.oversample >= 1, "1 (off) or more"),
+            "class_weight_beta": (0 <= self.class_weight_beta < 1, "0 (all equal) to below 1"),
+            "views": (self.views >= 0, "0 (drawn afresh) or more"),
+            "swa_start": (0 <= self.swa_start < 1, "0 (never) to below 1"),
+        }
+        for name, (holds, text) in wanted.items():
+            if not holds:
+                raise ConfigError(f"training.{name} is {getattr(self, name)}", text)
+
+
+def make_optimiser(model: nn.Module, settings: TrainConfig) -> torch.optim.Optimizer:
+    """Adam or AdamW over the trainable parameters."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
+    return kind(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+
+
+def make_schedule(optimiser: torch.optim.Optimizer, settings: TrainConfig) -> LambdaLR:
+    """Linear warm-up over the first epochs, then constant, cosine or exponential."""
+
+    def factor(epoch: int) -> float:
+        if epoch < settings.warmup_epochs:
+            return (epoch + 1) / settings.warmup_epochs
+        done = epoch - settings.warmup_epochs
+        if settings.schedule == "exponential":
+            return settings.gamma**done
+        if settings.schedule == "cosine":
+            length = max(settings.epochs - settings.warmup_epochs, 1)
+            return 0.5 * (1 + math.cos(math.pi * done / length))
+        return 1.0
+
+    return LambdaLR(optimiser, factor)
+
+
+def class_weights(labels: Sequence[int], n_classes: int, settings: TrainConfig) -> Tensor | None:
+    """Weight of each class in the loss, f32 (C,), mean 1 over the classes that occur and 0 for one
+    that does not; None for equal weights.
+
+    Args:
+        labels: class index of each training clip of the fold.
+    """
+    if settings.class_weights == "none":
+        return None
+    counts = np.bincount(labels, minlength=n_classes)
+    if settings.class_weights == "inverse":
+        each = 1.0 / np.maximum(counts, 1)
+    else:
+        beta = settings.class_weight_beta
+        each = (1 - beta) / (1 - beta ** np.maximum(counts, 1))
+    weights = np.where(counts > 0, each, 0.0)
+    weights = weights * (counts > 0).sum() / weights.sum()
+    return torch.tensor(weights, dtype=torch.float32)

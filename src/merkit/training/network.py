@@ -1,0 +1,72 @@
+"""What a trained model is to the rest of merkit: batches in, logits out.
+
+Batches are described in :mod:`merkit.samples.batch`. B clips, C classes, d features.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from merkit.samples.batch import Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a forward pass returns: ``logits`` (B,C), ``features`` (B,d) before the classifier,
+    and ``aux``: whatever the losses or the figures need, by name."""
+
+    logits: Tensor
+    features: Tensor
+    aux: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Model(nn.Module, ABC):
+    """Base of everything that is fitted, saved and asked: networks and classical classifiers.
+
+    Args:
+        config: the method with its settings.
+        n_classes: C.
+    """
+
+    #: whether the score has a gradient with respect to the input
+    differentiable = True
+
+    def __init__(self, config: Any, n_classes: int) -> None:
+        super().__init__()
+        self.config = config
+        self.n_classes = n_classes
+
+    @abstractmethod
+    def forward(self, inputs: Inputs) -> Output:
+        """Logits (B,C) with features and aux."""
+
+    def frozen_key(self) -> str | None:
+        """Identity of the frozen part whose output may be computed once, or None."""
+        return None
+
+    def frozen(self, inputs: Inputs) -> Inputs:
+        """Replace raw inputs by the frozen part's output, which ``forward`` also accepts."""
+        return inputs
+
+    def trainable_state(self) -> dict[str, Tensor]:
+        """State without the frozen parameters, which never change."""
+        frozen = {name for name, p in self.named_parameters() if not p.requires_grad}
+        return {name: t for name, t in self.state_dict().items() if name not in frozen}
+
+
+class Network(Model):
+    """Base of the models that are trained by gradient steps."""
+
+    @abstractmethod
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+        """Scalar training loss for soft targets (B,C); ``class_weights`` is (C,) or None."""
+
+    def unlabelled_loss(self, output: Output) -> Tensor:
+        """The part of the loss that needs no labels, for target clips of a transductive
+        protocol; zero where a network has none."""
+        return output.logits.sum() * 0
