@@ -122,7 +122,8 @@ def a_run(folder: Path) -> Path:
     }
     (folder / "run.json").write_text(json.dumps(document))
     metrics = {"classes": ["negative", "positive"], "confusion": [[3, 1], [0, 4]]}
-    for name in ("chance", "folds", "marks", "per_class", "per_subject", "scores"):
+    empty = ("chance", "folds", "marks", "per_class", "per_subject", "scores", "training")
+    for name in (*empty, "n_clips", "n_subjects"):
         metrics[name] = []
     (folder / "metrics.json").write_text(json.dumps(metrics))
     return folder

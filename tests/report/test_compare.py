@@ -10,12 +10,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from finished_runs import predictions, write_run
 
+from finished_runs import predictions, write_run
 from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.report.compare import compare_runs
-from merkit.report.finished import short_names
 from merkit.report.plots import cd_plot
+from merkit.report.result import short_names
 from merkit.report.sweep import Sweep, find_sweep
 from merkit.scoring.ranking import CriticalDifference, compare_methods
 

@@ -14,17 +14,17 @@ import pytest
 import tiny_pipeline as tiny
 from merkit.cli.experiment import run as experiment
 from merkit.report.compare_folds import fold_table
-from merkit.report.finished import FinishedRun
+from merkit.report.result import Result
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.write import write_database
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "cross-database-synthetic.yaml"
 
 
-def finished(name: str, folds: dict[str, tuple[float, float]], *marks: str) -> FinishedRun:
+def finished(name: str, folds: dict[str, tuple[float, float]], *marks: str) -> Result:
     parts = [{"name": n, "n": 20, "uf1": f, "uar": r, "acc": 0.0} for n, (f, r) in folds.items()]
     table = pd.DataFrame({"seed": [0, 1]})
-    return FinishedRun(name, Path(name), {}, {"per_fold": parts, "marks": list(marks)}, table)
+    return Result(Path(name), {}, {"per_fold": parts, "marks": list(marks)}, table, name)
 
 
 def test_folds_stand_side_by_side_with_their_mean() -> None:

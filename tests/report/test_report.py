@@ -14,9 +14,9 @@ import pytest
 
 from merkit.cli import main
 from merkit.errors import StoreError
-from merkit.report.page import MARKS, read_metrics, render, write_report
+from merkit.report.page import MARKS, render, write_report
 from merkit.report.published import published_for, published_scores
-from merkit.runs.folder import RunFolder
+from merkit.report.result import read_document, read_metrics, read_result
 
 EVIL = "<script>alert('x')</script>\"&"
 
@@ -46,12 +46,12 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def document(tiny_run: Path) -> dict[str, Any]:
-    return RunFolder(tiny_run).read_run()
+    return read_document(tiny_run)
 
 
 @pytest.fixture(scope="module")
 def metrics(tiny_run: Path) -> dict[str, Any]:
-    return read_metrics(RunFolder(tiny_run))
+    return read_metrics(tiny_run)
 
 
 @pytest.fixture(scope="module")
@@ -197,27 +197,25 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damaged_metrics_are_refused(damage: str, tiny_run: Path, tmp_path: Path) -> None:
-    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
-    (run.path / "metrics.json").write_text(DAMAGE[damage])
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    (run / "metrics.json").write_text(DAMAGE[damage])
     with pytest.raises(StoreError, match=r"metrics\.json"):
         read_metrics(run)
 
 
 def test_an_unfinished_run_says_how_to_finish_it(tiny_run: Path, tmp_path: Path) -> None:
-    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
-    (run.path / "metrics.json").unlink()
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    (run / "metrics.json").unlink()
     with pytest.raises(StoreError, match="goes on where it stopped"):
         read_metrics(run)
 
 
-def test_writing_replaces_the_page_at_once(
-    tiny_run: Path, tmp_path: Path, metrics: dict[str, Any]
-) -> None:
-    run = RunFolder(shutil.copytree(tiny_run, tmp_path / "run"))
-    (run.path / "report.html").write_text("old")
-    assert write_report(run, metrics) == run.path / "report.html"
-    assert (run.path / "report.html").read_text().startswith("<!doctype html>")
-    assert not list(run.path.glob(".tmp-*"))
+def test_writing_replaces_the_page_at_once(tiny_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    (run / "report.html").write_text("old")
+    assert write_report(read_result(run)) == run / "report.html"
+    assert (run / "report.html").read_text().startswith("<!doctype html>")
+    assert not list(run.glob(".tmp-*"))
 
 
 # the table of published scores

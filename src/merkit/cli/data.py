@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from merkit.cli.options import parse
+from merkit.cli.options import listed, parse
 from merkit.errors import ConfigError
 from merkit.progress import terminal_progress
 
@@ -36,7 +36,7 @@ def _list(words: Sequence[str]) -> int:
     options = parse(ListOptions, "data list", words)
     from merkit.datasets import DATASETS
 
-    names = [options.name] if options.name else list(DATASETS)
+    names = [options.name] if options.name else list(listed(DATASETS))
     for name in names:
         print(_card(name, whole=bool(options.name)))
     return 0
@@ -57,6 +57,8 @@ def _card(name: str, whole: bool) -> str:
         lines.append(f"  classes {label_map.name}: {shown}{total}")
         if whole and label_map.citation:
             lines.append(f"    {label_map.citation}")
+    if DATASETS.origin(name) != "merkit":
+        lines.append(f"  from: {DATASETS.origin(name)}")
     lines.append(f"  licence: {database.licence}")
     lines.append(f"  ask: {database.request}\n")
     return "\n".join(lines)

@@ -27,18 +27,16 @@ def run(words: Sequence[str]) -> int:
     options = parse(Options, "report", words)
     if not options.runs:
         raise ConfigError("no run was named", "one or more run folders", "merkit report RUN")
-    from merkit.report.page import read_metrics, write_report
-    from merkit.runs.folder import RunFolder
-    from merkit.runs.text import score_lines
-
     if len(options.runs) > 1:
         from merkit.report.compare import compare_runs
 
         print(compare_runs(options.runs, options.out))
         return 0
-    folder = RunFolder(options.runs[0])
-    folder.read_run()
-    metrics = read_metrics(folder)
-    print("\n".join(score_lines(metrics)))
-    print(f"report: {write_report(folder, metrics)}")
+    from merkit.report.page import write_report
+    from merkit.report.result import read_result
+    from merkit.runs.text import score_lines
+
+    result = read_result(options.runs[0])
+    print("\n".join(score_lines(result.metrics)))
+    print(f"report: {write_report(result)}")
     return 0

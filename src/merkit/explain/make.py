@@ -18,10 +18,9 @@ from merkit.explain.features import database_features, tsne_figure
 from merkit.files import atomic_file, write_json, write_text
 from merkit.inference.modelfolder import load_model
 from merkit.progress import Progress, silent
-from merkit.report.page import read_metrics
 from merkit.report.plots import confusion_plot
+from merkit.report.result import read_document, read_metrics
 from merkit.runs.config import DataConfig
-from merkit.runs.folder import RunFolder
 from merkit.training.device import choose_device
 from merkit.types import Clip
 from merkit.video import probe
@@ -115,9 +114,7 @@ def explain_run(run: Path, out: Path, overwrite: bool = False) -> Explanation:
         ConfigError: files that would be overwritten.
     """
     check_out(out, ["confusion.svg"], overwrite)
-    folder = RunFolder(run)
-    document = folder.read_run()
-    metrics = read_metrics(folder)
+    document, metrics = read_document(run), read_metrics(run)
     values = {"classes": metrics["classes"], "confusion": metrics["confusion"]}
     drawn = {"confusion": Drawn(confusion_plot(values["confusion"], values["classes"]), values)}
     skipped = {

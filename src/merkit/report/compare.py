@@ -6,15 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from merkit.errors import ConfigError
+from merkit.report.comparable import check_same_clips, differences_told
 from merkit.report.compare_page import write_page, write_tables
 from merkit.report.compare_text import group_lines, overall_lines
 from merkit.report.compared import GroupComparison
-from merkit.report.finished import (
-    FinishedRun,
-    check_same_clips,
-    differences_told,
-    read_finished,
-)
+from merkit.report.result import Result, read_results
 from merkit.report.sweep import find_sweep
 from merkit.scoring.intervals import Interval
 from merkit.scoring.metrics import MAIN_METRIC, usable_metrics
@@ -49,7 +45,7 @@ def compare_runs(runs: Sequence[Path], out: Path, tables: bool = True) -> str:
         raise ConfigError(f"{len(runs)} run to compare", "two or more run folders")
     if out.suffix != ".html":
         raise ConfigError(f"the comparison goes to {out}", "a file name ending in .html")
-    finished = read_finished(runs)
+    finished = read_results(runs)
     groups = [_compare_group(group) for group in _by_database(finished)]
     overall = _over_databases(groups) if len(groups) > 1 else None
     write_page(out, groups, overall)
@@ -60,13 +56,13 @@ def compare_runs(runs: Sequence[Path], out: Path, tables: bool = True) -> str:
     return "\n".join([*lines, f"page: {out}"])
 
 
-def _by_database(runs: Sequence[FinishedRun]) -> list[tuple[FinishedRun, ...]]:
+def _by_database(runs: Sequence[Result]) -> list[tuple[Result, ...]]:
     """Runs of one database together, in the order of their first runs.
 
     Raises:
         ConfigError: several databases, and not every method once on each.
     """
-    groups: dict[str, list[FinishedRun]] = {}
+    groups: dict[str, list[Result]] = {}
     for run in runs:
         groups.setdefault(run.data, []).append(run)
     if len(groups) > 1:
@@ -83,7 +79,7 @@ def _by_database(runs: Sequence[FinishedRun]) -> list[tuple[FinishedRun, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _compare_group(runs: tuple[FinishedRun, ...]) -> GroupComparison:
+def _compare_group(runs: tuple[Result, ...]) -> GroupComparison:
     check_same_clips(runs)
     notes = differences_told(runs)
     shared = set(runs[0].seeds).intersection(*(run.seeds for run in runs[1:]))
@@ -110,7 +106,7 @@ def _compare_group(runs: tuple[FinishedRun, ...]) -> GroupComparison:
 
 
 def _pairs(
-    runs: Sequence[FinishedRun], seeds: set[int], metric: str, reference: str | None
+    runs: Sequence[Result], seeds: set[int], metric: str, reference: str | None
 ) -> tuple[Comparison, ...]:
     tables = [run.table[run.table.seed.isin(seeds)] for run in runs]
     first = tables[0]
@@ -155,7 +151,7 @@ def _over_databases(
     )
 
 
-def _interval(run: FinishedRun) -> Interval:
+def _interval(run: Result) -> Interval:
     score = run.metrics["scores"][MAIN_METRIC]
     return Interval(
         score["value"],

@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from merkit.report.finished import FinishedRun
+from merkit.report.result import Result
 from merkit.scoring.metrics import metric_titles
 
 FoldTable = tuple[list[str], list[list[str]]]
 
 
-def fold_table(runs: Sequence[FinishedRun]) -> FoldTable | None:
+def fold_table(runs: Sequence[Result]) -> FoldTable | None:
     """Columns and rows: each fold's scores in every run, and their means over folds.
 
     Returns:
@@ -40,6 +40,6 @@ def fold_table(runs: Sequence[FinishedRun]) -> FoldTable | None:
     return columns, [*rows, mean]
 
 
-def _marked(run: FinishedRun) -> str:
+def _marked(run: Result) -> str:
     marks = run.metrics["marks"]
     return f"{run.name} ({', '.join(marks)})" if marks else run.name

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from merkit.report.compare_folds import fold_table
 from merkit.report.compared import GroupComparison
-from merkit.report.finished import FinishedRun
+from merkit.report.result import Result
 from merkit.scoring.metrics import MAIN_METRIC, metric_titles
 from merkit.scoring.ranking import Comparison, CriticalDifference, RankingRefusal
 
@@ -17,7 +17,7 @@ def run_columns(group: GroupComparison) -> list[str]:
     return ["run", first, "95 % interval", *others, "trained", "seconds", "marks"]
 
 
-def run_row(run: FinishedRun, group: GroupComparison) -> list[str]:
+def run_row(run: Result, group: GroupComparison) -> list[str]:
     """One run: its scores, what it cost and what must be told of it."""
     scores, cost = run.metrics["scores"], run.metrics["training"]
     main = scores[MAIN_METRIC]

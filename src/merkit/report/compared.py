@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from merkit.report.finished import FinishedRun
+from merkit.report.result import Result
 from merkit.report.sweep import Sweep
 from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import Comparison, RankingRefusal
@@ -18,7 +18,7 @@ class GroupComparison:
     they are not ranked; None where ``apart`` names pairs that are told apart, better first."""
 
     data: str
-    runs: tuple[FinishedRun, ...]
+    runs: tuple[Result, ...]
     differences: Mapping[str, tuple[Comparison, ...]]
     refusal: RankingRefusal | None
     apart: tuple[tuple[str, str], ...]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -11,11 +10,10 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from merkit.config import flat
-from merkit.errors import StoreError
 from merkit.files import write_text
 from merkit.report.plots import confusion_plot, curves_plot, score_plot
 from merkit.report.published import published_for
-from merkit.runs.folder import RunFolder
+from merkit.report.result import Result
 from merkit.scoring.metrics import metric_titles
 
 #: marks of a run -> what a reader must know about them
@@ -32,39 +30,11 @@ MARKS = {
 }
 
 
-#: what every metrics.json has
-_FIELDS = {"scores", "classes", "chance", "confusion", "per_class", "per_subject", "folds", "marks"}
-
-
-def write_report(run: RunFolder, metrics: Mapping[str, Any]) -> Path:
+def write_report(result: Result) -> Path:
     """Write ``report.html`` of a finished run and return its path."""
-    path = run.path / "report.html"
-    write_text(path, render(run.read_run(), metrics))
+    path = result.folder / "report.html"
+    write_text(path, render(result.document, result.metrics))
     return path
-
-
-def read_metrics(run: RunFolder) -> dict[str, Any]:
-    """The content of ``metrics.json``.
-
-    Raises:
-        StoreError: the run is not finished, or the file is damaged.
-    """
-    path = run.path / "metrics.json"
-    if not path.is_file():
-        raise StoreError(
-            f"{run.path} has no metrics.json: the run is not finished",
-            "a finished run",
-            "run the same 'merkit evaluate' again; it goes on where it stopped",
-        )
-    wanted, fix = "JSON written by merkit", "run the same 'merkit evaluate' again"
-    try:
-        metrics: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = sorted(_FIELDS - set(metrics))
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"{path} cannot be read: {error}", wanted, fix) from None
-    if missing:
-        raise StoreError(f"{path} lacks {missing}", wanted, fix)
-    return metrics
 
 
 def render(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:

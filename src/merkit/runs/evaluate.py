@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
-
-import pandas as pd
 
 from merkit.config import to_mapping
 from merkit.methods.base import Method
 from merkit.progress import Progress, silent
 from merkit.protocols import ClipRow, audit_folds, audit_reads, make_folds
+from merkit.report.result import Result
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import LabelledClips, load_clips, prepare_clips
 from merkit.runs.fold import FoldJob, Trainings, run_fold
@@ -24,16 +21,7 @@ from merkit.training.loop import FitContext
 from merkit.workers import run_jobs
 
 
-@dataclass(frozen=True)
-class RunResult:
-    """Where the run is, what it predicted, and its scores (the content of metrics.json)."""
-
-    folder: Path
-    predictions: pd.DataFrame
-    metrics: Mapping[str, Any]
-
-
-def evaluate(config: EvaluateConfig, progress: Progress = silent) -> RunResult:
+def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
     """Score a method on databases under a protocol; resumes a run folder by fold.
 
     Raises:
@@ -67,8 +55,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> RunResult:
     jobs = [trainings.job(fold, seed) for fold, seed in pending]
     workers = config.workers if device == "cpu" else 1
     train_folds(run, jobs, data.rows, workers, progress)
-    metrics, predictions = summarise(run, folds, data.rows, config)
-    return RunResult(config.out, predictions, metrics)
+    return summarise(run, folds, data.rows, config)
 
 
 def _facts(method: Method, data: LabelledClips, samples: SampleSet) -> dict[str, Any]:

@@ -20,12 +20,12 @@ from typing import Any
 import pandas as pd
 
 from merkit.config import flat
-from merkit.errors import ConfigError, MissingDataError, StoreError
+from merkit.errors import ConfigError, StoreError
 from merkit.files import atomic_folder, remove_leftovers, write_json
 from merkit.protocols import FoldSet, save_folds
+from merkit.report.result import FORMAT, read_document
 from merkit.runs.fold import FoldOutcome
 
-FORMAT = 1
 _PACKAGES = (
     "merkit",
     "torch",
@@ -38,7 +38,6 @@ _PACKAGES = (
     "dlib-bin",
 )
 #: settings that do not change the result, so a resumed run may have others
-_FIELDS = {"identity", "settings", "fold_hash", "classes", "method_marks", "refused_clips"}
 _FREE = {"out", "workers", "store", "resamples", "device"}
 
 
@@ -109,27 +108,8 @@ class RunFolder:
             )
 
     def read_run(self) -> dict[str, Any]:
-        """The content of ``run.json``.
-
-        Raises:
-            MissingDataError: no such run.
-            StoreError: not readable, or of another format.
-        """
-        path = self.path / "run.json"
-        if not path.is_file():
-            raise MissingDataError(
-                f"{self.path} is no run folder (it has no run.json)", "a folder that merkit wrote"
-            )
-        try:
-            document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if document["format"] != FORMAT:
-                raise StoreError(f"{path} has format {document['format']}", f"format {FORMAT}")
-            missing = sorted(_FIELDS - set(document))
-            if missing:
-                raise ValueError(f"it lacks {missing}")
-        except (ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"{path} cannot be read: {error}", "a run.json of merkit") from None
-        return document
+        """The content of ``run.json``; see ``read_document``."""
+        return read_document(self.path)
 
     def fold_path(self, seed: int, fold: str) -> Path:
         """Folder of one fold; the digest keeps apart names that read alike ("s 1", "s_1")."""

@@ -15,6 +15,7 @@ import pandas as pd
 from merkit.files import atomic_file, write_json, write_text
 from merkit.protocols import PROTOCOLS, ClipRow, FoldSet
 from merkit.report.page import write_report
+from merkit.report.result import Result
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.folder import RunFolder
 from merkit.scoring.chance import chance_scores, oracle_selection
@@ -29,7 +30,7 @@ from merkit.scoring.metrics import (
 
 def summarise(
     run: RunFolder, folds: FoldSet, rows: Sequence[ClipRow], config: EvaluateConfig
-) -> tuple[dict[str, Any], pd.DataFrame]:
+) -> Result:
     """Pool the folds, score them, and write every file of the finished run."""
     document = run.read_run()
     classes: list[str] = document["classes"]
@@ -50,8 +51,9 @@ def summarise(
     }
     write_json(run.path / "metrics.json", metrics)
     write_text(run.path / "log.jsonl", _log(summaries))
-    write_report(run, metrics)
-    return metrics, table
+    result = Result(run.path, document, metrics, table, run.path.name)
+    write_report(result)
+    return result
 
 
 def join_labels(

@@ -1,0 +1,174 @@
+"""The cost of a change: each kind of thing as one file of another package, no file of ours."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+TESTS = HERE.parent
+ENTRY_POINTS = """
+[merkit.methods]
+flow-mean = lab.method:FlowMean
+broken = lab.nowhere:X
+[merkit.databases]
+lab = lab.database:DATABASE
+[merkit.protocols]
+halves = lab.protocol:PROTOCOL
+[merkit.trackers]
+middle = lab.tracker:Middle
+[merkit.metrics]
+kappa = lab.metric:METRIC
+[merkit.exporters]
+times = lab.exporter:EXPORTER
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package as pip leaves it: its files, and a dist-info folder with its entry points. Its
+    method is the example of CONTRIBUTING.md."""
+    site = tmp_path_factory.mktemp("site")
+    for path in (HERE / "lab").glob("*.py"):
+        (site / "lab").mkdir(exist_ok=True)
+        (site / "lab" / path.name).write_text(path.read_text())
+    guide = (TESTS.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    example = re.search(r"## Add a method.*?```python\n(.*?)```", guide, re.DOTALL)
+    assert example is not None
+    (site / "lab" / "method.py").write_text(example[1])
+    info = site / "lab_faces-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lab-faces\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    return site
+
+
+def run(site: Path, *words: str, code: int = 0) -> str:
+    """What a command prints where the package is installed."""
+    program = "if __name__ == '__main__': from merkit.cli import main; raise SystemExit(main())"
+    return python(site, "-c", program, *words, code=code)
+
+
+def python(site: Path, *words: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, *words],
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=TESTS.parent,
+    )
+    assert done.returncode == code, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def test_everything_is_listed_with_where_it_came_from(installed: Path) -> None:
+    shown = run(installed, "catalog")
+    for name in ("flow-mean", "lab", "halves", "middle", "kappa", "times"):
+        assert re.search(rf"^  {name} .*\(from lab-faces 1.2\)$", shown, re.MULTILINE), name
+    assert "method 'broken' of lab-faces 1.2 cannot be loaded" in shown
+    models = run(installed, "models")
+    assert "from lab-faces 1.2" in models
+    assert "sfa-dgat" in models
+    assert "from: lab-faces 1.2" in run(installed, "data", "list")
+
+
+def test_an_evaluation_uses_them_all_and_the_report_shows_them(
+    installed: Path, tiny_database: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    words = ["--data", "lab", "--root", str(tiny_database), "--store", str(tmp_path / "store")]
+    words += ["--method", "flow-mean", "--protocol.name", "halves", "--resamples", "50"]
+    settings = ["training.epochs=2", "model.frames=4", "recipe.track.tracker=middle"]
+    shown = run(
+        installed, "evaluate", *words, "--workers", "2", "--out", str(out), "--set", *settings
+    )
+    assert "Kappa" in shown
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert {"uf1", "uar", "acc", "kappa"} == set(metrics["scores"])
+    assert set(metrics["chance"]["values"]) == set(metrics["scores"])
+    assert [fold["name"] for fold in metrics["per_fold"]] == ["first", "second"]
+    document = json.loads((out / "run.json").read_text())
+    assert document["settings"]["recipe"]["track"]["tracker"] == "middle"
+    page = (out / "report.html").read_text()
+    assert "Kappa" in page
+    assert "flow-mean on lab" in page
+    assert "halves, 2 folds" in page
+    other = tmp_path / "other"
+    words[words.index("flow-mean")] = "majority"
+    run(installed, "evaluate", *words, "--out", str(other))
+    compared = run(installed, "report", str(out), str(other), "--out", str(tmp_path / "c.html"))
+    assert "Δ Kappa" in compared
+    assert "Δ Kappa" in (tmp_path / "c.html").read_text()
+
+
+def test_prediction_with_its_tracker_and_exporter(
+    installed: Path, tiny_model: Path, tiny_database: Path, tmp_path: Path
+) -> None:
+    from merkit.datasets.synthetic import load_recordings
+
+    video = str(load_recordings(tiny_database)[0].media)
+    out = tmp_path / "events.times"
+    words = ["predict", video, "--model", str(tiny_model), "--device", "cpu", "--out", str(out)]
+    run(installed, *words, "--tracker", "middle")
+    assert all(len(line.split()) == 2 for line in out.read_text().splitlines())
+    refused = run(installed, *words[:-1], str(tmp_path / "events.xyz"), code=2)
+    assert ".times" in refused
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("test_every_method.py", "flow-mean"), ("test_every_database.py", "lab")]
+)
+def test_the_conformance_tests_run_on_them(installed: Path, file: str, name: str) -> None:
+    words = ["-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", f"tests/conformance/{file}"]
+    shown = python(installed, *words, "-k", name)
+    counted = re.search(r"(\d+) passed", shown) or re.search(r"^(\.+)", shown, re.MULTILINE)
+    assert counted is not None, shown
+
+
+def test_a_script_registers_and_folds_train_in_processes_of_their_own(
+    tiny_database: Path, tmp_path: Path, installed: Path
+) -> None:
+    guide = (installed / "lab" / "method.py").read_text()
+    script = tmp_path / "mine.py"
+    script.write_text(
+        guide.replace('"flow-mean"', '"mine"')
+        + f"""
+from pathlib import Path
+
+import merkit
+from merkit.methods import METHODS
+
+METHODS.register(FlowMean)
+
+if __name__ == "__main__":
+    config = merkit.EvaluateConfig(
+        data=("synthetic",), root=(Path({str(tiny_database)!r}),), method="mine",
+        model={{"frames": 4}}, training={{"epochs": 1}}, store=Path({str(tmp_path / "store")!r}),
+        out=Path({str(tmp_path / "run")!r}), workers=2, resamples=50,
+    )
+    print(len(merkit.evaluate(config).predictions), METHODS.origin("mine"))
+"""
+    )
+    assert "12 this script" in python(tmp_path, str(script))
+
+
+def test_two_of_one_name_are_refused_where_they_are_asked_for(installed: Path) -> None:
+    info = installed / "rival-0.1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rival\nVersion: 0.1\n")
+    (info / "entry_points.txt").write_text("[merkit.methods]\nhoof = lab.method:FlowMean\n")
+    try:
+        shown = run(installed, "models", "hoof", code=2)
+        assert "method 'hoof' comes from merkit and rival 0.1" in shown
+        assert "stag" in run(installed, "models", "stag")
+    finally:
+        for path in info.iterdir():
+            path.unlink()
+        info.rmdir()
