@@ -53,6 +53,28 @@ def test_named_files_exist() -> None:
     assert not [name for name in sorted(named) if not (ROOT / name).exists()]
 
 
+def test_the_journeys_are_functions_that_exist() -> None:
+    page = text_of(ROOT / "docs/architecture.md")
+    journeys = page.partition("## Three journeys")[2].partition("## Layers")[0].split("### ")[1:]
+    assert len(journeys) == 3
+    for journey in journeys:
+        steps = re.findall(r"^\d+\. ", journey, flags=re.MULTILINE)
+        assert 5 <= len(steps) <= 12
+        for name in re.findall(r"`(merkit\.[\w.]+)`", journey):
+            assert callable(resolve(name)), name
+
+
+def resolve(name: str) -> Any:
+    """The object of a dotted name."""
+    module, *parts = name.split(".")
+    found: Any = import_module(module)
+    for part in parts:
+        if not hasattr(found, part):
+            import_module(f"{found.__name__}.{part}")
+        found = getattr(found, part)
+    return found
+
+
 def test_commands_exist_and_are_listed() -> None:
     readme = text_of(ROOT / "README.md")
     assert [name for name in COMMANDS if f"`merkit {name}" not in readme] == []
