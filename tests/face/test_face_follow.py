@@ -89,6 +89,22 @@ def test_missed_face_takes_back_the_unproved_frames(
     assert made.found.tolist() == [True] * 5 + [False] * 7
 
 
+def test_where_not_found_the_values_are_those_last_found(
+    scripted: Callable[[list[Faces]], list[Frame]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither what was taken back nor anything after it leaves a trace."""
+
+    def drift(self: Script, frame: Frame, face: DetectedFace, confirm: bool) -> DetectedFace | None:
+        return None if confirm else a_face(float(face.box_px[0]) + 1, confirmed=False)
+
+    monkeypatch.setattr(Script, "carry", drift)
+    frames = scripted([(a_face(10),), *[()] * 6, (a_face(200),), ()])
+    made = track(frames, TrackConfig(detect_every=4))
+    assert made.found.tolist() == [True, *[False] * 6, True, True]
+    assert made.box_px[:, 0].tolist() == [10] * 7 + [200, 201]
+    assert made.landmarks_px[:, 0, 0].tolist() == [10] * 7 + [200, 201]
+
+
 def test_found_elsewhere_at_once_or_still_there(
     scripted: Callable[[list[Faces]], list[Frame]],
 ) -> None:

@@ -187,10 +187,8 @@ def test_stream_forgets_frames_before_a_lost_face(face: np.ndarray, landmarks: n
     assert np.isnan(stream.submit(_on_canvas(face, 0, 0), None).result()).all()
     alone = stream.submit(_on_canvas(face, 70, 30), np.add(landmarks, [70, 30])).result()
     assert np.isnan(alone).all()
-    assert stream.submit(_on_canvas(face, 71, 30), np.add(landmarks, [71, 30])).result().shape == (
-        14,
-        2,
-    )
+    pair = stream.submit(_on_canvas(face, 71, 30), np.add(landmarks, [71, 30])).result()
+    assert pair.shape == (14, 2)
     with pytest.raises(ConfigError, match="lag_frames=0"):
         RoiFlowStream(FlowConfig(), lag_frames=0)
 

@@ -16,6 +16,7 @@ A class may have no clips in a resample; ``merkit.scoring.metrics`` says how it 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -23,11 +24,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+from scipy.stats import bootstrap
 
 from merkit.errors import ConfigError
 from merkit.scoring.metrics import Absent, class_indices, score
-from merkit.types import F64
+from merkit.types import F64, I64
 
 IntervalMethod: TypeAlias = Literal["percentile", "bca"]
 SeedFactor: TypeAlias = Literal["nested", "average"]
@@ -243,41 +244,45 @@ def _interval(
     sizes: tuple[int, int],
     settings: tuple[float, int, IntervalMethod, int, SeedFactor],
 ) -> Interval:
+    """SciPy resamples the places of subjects and, nested, of seeds."""
     (n_subjects, n_seeds), (level, n_resamples, method, seed, seed_factor) = sizes, settings
     _check_settings(level, n_resamples, method, seed_factor)
     value = float(evaluate(np.ones((1, n_subjects))).mean())
     if n_subjects < 2:
         return Interval(value, np.nan, np.nan, level, method, n_subjects, n_seeds)
-    random = np.random.default_rng(seed)
-    values = evaluate(_draw(n_subjects, n_resamples, random))
-    if seed_factor == "nested" and n_seeds > 1:
-        resampled = (values * _draw(n_seeds, n_resamples, random)).sum(axis=1) / n_seeds
-    else:
-        resampled = values.mean(axis=1)
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if method == "bca":
-        jackknife = evaluate(1.0 - np.eye(n_subjects)).mean(axis=1)
-        tails = _bca_tails(tails, resampled, value, jackknife)
-    low, high = np.quantile(resampled, tails)
-    return Interval(value, float(low), float(high), level, method, n_subjects, n_seeds)
+    nested = seed_factor == "nested" and n_seeds > 1
+    data = (np.arange(n_subjects), np.arange(n_seeds)) if nested else (np.arange(n_subjects),)
+
+    def statistic(subjects: I64, seeds: I64 | None = None, axis: int = -1) -> F64:
+        values = evaluate(_counts(subjects, n_subjects))
+        weights = 1.0 if seeds is None else _counts(seeds, n_seeds) * (n_seeds / seeds.shape[-1])
+        return np.asarray((values * weights).mean(axis=1)).reshape(subjects.shape[:-1])
+
+    def interval(kind: str) -> tuple[float, float]:
+        found = bootstrap(
+            data,
+            statistic,
+            n_resamples=n_resamples,
+            vectorized=True,
+            confidence_level=level,
+            method=kind,
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+        return float(found.low), float(found.high)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # no spread around the value: nothing to correct by
+        low, high = interval("BCa" if method == "bca" else "percentile")
+    if np.isnan(low) or np.isnan(high):
+        low, high = interval("percentile")
+    return Interval(value, low, high, level, method, n_subjects, n_seeds)
 
 
-def _draw(n: int, times: int, random: np.random.Generator) -> F64:
-    """How often each of n is drawn in n draws with replacement, (times, n)."""
-    return random.multinomial(n, np.full(n, 1.0 / n), size=times).astype(np.float64)
-
-
-def _bca_tails(tails: F64, resampled: F64, value: float, jackknife: F64) -> F64:
-    """Corrected quantile levels (Efron 1987, eq. 2.3; Efron and Tibshirani eq. 14.9-14.15)."""
-    below = ((resampled < value).mean() + (resampled <= value).mean()) / 2
-    if below in (0.0, 1.0):  # no spread around the value: nothing to correct by
-        return tails
-    bias = ndtri(below)
-    gap = jackknife.mean() - jackknife
-    scale = float((gap**2).sum()) ** 1.5
-    acceleration = float((gap**3).sum()) / (6 * scale) if scale > 0 else 0.0
-    shifted = bias + ndtri(tails)
-    return np.asarray(ndtr(bias + shifted / (1 - acceleration * shifted)))
+def _counts(places: I64, n: int) -> F64:
+    """How often each of n places stands in each row of (..., m), as (rows, n)."""
+    rows = places.reshape(-1, places.shape[-1])
+    at = rows + n * np.arange(len(rows))[:, None]
+    return np.bincount(at.ravel(), minlength=n * len(rows)).reshape(-1, n).astype(np.float64)
 
 
 def _check_settings(

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import f as f_distribution
-from scipy.stats import rankdata, studentized_range, wilcoxon
+from scipy.stats import friedmanchisquare, rankdata, studentized_range, wilcoxon
 
 from merkit.errors import ConfigError
 from merkit.scoring.intervals import (
@@ -79,11 +79,11 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     p = np.asarray(p_values, dtype=np.float64)
     if not ((p >= 0) & (p <= 1)).all():
         raise ConfigError(f"p-values {list(p_values)}", "0 to 1")
-    order = np.argsort(p, kind="stable")
-    stepped = p[order] * (len(p) - np.arange(len(p)))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    return tuple(float(value) for value in adjusted)
+    if not len(p):
+        return ()
+    from statsmodels.stats.multitest import multipletests
+
+    return tuple(float(value) for value in multipletests(p, method="holm")[1])
 
 
 def wilcoxon_over_subjects(scores_a: npt.ArrayLike, scores_b: npt.ArrayLike) -> float:
@@ -253,7 +253,7 @@ def _diagram(
 ) -> CriticalDifference | RankingRefusal:
     n_databases, n_methods = table.shape
     ranks = rankdata(-table, axis=1).mean(axis=0)
-    p_value = _friedman(ranks, n_databases)
+    p_value = _friedman(table)
     if p_value > alpha:
         return RankingRefusal(
             (
@@ -281,10 +281,10 @@ def _nemenyi(n_methods: int, n_databases: int, alpha: float) -> float:
     return float(q * np.sqrt(n_methods * (n_methods + 1) / (6 * n_databases)))
 
 
-def _friedman(ranks: F64, n_databases: int) -> float:
-    """p of the Iman-Davenport form of the Friedman statistic, from mean ranks (k,)."""
-    k, n = len(ranks), n_databases
-    chi2 = 12 * n / (k * (k + 1)) * float(((ranks - (k + 1) / 2) ** 2).sum())
+def _friedman(table: F64) -> float:
+    """p of the Iman-Davenport form of the Friedman statistic, from scores (N,k)."""
+    n, k = table.shape
+    chi2 = float(friedmanchisquare(*table.T).statistic)
     if np.isclose(chi2, n * (k - 1)):  # the same order in every database
         return 0.0
     statistic = (n - 1) * chi2 / (n * (k - 1) - chi2)

@@ -54,26 +54,26 @@ def list_images(folder: Path) -> list[NumberedImage]:
 
 
 def iter_images(
-    images: Sequence[NumberedImage], origin: int, fps_hz: float, size_of: NumberedImage
+    images: Sequence[NumberedImage], first: NumberedImage, fps_hz: float
 ) -> Iterator[Frame]:
-    """Decode images one at a time; ``time_s`` is (number - ``origin``) / ``fps_hz``.
+    """Decode some images of a folder one at a time; ``first`` is the folder's first, at 0 s.
 
     Raises:
-        VideoError: an image cannot be read, or its size is not that of ``size_of``.
+        VideoError: an image cannot be read, or its size is not that of ``first``.
     """
     wanted: tuple[int, ...] | None = None
     for image in images:
         rgb = read_image(image.path)
         if wanted is None:
-            wanted = rgb.shape if image == size_of else read_image(size_of.path).shape
+            wanted = rgb.shape if image == first else read_image(first.path).shape
         if rgb.shape != wanted:
             raise VideoError(
                 f"'{image.path}' is {rgb.shape[1]}x{rgb.shape[0]}, while the folder's first "
-                f"image '{size_of.path.name}' is {wanted[1]}x{wanted[0]}",
+                f"image '{first.path.name}' is {wanted[1]}x{wanted[0]}",
                 "images of one size",
                 "move foreign images out of the folder",
             )
-        yield Frame(image.number, (image.number - origin) / fps_hz, rgb)
+        yield Frame(image.number, (image.number - first.number) / fps_hz, rgb)
 
 
 def read_image(path: Path) -> U8:

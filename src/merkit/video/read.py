@@ -71,7 +71,7 @@ def iter_frames(
         return iter_video(source, first, last, lambda n: (n - (first or 0)) % step == 0)
     images = list_images(source)
     chosen = _within(source, images, first, last)[::step]
-    return iter_images(chosen, images[0].number, _folder_rate(fps_hz), images[0])
+    return iter_images(chosen, images[0], _folder_rate(fps_hz))
 
 
 def read_frames(
@@ -136,7 +136,7 @@ def _read_numbers(source: Path, wanted: list[int], fps_hz: float | None) -> list
         by_number = {image.number: image for image in images}
         _check_all_there(source, wanted, list(by_number))
         chosen = [by_number[number] for number in wanted]
-        return list(iter_images(chosen, images[0].number, _folder_rate(fps_hz), images[0]))
+        return list(iter_images(chosen, images[0], _folder_rate(fps_hz)))
     _check_range(source, wanted[0], wanted[-1], 1)
     return list(iter_video(source, wanted[0], wanted[-1], set(wanted).__contains__))
 
