@@ -126,6 +126,17 @@ def test_several_seeds_are_trained_scored_and_told_apart(config: EvaluateConfig)
     assert len(result.metrics["folds"]) == 8
 
 
+def test_the_mean_over_folds_is_said_on_the_page(config: EvaluateConfig) -> None:
+    result = evaluate(replace(config, metric_pooling="fold_mean"))
+    table = result.predictions
+    each = [float(uf1(confusion_matrix(p.y_true, p.y_pred, 3))) for _, p in table.groupby("fold")]
+    assert result.metrics["scores"]["uf1"]["value"] == pytest.approx(np.mean(each))
+    assert result.metrics["pooling"] == "fold_mean"
+    assert "means over folds" in (config.out / "report.html").read_text()
+    again = evaluate(replace(config, metric_pooling="pooled"))  # trains nothing again
+    assert again.metrics["pooling"] == "pooled"
+
+
 # resume
 
 

@@ -274,3 +274,20 @@ _T, _P, _S = [0, 1, 0], [0, 1, 1], ["a", "b", "c"]
 def test_bad_input(call, words):
     with pytest.raises(ConfigError, match=words):
         call()
+
+
+def test_the_mean_over_folds_is_scikit_learns_fold_by_fold():
+    from sklearn.metrics import f1_score
+
+    true, predicted, subjects = _case(12, 6, 3)
+    folds = np.array([f"f{int(s.strip('s')) % 4}" if isinstance(s, str) else s for s in subjects])
+    each = [
+        f1_score(true[folds == f], predicted[folds == f], average="macro") for f in np.unique(folds)
+    ]
+    found = bootstrap_interval(true, predicted, subjects, 3, folds=folds, n_resamples=500)
+    assert found.value == pytest.approx(np.mean(each))
+    assert found.low < found.value < found.high
+    pooled = bootstrap_interval(true, predicted, subjects, 3, n_resamples=500)
+    assert found.value != pooled.value
+    one = bootstrap_interval(true, predicted, subjects, 3, folds=np.full(len(true), "all"))
+    assert one == bootstrap_interval(true, predicted, subjects, 3)

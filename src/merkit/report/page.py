@@ -82,6 +82,11 @@ def _curves(histories: Sequence[Sequence[Mapping[str, Any]]], metrics: Mapping[s
 
 def _notes(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[str]:
     notes = [MARKS.get(mark, mark) for mark in metrics["marks"]]
+    if metrics.get("pooling") == "fold_mean":
+        notes.append(
+            "The scores on top are means over folds (metric_pooling=fold_mean), not pooled over "
+            "all test clips; chance levels and the tables below are pooled."
+        )
     refused = document["refused_clips"]
     if refused:
         names = ", ".join(sorted(refused)[:5]) + (" ..." if len(refused) > 5 else "")

@@ -114,6 +114,8 @@ class EvaluateConfig(DataConfig, MethodConfig):
         shuffle_labels: control: shuffle labels among each fold's training clips; an honest
             pipeline then scores at chance.
         resamples: subject resamples of the intervals.
+        metric_pooling: ``pooled`` sums confusion matrices over folds before scoring;
+            ``fold_mean`` scores each fold and takes the mean, as some published targets do.
     """
 
     out: Path = Path("runs/run")
@@ -122,6 +124,7 @@ class EvaluateConfig(DataConfig, MethodConfig):
     oracle_epoch: bool = False
     shuffle_labels: bool = False
     resamples: int = 2000
+    metric_pooling: Literal["pooled", "fold_mean"] = "pooled"
 
     def __post_init__(self) -> None:
         DataConfig.__post_init__(self)

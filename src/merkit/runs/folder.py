@@ -38,7 +38,7 @@ _PACKAGES = (
     "dlib-bin",
 )
 #: settings that do not change the result, so a resumed run may have others
-_FREE = {"out", "workers", "store", "resamples", "device"}
+_FREE = {"out", "workers", "store", "resamples", "metric_pooling", "device"}
 
 
 class RunFolder:

@@ -39,7 +39,7 @@ def summarise(
     with atomic_file(run.path / "predictions.parquet") as temporary:
         table.to_parquet(temporary, index=False)
     summaries = [summary for _, summary in parts]
-    metrics = score_table(table, classes, config.resamples)
+    metrics = score_table(table, classes, config.resamples, config.metric_pooling == "fold_mean")
     metrics |= {
         "marks": _marks(folds, config, document),
         "fold_hash": folds.hash,
@@ -75,15 +75,22 @@ def join_labels(
     return table[first + others].sort_values(["seed", "fold", "clip_id"], ignore_index=True)
 
 
-def score_table(table: pd.DataFrame, classes: Sequence[str], resamples: int) -> dict[str, Any]:
-    """Scores, intervals and tables of a predictions table."""
+def score_table(
+    table: pd.DataFrame, classes: Sequence[str], resamples: int, fold_mean: bool = False
+) -> dict[str, Any]:
+    """Scores, intervals and tables of a predictions table; ``fold_mean``: the scores on top are
+    means over folds, everything else is pooled."""
     n_classes = len(classes)
     matrix = confusion_matrix(table.y_true, table.y_pred, n_classes)
     once = table[table.seed == table.seed.iloc[0]]
     return {
         "classes": list(classes),
-        "scores": {name: _interval(table, n_classes, name, resamples) for name in usable_metrics()},
+        "scores": {
+            name: _interval(table, n_classes, name, resamples, fold_mean)
+            for name in usable_metrics()
+        },
         "interval": f"{resamples} resamples of subjects, percentile",
+        "pooling": "fold_mean" if fold_mean else "pooled",
         "confusion": matrix.tolist(),
         "per_class": [
             {
@@ -104,7 +111,9 @@ def score_table(table: pd.DataFrame, classes: Sequence[str], resamples: int) -> 
     }
 
 
-def _interval(table: pd.DataFrame, n_classes: int, name: Any, resamples: int) -> dict[str, float]:
+def _interval(
+    table: pd.DataFrame, n_classes: int, name: str, resamples: int, fold_mean: bool
+) -> dict[str, float]:
     seeds = table.seed.to_numpy() if table.seed.nunique() > 1 else None
     found = bootstrap_interval(
         table.y_true,
@@ -114,6 +123,7 @@ def _interval(table: pd.DataFrame, n_classes: int, name: Any, resamples: int) ->
         metric=name,
         n_resamples=resamples,
         seeds=seeds,
+        folds=table.fold if fold_mean else None,
     )
     return {"value": found.value, "low": found.low, "high": found.high}
 

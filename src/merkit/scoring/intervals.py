@@ -17,7 +17,7 @@ A class may have no clips in a resample; ``merkit.scoring.metrics`` says how it 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal, TypeAlias
@@ -73,6 +73,7 @@ def bootstrap_interval(
     seeds: npt.ArrayLike | None = None,
     seed_factor: SeedFactor = "nested",
     absent: Absent = "skip",
+    folds: npt.ArrayLike | None = None,
 ) -> Interval:
     """Interval of a pooled score over subjects (Efron and Tibshirani 1993, ch. 13 and 14).
 
@@ -89,14 +90,23 @@ def bootstrap_interval(
         seeds: training seed of each row, where there are several.
         seed_factor: see the module.
         absent: how a class without clips is scored.
+        folds: fold of each row, for the mean of the folds' scores in place of the pooled one.
 
     Raises:
         ConfigError: arrays that do not fit, a setting out of range, or seeds that scored
             different clips.
     """
     tables, _ = subject_confusions(y_true, y_pred, subjects, n_classes, seeds)
+    scored = [tables]
+    if folds is not None:
+        scored = _by_fold(y_true, y_pred, subjects, n_classes, seeds, folds)
+
+    def evaluate(weights: F64) -> F64:
+        values = [_scores(part, weights, metric, absent) for part in scored]
+        return values[0] if len(values) == 1 else _mean_of_known(values)
+
     return _interval(
-        lambda weights: _scores(tables, weights, metric, absent),
+        evaluate,
         (tables.shape[1], tables.shape[0]),
         (level, n_resamples, method, seed, seed_factor),
     )
@@ -226,6 +236,38 @@ def subject_scores(tables: F64, metric: str = "acc", absent: Absent = "skip") ->
     classes that subject happens to show.
     """
     return np.asarray(score(metric, tables, absent).mean(axis=0))
+
+
+def _by_fold(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    subjects: npt.ArrayLike,
+    n_classes: int,
+    seeds: npt.ArrayLike | None,
+    folds: npt.ArrayLike,
+) -> list[F64]:
+    """Tables (K,S,C,C) of each fold; subjects that it does not test have zeros."""
+    true, predicted, names = np.asarray(y_true), np.asarray(y_pred), np.asarray(subjects)
+    runs = np.zeros(len(true), np.int64) if seeds is None else np.asarray(seeds)
+    keys = np.unique(names.astype(str))
+    of = np.asarray(folds).astype(str)
+    parts = []
+    for name in np.unique(of):
+        here = of == name
+        tables, found = subject_confusions(
+            true[here], predicted[here], names[here], n_classes, runs[here]
+        )
+        whole = np.zeros((len(tables), len(keys), n_classes, n_classes))
+        whole[:, np.searchsorted(keys, found)] = tables
+        parts.append(whole)
+    return parts
+
+
+def _mean_of_known(values: Sequence[F64]) -> F64:
+    """Mean over folds; one without clips in a resample has no score and is left out."""
+    stacked = np.stack(values)
+    known = ~np.isnan(stacked)
+    return np.asarray(np.where(known, stacked, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
 
 
 def _pool(tables: F64, weights: F64) -> F64:
