@@ -291,3 +291,14 @@ def test_the_mean_over_folds_is_scikit_learns_fold_by_fold():
     assert found.value != pooled.value
     one = bootstrap_interval(true, predicted, subjects, 3, folds=np.full(len(true), "all"))
     assert one == bootstrap_interval(true, predicted, subjects, 3)
+
+
+def test_interval_of_the_mean_over_subjects_is_the_bootstrap_of_their_scores():
+    """One subject a fold: drawn twice, its score counts twice."""
+    true, predicted, subjects = _case(n_subjects=30)
+    each = np.array([(true == predicted)[subjects == s].mean() for s in np.unique(subjects)])
+    reference = stats.bootstrap(
+        (each,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(0)
+    ).confidence_interval
+    found = bootstrap_interval(true, predicted, subjects, 3, metric="acc", folds=subjects)
+    assert (found.low, found.high) == pytest.approx((reference.low, reference.high), abs=1e-9)

@@ -103,7 +103,7 @@ def bootstrap_interval(
 
     def evaluate(weights: F64) -> F64:
         values = [_scores(part, weights, metric, absent) for part in scored]
-        return values[0] if len(values) == 1 else _mean_of_known(values)
+        return values[0] if len(values) == 1 else _mean_of_folds(values, scored, weights)
 
     return _interval(
         evaluate,
@@ -263,11 +263,15 @@ def _by_fold(
     return parts
 
 
-def _mean_of_known(values: Sequence[F64]) -> F64:
-    """Mean over folds; one without clips in a resample has no score and is left out."""
+def _mean_of_folds(values: Sequence[F64], parts: Sequence[F64], weights: F64) -> F64:
+    """Mean over folds (R,K). A fold's score does not grow with how often its subjects are drawn, so
+    its weight does: the mean number of draws of its subjects. With one subject a fold this is the
+    bootstrap of the mean of the subjects' scores. A fold without a score is left out."""
     stacked = np.stack(values)
-    known = ~np.isnan(stacked)
-    return np.asarray(np.where(known, stacked, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
+    tested = np.stack([part.sum(axis=(0, 2, 3)) > 0 for part in parts]).astype(np.float64)
+    drawn = (tested / tested.sum(axis=1, keepdims=True)) @ weights.T
+    used = np.where(np.isnan(stacked), 0.0, drawn[:, :, None])
+    return np.asarray((np.nan_to_num(stacked) * used).sum(axis=0) / used.sum(axis=0))
 
 
 def _pool(tables: F64, weights: F64) -> F64:
