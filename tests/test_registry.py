@@ -243,3 +243,14 @@ def test_an_installed_package_is_found_by_its_metadata(
     assert registry["round"].name == "round"
     assert registry.origin("round") == "acme-faces 0.3"
     assert list(Registry("thing", {}, "merkit.others")) == []
+
+
+def test_two_objects_of_one_name_clash_and_an_equal_one_does_not() -> None:
+    from merkit.protocols.splitters import LOSO, Protocol
+
+    registry: Registry[Protocol] = Registry("protocol", {})
+    registry.register(Protocol("x", "first", LOSO.divide))
+    registry.register(Protocol("x", "first", LOSO.divide))
+    with pytest.raises(ConfigError, match="'x' is there already, from this script"):
+        registry.register(Protocol("x", "another", LOSO.divide))
+    assert registry["x"].title == "first"

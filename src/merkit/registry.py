@@ -53,7 +53,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """
         name = cast(Any, thing).name
         known = self._scripts.get(name)
-        if name in self and (known is None or _place(known) != _place(thing)):
+        if name in self and (known is None or not _same(known, thing)):
             raise ConfigError(
                 f"{self.kind} '{name}' is there already, from {self.origin(name)}",
                 "a name that nothing else has",
@@ -142,8 +142,14 @@ def _package(point: EntryPoint) -> str:
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
 
 
-def _place(thing: object) -> tuple[str, str]:
-    """Where a thing was defined: a cell or module that is run again defines it anew."""
-    kind = thing if isinstance(thing, type) else type(thing)
+def _same(known: object, thing: object) -> bool:
+    """Whether a thing is registered again: an equal object, or a class of the same place."""
+    if isinstance(known, type) and isinstance(thing, type):
+        return _place(known) == _place(thing)
+    return known == thing
+
+
+def _place(kind: type) -> tuple[str, str]:
+    """Where a class was defined: a cell or module that is run again defines it anew."""
     module = sys.modules.get(kind.__module__)
     return getattr(module, "__file__", None) or kind.__module__, kind.__qualname__

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memory_samples import memory_reader, memory_samples
-from merkit.errors import LeakError
+from merkit.errors import ConfigError, LeakError
 from merkit.protocols import ClipRow, audit_folds, audit_reads
 from merkit.protocols.folds import fold_set
 from merkit.samples.batch import collate
@@ -172,3 +172,14 @@ def test_a_method_that_reads_nothing_gets_a_batch_of_nothing() -> None:
     assert set(found) == {"nothing"}
     assert found["nothing"].shape == (2, 0)
     assert clips.served == {"fit": ("a", "b")}
+
+
+def test_a_batch_of_which_only_some_clips_have_annotation_is_refused() -> None:
+    arrays = {clip: {"flow": np.zeros((2, 3, 2), np.float32)} for clip in "ab"}
+    fold = Fold("f", ("a", "b"), (), ())
+    reader = memory_reader(
+        fold, {"a": 0, "b": 1}, "flow", arrays, annotations={"b": {"au": np.ones(2)}}
+    )
+    with pytest.raises(ConfigError, match="clip 'a' has no annotation"):
+        reader.inputs(("a", "b"), "fit")
+    assert reader.inputs(("b",), "fit")["au"].shape == (1, 2)

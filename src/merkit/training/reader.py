@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from merkit.errors import LeakError
+from merkit.errors import ConfigError, LeakError
 from merkit.samples.batch import Arrays, Inputs, collate
 from merkit.samples.prepare import SampleSet
 from merkit.types import I64, Fold
@@ -75,6 +75,7 @@ class ClipReader:
 
         Raises:
             LeakError: a use that this reader does not serve for.
+            ConfigError: only some of the clips have annotation that the method reads.
             StoreError: a stored sample is damaged.
         """
         self._note(ids, use)
@@ -86,6 +87,13 @@ class ClipReader:
             rows = [samples.read_tokens(i)[v] for i, v in zip(ids, chosen, strict=True)]
             batch = collate([{"tokens": row} for row in rows], ["tokens"])
         known = [self._annotations[i] for i in ids if i in self._annotations]
+        if 0 < len(known) < len(ids):
+            bare = next(i for i in ids if i not in self._annotations)
+            raise ConfigError(
+                f"clip '{bare}' has no annotation for the method, others of its batch have",
+                "arrays of the same names for every clip, or for none",
+                "let Method.annotation return zeros and a flag where a clip has none",
+            )
         if known:
             batch |= collate(known, list(known[0]))
         return {name: tensor.to(self.device) for name, tensor in batch.items()}
