@@ -8,6 +8,7 @@ from merkit.datasets.action_units import (
     coded_action_units,
     format_action_units,
     parse_action_units,
+    read_action_units,
 )
 from merkit.errors import DatasetError
 from merkit.types import ActionUnit
@@ -57,10 +58,6 @@ def test_every_form_of_the_sheets(text: str, units: tuple[ActionUnit, ...]) -> N
     assert parse_action_units(text) == units
 
 
-def test_static_units_on_request() -> None:
-    assert parse_action_units("AU4(k)+L7", keep_static=True) == (AU(4), AU(7, "L"))
-
-
 @pytest.mark.parametrize("text", ["1214", "612", "4+0"])
 def test_codes_run_together_are_refused(text: str) -> None:
     with pytest.raises(DatasetError, match=text.replace("+", r"\+")):
@@ -70,6 +67,16 @@ def test_codes_run_together_are_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "/", "?", "NULL", "null", " ", "date:2015-02-01", "1214"])
 def test_cells_that_code_nothing(text: str) -> None:
     assert coded_action_units(text) is None
+
+
+def test_unreadable_action_units_are_noted() -> None:
+    raw: dict[str, str] = {}
+    assert read_action_units("1214", raw) is None
+    assert "1214" in raw["doubtful:action_units"]
+    raw = {}
+    assert read_action_units("?", raw) is None
+    assert read_action_units("12", raw) == (ActionUnit(12),)
+    assert raw == {}
 
 
 def test_words_alone_are_coded_as_no_unit() -> None:

@@ -40,8 +40,8 @@ from miniatures_more import (
 from merkit.cli.data import run
 from merkit.datasets import audit as check
 from merkit.datasets.audit import Audit, audit_text, check_database, print_audit
-from merkit.datasets.findings import Finding
 from merkit.errors import ConfigError, MissingDataError, VideoError
+from merkit.findings import Finding
 from merkit.samples.recipes import load_flow_map
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.write import write_database

@@ -6,7 +6,7 @@ import pytest
 from miniatures import CASME2_HEADER, CASME2_ROWS, write_casme2, write_xlsx
 
 from merkit.datasets import DATASETS, load_dataset
-from merkit.datasets.casme2 import normal_subject
+from merkit.datasets.casme2 import SUBJECTS
 from merkit.datasets.corrections import corrections_made
 from merkit.datasets.label_maps import class_counts, label_map
 from merkit.datasets.layout import frame_numbers
@@ -126,12 +126,12 @@ def test_wrong_root_and_variant(tmp_path: Path) -> None:
 
 
 def test_subjects() -> None:
-    assert [normal_subject(t) for t in ("01", "1", "sub1", " Sub26 ")] == [
+    assert [SUBJECTS(t) for t in ("01", "1", "sub1", " Sub26 ")] == [
         *["sub01"] * 3,
         "sub26",
     ]
     with pytest.raises(DatasetError, match="subject 'x'"):
-        normal_subject("x")
+        SUBJECTS("x")
 
 
 def test_published_counts_come_out_of_a_full_sheet(tmp_path: Path) -> None:

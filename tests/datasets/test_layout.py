@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from miniatures import write_images, write_xlsx
 
 from merkit.datasets.layout import (
+    Tree,
     child_folder,
     find_sheet,
     find_tree,
@@ -133,13 +134,13 @@ def test_one_sheet_or_a_clear_error(tmp_path: Path) -> None:
 def test_trees_are_told_by_their_path(tmp_path: Path) -> None:
     for tree in ("data/Cropped", "data/RAW_selected"):
         write_images(tmp_path / tree / "sub01" / "EP", range(2), "{}.jpg")
-    raw = find_tree(tmp_path, r"sub\d+", "raw", "crop", default="RAW")
+    raw = find_tree(tmp_path, r"sub\d+", Tree("RAW", "raw", "crop"))
     assert raw == tmp_path / "data" / "RAW_selected"
-    cropped = find_tree(tmp_path, r"sub\d+", "crop", default="C", strict=True)
+    cropped = find_tree(tmp_path, r"sub\d+", Tree("C", "crop", strict=True))
     assert cropped == tmp_path / "data" / "Cropped"
-    assert find_tree(tmp_path, r"sub\d+", "full", default="F", strict=True) == tmp_path / "F"
+    assert find_tree(tmp_path, r"sub\d+", Tree("F", "full", strict=True)) == tmp_path / "F"
     alone = tmp_path / "data" / "RAW_selected"
-    assert find_tree(alone, r"sub\d+", "nothing", "crop", default="x") == alone
+    assert find_tree(alone, r"sub\d+", Tree("x", "nothing", "crop")) == alone
 
 
 def test_child_folder_takes_the_spelling_that_exists(tmp_path: Path) -> None:

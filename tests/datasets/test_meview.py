@@ -8,7 +8,7 @@ from miniatures import MEVIEW_ROWS, write_meview
 from merkit.datasets import DATASETS, load_dataset
 from merkit.datasets.corrections import corrections_made
 from merkit.datasets.label_maps import class_counts, label_map
-from merkit.datasets.meview import normal_subject
+from merkit.datasets.meview import SUBJECTS
 from merkit.errors import DatasetError
 from merkit.types import ActionUnit, Clip
 
@@ -75,6 +75,6 @@ def test_published_counts_agree() -> None:
 
 
 def test_subjects() -> None:
-    assert normal_subject("1") == normal_subject("sub01") == "sub01"
+    assert SUBJECTS("1") == SUBJECTS("sub01") == "sub01"
     with pytest.raises(DatasetError, match="MEVIEW subject '\\?'"):
-        normal_subject("?")
+        SUBJECTS("?")

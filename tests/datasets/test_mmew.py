@@ -8,7 +8,7 @@ from miniatures_more import MMEW_ROWS, write_mmew
 
 from merkit.datasets import load_dataset
 from merkit.datasets.corrections import corrections_made
-from merkit.datasets.mmew import normal_subject
+from merkit.datasets.mmew import SUBJECTS
 from merkit.errors import DatasetError
 from merkit.types import ActionUnit
 
@@ -63,7 +63,7 @@ def test_rows_known_by_number_change_only_where_the_images_agree(tmp_path: Path)
 
 def test_bad_names(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="MMEW clip 'happy-1'"):
-        normal_subject("happy-1")
+        SUBJECTS("happy-1")
     write_mmew(tmp_path, rows=[(1, "S01-01-001", 1, 2, 3, "12", "../../happiness", None)])
     with pytest.raises(DatasetError, match="cannot be the name"):
         load_dataset("mmew", tmp_path)

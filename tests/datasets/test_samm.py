@@ -9,7 +9,7 @@ from merkit.datasets import DATASETS, load_dataset
 from merkit.datasets.corrections import corrections_made
 from merkit.datasets.label_maps import class_counts
 from merkit.datasets.layout import frame_numbers
-from merkit.datasets.samm import normal_subject
+from merkit.datasets.samm import SUBJECTS
 from merkit.errors import DatasetError
 from merkit.types import ActionUnit
 
@@ -73,9 +73,9 @@ def test_macro_rows_and_the_merged_workbook_are_left_out(tmp_path: Path) -> None
 
 
 def test_subjects() -> None:
-    assert normal_subject("6") == normal_subject(" 006 ") == "006"
+    assert SUBJECTS("6") == SUBJECTS(" 006 ") == "006"
     with pytest.raises(DatasetError, match="SAMM subject 's06'"):
-        normal_subject("s06")
+        SUBJECTS("s06")
 
 
 def test_published_counts_come_out_of_a_full_sheet(tmp_path: Path) -> None:

@@ -11,7 +11,14 @@ import xlwt
 from miniatures import store_values, write_xlsx
 
 from merkit.datasets import workbooks
-from merkit.datasets.sheets import complete_rows, fingerprint, is_date, read_table
+from merkit.datasets.sheets import (
+    complete_rows,
+    fingerprint,
+    is_date,
+    read_table,
+    sheet_version,
+    shipped_table,
+)
 from merkit.datasets.workbooks import EMPTY_RUN, cell_text
 from merkit.errors import DatasetError, MissingDataError
 
@@ -234,7 +241,6 @@ def test_csv_in_another_encoding_names_the_byte(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"byte 0xbe at position 25 \(line 2\)") as caught:
         read_table(path, COLUMNS)
     assert "gb18030" in caught.value.fix
-    assert read_table(path, COLUMNS, encoding="gb18030")[0]["Filename"] == "\u60ca\u8bb6"
 
 
 def test_utf16_csv_is_told(tmp_path: Path) -> None:
@@ -304,3 +310,10 @@ def test_wrong_extent_in_the_file_does_not_cut_the_sheet(tmp_path: Path) -> None
 def test_fingerprint_is_the_start_of_sha256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert fingerprint(tmp_path / "a") == "ba7816bf"
+
+
+def test_versions_name_file_and_content(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(b"abc")
+    assert sheet_version(tmp_path / "a.xlsx") == "a.xlsx sha256:ba7816bf"
+    audited = {row["sha256_prefix"]: row["what"] for row in shipped_table("fingerprints")}
+    assert audited["cc45b6cb"].startswith("CASME2-coding-20140508")

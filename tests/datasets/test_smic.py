@@ -16,7 +16,7 @@ from miniatures import (
 from merkit.datasets import load_dataset
 from merkit.datasets.corrections import corrections_made
 from merkit.datasets.layout import frame_numbers
-from merkit.datasets.smic import normal_subject
+from merkit.datasets.smic import SUBJECTS
 from merkit.errors import DatasetError, MissingDataError
 
 
@@ -138,6 +138,6 @@ def test_formula_without_a_stored_value(tmp_path: Path) -> None:
 
 
 def test_subjects() -> None:
-    assert normal_subject("s3") == normal_subject("s03") == normal_subject("3") == "s03"
+    assert SUBJECTS("s3") == SUBJECTS("s03") == SUBJECTS("3") == "s03"
     with pytest.raises(DatasetError, match="SMIC subject 'x'"):
-        normal_subject("x")
+        SUBJECTS("x")

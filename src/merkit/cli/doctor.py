@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from merkit.cli.options import parse
+from merkit.findings import Finding, Level
 
 #: optional package -> (what it gives, how to get it)
 OPTIONAL = {
@@ -42,23 +43,16 @@ class Options:
     """Say what is installed, which weights are found, and what each missing piece gives."""
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One line of the diagnosis. ``needed``: merkit cannot do its main job without it."""
-
-    ok: bool
-    name: str
-    detail: str
-    needed: bool = False
+#: How a line begins. What is ``broken`` is needed for merkit's main job.
+_MARKS: dict[Level, str] = {"ok": "ok", "broken": "missing", "note": "-"}
 
 
 def run(words: Sequence[str]) -> int:
     parse(Options, "doctor", words)
     findings = [*_machine(), *_packages(), *_weights()]
     for finding in findings:
-        mark = "ok     " if finding.ok else "missing" if finding.needed else "-      "
-        print(f"{mark}  {finding.name:<28} {finding.detail}")
-    broken = [f.name for f in findings if f.needed and not f.ok]
+        print(f"{_MARKS[finding.level]:<7}  {finding.what:<28} {finding.detail}")
+    broken = [finding.what for finding in findings if finding.level == "broken"]
     if broken:
         print(f"\nmerkit cannot do its main job without: {', '.join(broken)}")
         return 3
@@ -70,55 +64,57 @@ def _machine() -> list[Finding]:
     cache = Path.home() / ".cache" / "merkit"
     cache_parent = next(p for p in (cache, *cache.parents) if p.exists())
     free_gb = shutil.disk_usage(cache_parent).free / 1e9
+    writable: Level = "ok" if os.access(cache_parent, os.W_OK) else "note"
     return [
-        Finding(True, "python", f"{platform.python_version()} on {platform.system()}"),
-        Finding(True, "cpu cores", str(os.cpu_count())),
-        Finding(
-            os.access(cache_parent, os.W_OK), "sample store", f"{cache}, {free_gb:.0f} GB free"
-        ),
+        Finding("ok", "python", f"{platform.python_version()} on {platform.system()}"),
+        Finding("ok", "cpu cores", str(os.cpu_count())),
+        Finding(writable, "sample store", f"{cache}, {free_gb:.0f} GB free"),
         _gpu(),
     ]
 
 
 def _gpu() -> Finding:
     if find_spec("torch") is None:
-        return Finding(False, "gpu", "torch is not installed")
+        return Finding("note", "gpu", "torch is not installed")
     import torch
 
     if torch.cuda.is_available():
-        return Finding(True, "gpu", torch.cuda.get_device_name(0))
-    return Finding(False, "gpu", "none; large encoders train slowly on a CPU")
+        return Finding("ok", "gpu", torch.cuda.get_device_name(0))
+    return Finding("note", "gpu", "none; large encoders train slowly on a CPU")
 
 
 def _packages() -> list[Finding]:
-    rows = []
-    for name in REQUIRED:
-        rows.append(Finding(*_installed(name, "pip install merkit"), needed=True))
-    for name, (gives, how) in OPTIONAL.items():
-        rows.append(Finding(*_installed(name, f"gives {gives}: {how}")))
-    return rows
+    needed = [_package(name, "pip install merkit", "broken") for name in REQUIRED]
+    optional = [
+        _package(n, f"gives {gives}: {how}", "note") for n, (gives, how) in OPTIONAL.items()
+    ]
+    return needed + optional
 
 
-def _installed(name: str, otherwise: str) -> tuple[bool, str, str]:
+def _package(name: str, otherwise: str, lacking: Level) -> Finding:
     try:
-        return True, name, version(name)
+        return Finding("ok", name, version(name))
     except PackageNotFoundError:
-        return False, name, otherwise
+        return Finding(lacking, name, otherwise)
 
 
 def _weights() -> list[Finding]:
     spec = find_spec("face_recognition_models")
     where = Path(spec.origin).parent / "models" if spec and spec.origin else None
     dlib_model = where / "shape_predictor_68_face_landmarks.dat" if where else None
-    found = bool(dlib_model and dlib_model.is_file())
+    found: Level = "ok" if dlib_model and dlib_model.is_file() else "broken"
     note = "trained on data for non-commercial use; the free alternative is mediapipe"
-    rows = [Finding(found, "dlib 68-point model", note, needed=True)]
-    for size in ENCODERS:
-        cached = _in_hub_cache(f"facebook/dinov2-{size}")
-        how = "found" if cached else f"not downloaded: hf download facebook/dinov2-{size}"
-        rows.append(Finding(cached, f"dinov2-{size}", how))
-    rows.append(Finding(True, "tiny encoder", "built in, trained from scratch, needs no weights"))
-    return rows
+    rows = [Finding(found, "dlib 68-point model", note)]
+    for name in (f"dinov2-{size}" for size in ENCODERS):
+        if _in_hub_cache(f"facebook/{name}"):
+            rows.append(Finding("ok", name, "found"))
+        else:
+            how = f"not downloaded: hf download facebook/{name}"
+            rows.append(Finding("note", name, how))
+    return [
+        *rows,
+        Finding("ok", "tiny encoder", "built in, trained from scratch, needs no weights"),
+    ]
 
 
 def _in_hub_cache(repository: str) -> bool:

@@ -66,7 +66,7 @@ def listed(registry: Registry[T]) -> dict[str, T]:
     """What a registry holds, by name; what cannot be loaded is told on standard error."""
     things, errors = registry.load_all()
     for error in errors:
-        print(f"merkit: {error}", file=sys.stderr)
+        print(f"merkit: {error.found}", file=sys.stderr)
     return things
 
 

@@ -22,7 +22,7 @@ DATASETS: Registry[Database] = Registry(
         "4dme": "merkit.datasets.fourdme:DATABASE",
         "dfme": "merkit.datasets.dfme:DATABASE",
         "mmew": "merkit.datasets.mmew:DATABASE",
-        "name": "merkit.datasets.name:DATABASE",
+        "name": "merkit.datasets.manifest:NAME",
         "casme-squared": "merkit.datasets.casme_squared:DATABASE",
         "samm-long": "merkit.datasets.samm_long:DATABASE",
         "megc2019": "merkit.datasets.megc2019:DATABASE",

@@ -41,12 +41,8 @@ _SIDE_ONLY = re.compile(r"\s*([LRTBA])\s*")
 _HIGHEST = 99  # FACS codes end below 100; more digits are two codes run together
 
 
-def parse_action_units(text: str, *, keep_static: bool = False) -> tuple[ActionUnit, ...]:
+def parse_action_units(text: str) -> tuple[ActionUnit, ...]:
     """Action units named in one cell, in the order written.
-
-    Args:
-        text: the cell as distributed.
-        keep_static: keep units marked ``(k)``.
 
     Raises:
         DatasetError: a code of three or more digits, or 0.
@@ -54,8 +50,8 @@ def parse_action_units(text: str, *, keep_static: bool = False) -> tuple[ActionU
     plain = unicodedata.normalize("NFKC", text).upper()
     units: list[ActionUnit] = []
     for token in _SEPARATOR.split(plain):
-        if keep_static or not _STATIC.search(token):
-            units += _parse_unit(_STATIC.sub(" ", token), text)
+        if not _STATIC.search(token):
+            units += _parse_unit(token, text)
     return tuple(dict.fromkeys(units))
 
 
@@ -68,6 +64,16 @@ def coded_action_units(text: str) -> tuple[ActionUnit, ...] | None:
         return parse_action_units(text)
     except DatasetError:
         return None
+
+
+def read_action_units(cell: str, raw: dict[str, str]) -> tuple[ActionUnit, ...] | None:
+    """As :func:`coded_action_units`; a code that cannot be read is noted in ``raw``."""
+    units = coded_action_units(cell)
+    if is_date(cell):
+        raw["doubtful:action_units"] = f"a spreadsheet program made the date {cell[5:]} of the code"
+    elif units is None and any(c.isdigit() for c in cell):
+        raw["doubtful:action_units"] = f"'{cell}' cannot be read as action units"
+    return units
 
 
 def format_action_units(units: Iterable[ActionUnit]) -> str:

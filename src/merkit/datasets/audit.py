@@ -13,9 +13,9 @@ from merkit.datasets import DATASETS, load_dataset
 from merkit.datasets.audit_clips import ClipAudit, audit_clip, duplicates, pixel_key
 from merkit.datasets.audit_counts import Count, count_clips, sheet_notes
 from merkit.datasets.base import Database
-from merkit.datasets.findings import Finding, Level
 from merkit.errors import DatasetError
 from merkit.files import write_json
+from merkit.findings import Finding, Level
 from merkit.progress import Progress, silent
 from merkit.types import Clip
 from merkit.workers import run_jobs
@@ -78,8 +78,8 @@ def check_database(
     """
     database = DATASETS[name]
     variant, root = variant or database.variants[0], Path(root)
-    findings: list[Finding] = []
     clips: tuple[Clip, ...] = ()
+    findings: list[Finding] = []
     try:
         clips = load_dataset(name, root, variant)
     except DatasetError as error:
@@ -87,8 +87,7 @@ def check_database(
     findings += _own_findings(database, root, variant, pixels)
     audits = _audit_clips(database, clips, pixels, progress, workers)
     counts, differing = count_clips(database, variant, clips)
-    for audit in audits:
-        findings += audit.findings
+    findings += [finding for audit in audits for finding in audit.findings]
     findings += [*duplicates(audits), *differing, *sheet_notes(name, clips)]
     return Audit(
         database=name,
@@ -99,14 +98,14 @@ def check_database(
         subjects=len({clip.subject_key for clip in clips}),
         frames=sum(audit.frames for audit in audits),
         pixels=pixels,
-        counts=counts if clips else (),
+        counts=tuple(counts),
         findings=_sorted(findings),
     )
 
 
 def _unreadable(error: DatasetError) -> Finding:
     wanted = f"; wanted: {error.wanted}" if error.wanted else ""
-    return Finding("broken", "cannot be loaded", "", error.found + wanted, error.fix)
+    return Finding("broken", "cannot be loaded", error.found + wanted, fix=error.fix)
 
 
 def _own_findings(
@@ -150,13 +149,8 @@ def print_audit(audit: Audit, json_path: Path | None = None) -> None:
     """Print the audit as one table and, if asked, write all of it to one JSON file."""
     print(audit_text(audit))
     if json_path is not None:
-        write_json(json_path, audit_record(audit))
+        write_json(json_path, asdict(audit) | {"broken": audit.broken, "tally": audit.tally()})
         print(f"written: {json_path}")
-
-
-def audit_record(audit: Audit) -> dict[str, object]:
-    """The audit as plain values, as the JSON file holds it."""
-    return asdict(audit) | {"broken": audit.broken, "tally": audit.tally()}
 
 
 def audit_text(audit: Audit) -> str:

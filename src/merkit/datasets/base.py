@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from merkit.datasets.findings import ContentKey, Finding
+from merkit.datasets.layout import refuse_links_out
 from merkit.errors import DatasetError
+from merkit.findings import Finding
 from merkit.labels import LabelMap
-from merkit.types import Clip
+from merkit.types import Clip, Recording
+
+#: Key of an image, equal where the pixels are equal.
+ContentKey: TypeAlias = Callable[[Path], str]
+#: Where frames may lack: anywhere in a clip, or only behind the last image.
+Missing: TypeAlias = Literal["anywhere", "end"]
+#: Key of ``Clip.raw`` that names the recording which an event lies in.
+RECORDING = "recording"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +57,13 @@ class Database:
     variants: tuple[str, ...] = ("default",)
     expected: Mapping[str, Expected] = field(default_factory=dict)
     kind: Literal["clips", "long"] = "clips"
-    known_missing: Mapping[str, Literal["anywhere", "end"]] = field(default_factory=dict)
+    known_missing: Mapping[str, Missing] = field(default_factory=dict)
     findings: Callable[[Path, str, ContentKey | None], tuple[Finding, ...]] | None = None
+
+
+def noted(clip: Clip, notes: Mapping[str, str]) -> Clip:
+    """The clip with more fields in ``raw``, such as ``doubtful:apex_frame`` with the reason."""
+    return replace(clip, raw={**clip.raw, **notes})
 
 
 def sort_clips(clips: Iterable[Clip]) -> tuple[Clip, ...]:
@@ -71,12 +84,20 @@ def sort_clips(clips: Iterable[Clip]) -> tuple[Clip, ...]:
     return ordered
 
 
-def apex_is_usable(clip: Clip) -> bool:
-    """Whether the apex can be compared with the onset: onset < apex <= offset.
+def to_recordings(events: Iterable[Clip], root: Path) -> tuple[Recording, ...]:
+    """The long recordings that the events lie in, sorted by id, each with its events in order of
+    time. A recording without events does not come up, since no sheet names it.
 
-    An apex equal to the onset (55 clips of CAS(ME)^3) shows no motion against it.
+    Raises:
+        DatasetError: two events of one id, or a link in a recording's folder that leads out.
     """
-    onset, apex, offset = clip.onset_frame, clip.apex_frame, clip.offset_frame
-    if onset is None or apex is None:
-        return False
-    return onset < apex and (offset is None or apex <= offset)
+    groups: dict[str, list[Clip]] = {}
+    for event in sorted(sort_clips(events), key=lambda clip: clip.onset_frame or 0):
+        groups.setdefault(event.raw[RECORDING], []).append(event)
+    refuse_links_out((found[0].media for found in groups.values()), root)
+    return tuple(_recording(name, events) for name, events in sorted(groups.items()))
+
+
+def _recording(name: str, events: list[Clip]) -> Recording:
+    first = events[0]
+    return Recording(name, first.dataset, first.subject, first.media, first.fps_hz, tuple(events))

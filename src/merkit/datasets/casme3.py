@@ -15,58 +15,67 @@ On disk 83 clips have fewer images than offset - onset + 1; what exists is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.fields import objective_class, raw_fields, read_action_units, sheet_version
+from merkit.datasets.base import Database, Expected, noted, sort_clips
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import child_folder, find_sheet, find_tree, holds_images, scan
-from merkit.datasets.sheets import Row, complete_rows, read_table
-from merkit.errors import DatasetError
-from merkit.labels import canonical_emotion
+from merkit.datasets.layout import Tree, child_folder, scan
+from merkit.datasets.sheet_layout import SheetLayout, Subjects
+from merkit.datasets.sheets import Row
+from merkit.media import is_image
 from merkit.types import Clip
 
-FPS_HZ = 30.0
-_COLUMNS = ("Subject", "Filename", "Onset", "Apex", "Offset", "AU", "emotion")
-_SHEETS = ("cas(me)3_part_a_me_label*v2*.xls*", "cas(me)3_part_a_me*.xls*", "*part_a_me*.csv")
-_SUBJECT = re.compile(r"spNO[.\s]*0*(\d+)", re.IGNORECASE)
+SUBJECTS = Subjects(
+    "CAS(ME)^3 subject",
+    r"spNO[.\s]*(\d+)",
+    ("spNO.{}", "spNO{}", "spNO.{:03d}"),
+    "a name such as spNO.1",
+)
 _FLAT = re.compile(r"spNO\.?0*(\d+)_([a-z]+)_0*(\d+)", re.IGNORECASE)
-
-
-def normal_subject(text: str) -> str:
-    """``spNO.1`` from "spNO.1", "spNO1", "spNO.001".
-
-    Raises:
-        DatasetError: another form.
-    """
-    match = _SUBJECT.fullmatch(text.strip())
-    if match is None:
-        raise DatasetError(f"CAS(ME)^3 subject '{text}'", "a name such as spNO.1")
-    return f"spNO.{match[1]}"
+_TREE = Tree(
+    "part_A/data/part_A", r"part[-_ ]?A|ME[-_ ]?A", r"part[-_ ]?[BC]|ME[-_ ]?[BC](?![a-z])"
+)
+_LAYOUT = SheetLayout(
+    database="casme3",
+    files=("cas(me)3_part_a_me_label*v2*.xls*", "cas(me)3_part_a_me*.xls*", "*part_a_me*.csv"),
+    columns={
+        "subject": "Subject",
+        "clip": "Filename",
+        "onset": "Onset",
+        "apex": "Apex",
+        "offset": "Offset",
+        "action_units": "AU",
+        "emotion": "emotion",
+        "objective_class": "Objective class",
+    },
+    prefer="label",
+    subjects=SUBJECTS,
+    clip_id="{subject}/{clip}_{onset}",
+    fps_hz=30.0,
+    trees={"color": _TREE, "depth": _TREE},
+    child=rf"spNO\.?\d+|{_FLAT.pattern}",
+)
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """Every row of the micro-expression sheet, with colour or depth images."""
-    sheet = find_sheet(root, _SHEETS)
-    table = read_table(sheet, _COLUMNS, prefer="label")
-    rows = complete_rows(table, ("Subject", "Filename", "Onset"))
-    tree = find_tree(
-        root,
-        rf"spNO\.?\d+|{_FLAT.pattern}",
-        r"part[-_ ]?A|ME[-_ ]?A",
-        r"part[-_ ]?[BC]|ME[-_ ]?[BC](?![a-z])",
-        default="part_A/data/part_A",
-    )
+    rows = _LAYOUT.rows(root)
+    tree = _LAYOUT.tree(root, variant, rows)
     images = _Images(root, tree, variant, _flat_folders(tree, root))
-    version = sheet_version(sheet)
-    return sort_clips(
-        _clip(row, images.of(row, repeat), version) for row, repeat in _with_repeats(rows)
-    )
+    clips = (_LAYOUT.clip(row, images.of(row, n)) for row, n in _with_repeats(rows))
+    return sort_clips(map(_with_doubt, clips))
 
 
-def _with_repeats(rows: list[Row]) -> Iterator[tuple[Row, int]]:
+def _with_doubt(clip: Clip) -> Clip:
+    if clip.apex_frame is None or clip.apex_frame != clip.onset_frame:
+        return clip
+    doubt = "equals the onset: unusable against the onset frame"
+    return noted(clip, {"doubtful:apex_frame": doubt})
+
+
+def _with_repeats(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
     """Rows with their place among the rows in a row of one recording, counted from 1."""
     before, repeat = ("", ""), 0
     for row in rows:
@@ -91,17 +100,15 @@ class _Images:
     root: Path
     tree: Path
     kind: str  # color or depth
-    flat: dict[tuple[str, str, int], str]
+    flat: Mapping[tuple[str, str, int], str]
 
     def of(self, row: Row, repeat: int) -> Path:
         """Folder of one row; the owner's place where there is none."""
-        subject, name = normal_subject(row["Subject"]), row["Filename"]
+        spellings, name = SUBJECTS.spellings(row["Subject"]), row["Filename"]
         for column in ("Onset", "Apex"):
-            found = self.flat.get((subject, name, row.integer(column) or 0))
+            found = self.flat.get((spellings[0], name, row.integer(column) or 0))
             if found:
                 return self._below(child_folder(self.tree, self.root, found))
-        number = int(subject.removeprefix("spNO."))
-        spellings = subject, f"spNO{number}", f"spNO.{number:03d}"
         person = child_folder(self.tree, self.root, *spellings)
         own = child_folder(person, self.root, f"{name}{repeat}")
         if repeat > 1 and own.is_dir():
@@ -113,46 +120,15 @@ class _Images:
         below = child_folder(folder, self.root, self.kind)
         if below.is_dir() or not folder.is_dir():
             return below
-        return folder if holds_images(scan(folder, self.root)) else below
-
-
-def _clip(row: Row, media: Path, version: str) -> Clip:
-    subject, name = normal_subject(row["Subject"]), row["Filename"]
-    raw = raw_fields(row, version)
-    if found := objective_class(row.get("Objective class")):
-        raw["objective_class"] = found
-    onset, apex, offset = (row.integer(c) for c in ("Onset", "Apex", "Offset"))
-    if apex is not None and apex == onset:
-        raw["doubtful:apex_frame"] = "equals the onset: unusable against the onset frame"
-    return Clip(
-        clip_id=f"casme3/{subject}/{name}_{onset}",
-        dataset="casme3",
-        subject=subject,
-        media=media,
-        fps_hz=FPS_HZ,
-        emotion=canonical_emotion(row["emotion"]),
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        apex_frame=apex,
-        offset_frame=offset,
-        action_units=read_action_units(row["AU"], raw),
-        raw=raw,
-    )
+        return folder if any(map(is_image, scan(folder, self.root).files)) else below
 
 
 _EXPECTED = Expected(
     clips=860,
     subjects=94,
-    emotions={
-        "disgust": 250,
-        "surprise": 187,
-        "others": 161,
-        "fear": 86,
-        "anger": 64,
-        "sadness": 57,
-        "happiness": 55,
-    },
+    emotions=dict(
+        disgust=250, surprise=187, others=161, fear=86, anger=64, sadness=57, happiness=55
+    ),
     source="Part A sheet JpgIndex v2; the first version's paper prints 943",
 )
 
@@ -167,7 +143,7 @@ DATABASE = Database(
     request="casme.psych.ac.cn/casme/e4: agreement",
     load=load,
     label_maps=label_maps("casme3"),
-    variants=("color", "depth"),
-    expected={"color": _EXPECTED, "depth": _EXPECTED},
+    variants=tuple(_LAYOUT.trees),
+    expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
     known_missing={f"casme3/spNO.{number}/*": "anywhere" for number in _SHORT},
 )

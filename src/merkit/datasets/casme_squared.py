@@ -20,83 +20,63 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
+from merkit.datasets.base import RECORDING, Database, Expected, noted, sort_clips, to_recordings
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import child_folder, find_sheet, find_tree, scan
-from merkit.datasets.recordings import RECORDING_FIELD, to_recordings
-from merkit.datasets.sheets import Row, complete_rows, read_table
-from merkit.errors import DatasetError
+from merkit.datasets.layout import Tree, child_folder, find_sheet, scan
+from merkit.datasets.sheet_layout import SheetLayout
+from merkit.datasets.sheets import Row, read_table
 from merkit.labels import canonical_emotion
 from merkit.types import Clip, Recording
 
-FPS_HZ = 30.0
-_COLUMNS = (
-    "subject",
-    "event",
-    "onset",
-    "apex",
-    "offset",
-    "action units",
-    "estimated emotion",
-    "type",
-    "self-report",
+_LAYOUT = SheetLayout(
+    database="casme-squared",
+    files=("CAS(ME)^2code_final*.xls*", "CAS*ME*2*code*final*.xls*"),
+    columns={
+        "subject": "subject",
+        "clip": "event",
+        "onset": "onset",
+        "apex": "apex",
+        "offset": "offset",
+        "action_units": "action units",
+        "emotion": "estimated emotion",
+        "type": "type",
+        "self_report": "self-report",
+    },
+    whole=("subject", "clip", "onset", "type"),
+    sheet=0,
+    header=False,
+    absent=0,
+    fps_hz=30.0,
+    trees={
+        "rawpic": Tree("rawpic", r"raw[-_ ]?pic", r"crop|selected"),
+        "cropped": Tree("cropped", r"crop", r"raw|selected", strict=True),
+        "selectedpic": Tree("selectedpic", r"selected", r"crop|raw", strict=True),
+    },
+    child=r"s\d+",
 )
-_TREES = {
-    "rawpic": (r"raw[-_ ]?pic", r"crop|selected", "rawpic"),
-    "cropped": (r"crop", r"raw|selected", "cropped"),
-    "selectedpic": (r"selected", r"crop|raw", "selectedpic"),
-}
 _EVENT = re.compile(r"([a-z]+\d+)_(\d+)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Folders:
-    """Where the images lie. ``people``: subject -> folder; ``codes``: film -> code."""
-
-    root: Path
-    tree: Path
-    people: Mapping[int, str]
-    codes: Mapping[str, str]
-
-    def of(self, subject: int, event: str, film: str) -> Path:
-        """The event's own folder, or that of its recording."""
-        name = self.people[subject]
-        person = child_folder(self.tree, self.root, name)
-        recording = f"{name.lower().removeprefix('s')}_{self.codes[film]}"
-        if person.is_dir():
-            below = scan(person, self.root).folders
-            own = [n for n in below if n.casefold() == event.casefold()]
-            begin = [n for n in below if n.casefold().startswith(recording.casefold())]
-            if own or begin:
-                return person / (own or begin)[0]
-        return child_folder(person, self.root, recording)
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """The micro-expressions of the sheet."""
-    return sort_clips(event for event in _events(root, variant) if _is_micro(event))
+    return sort_clips(
+        event
+        for event in _events(root, variant)
+        if event.raw["type"].strip().lower().startswith("micro")
+    )
 
 
 def load_recordings(root: Path, variant: str = "rawpic") -> tuple[Recording, ...]:
     """Recordings with every event, micro and macro (``Clip.raw["type"]``)."""
-    return to_recordings(sort_clips(_events(root, variant)), root)
-
-
-def _is_micro(clip: Clip) -> bool:
-    return clip.raw["type"].strip().lower().startswith("micro")
+    return to_recordings(_events(root, variant), root)
 
 
 def _events(root: Path, variant: str) -> Iterator[Clip]:
-    sheet = find_sheet(root, ("CAS(ME)^2code_final*.xls*", "CAS*ME*2*code*final*.xls*"))
-    table = read_table(sheet, sheet=0, columns=_COLUMNS)
-    rows = complete_rows(table, ("subject", "event", "onset", "type"))
-    wanted, unwanted, default = _TREES[variant]
-    strict = variant != "rawpic"
-    tree = find_tree(root, r"s\d+", wanted, unwanted, default=default, strict=strict)
+    sheet = find_sheet(root, _LAYOUT.files)
+    rows = _LAYOUT.read(sheet)
+    tree = _LAYOUT.tree(root, variant, rows)
     folders = _Folders(root, tree, _people(sheet), _codes(sheet))
-    version = sheet_version(sheet)
-    return (_clip(row, folders, version) for row in rows)
+    return (_clip(row, folders) for row in rows)
 
 
 def _people(sheet: Path) -> dict[int, str]:
@@ -113,45 +93,51 @@ def _codes(sheet: Path) -> dict[str, str]:
     return {row["film"].lower(): row["code"].zfill(4) for row in full}
 
 
-def _clip(row: Row, folders: _Folders, version: str) -> Clip:
+@dataclass(frozen=True, slots=True)
+class _Folders:
+    """Where the images lie. ``people``: subject -> folder; ``codes``: film -> code."""
+
+    root: Path
+    tree: Path
+    people: Mapping[int, str]
+    codes: Mapping[str, str]
+
+    def of(self, subject: str, event: str, film: str) -> Path:
+        """The event's own folder, or that of its recording."""
+        person = child_folder(self.tree, self.root, subject)
+        recording = f"{subject.lower().removeprefix('s')}_{self.codes[film]}"
+        if person.is_dir():
+            below = scan(person, self.root).folders
+            own = [n for n in below if n.casefold() == event.casefold()]
+            begin = [n for n in below if n.casefold().startswith(recording.casefold())]
+            if own or begin:
+                return person / (own or begin)[0]
+        return child_folder(person, self.root, recording)
+
+
+def _clip(row: Row, folders: _Folders) -> Clip:
     number, event = row.integer("subject") or 0, row["event"]
     match = _EVENT.fullmatch(event)
     film = match[1].lower() if match else ""
     if number not in folders.people or film not in folders.codes:
-        raise DatasetError(
-            f"{row.where}: subject '{row['subject']}', event '{event}'",
+        raise row.error(
+            f"subject '{row['subject']}', event '{event}'",
             f"a subject of the second sheet, and one of {sorted(folders.codes)} with a number",
             "use the annotation file as the owner distributes it",
         )
     subject = folders.people[number]
-    raw = raw_fields(row, version) | {
+    notes = {
         "type": row["type"],
         "self_report": canonical_emotion(row.get("self-report")),
-        RECORDING_FIELD: f"casme-squared/{subject}/{film}",
+        RECORDING: f"casme-squared/{subject}/{film}",
     }
-    onset, apex = row.integer("onset"), row.integer("apex") or None
-    offset = row.integer("offset") or None
-    return Clip(
-        clip_id=f"casme-squared/{subject}/{event}",
-        dataset="casme-squared",
-        subject=subject,
-        media=folders.of(number, event, film),
-        fps_hz=FPS_HZ,
-        emotion=canonical_emotion(row["estimated emotion"]),
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        apex_frame=apex,
-        offset_frame=offset,
-        action_units=read_action_units(row["action units"], raw),
-        raw=raw,
-    )
+    return noted(_LAYOUT.clip(row, folders.of(subject, event, film), subject), notes)
 
 
 _EXPECTED = Expected(
     clips=57,
     subjects=14,
-    emotions={"negative": 21, "others": 19, "surprise": 9, "positive": 8},
+    emotions=dict(negative=21, others=19, surprise=9, positive=8),
     source="CAS(ME)^2code_final.xlsx, micro; with 300 macro 357 events, 22 subjects, 95 recordings",
 )
 
@@ -163,7 +149,7 @@ DATABASE = Database(
     request="casme.psych.ac.cn/casme/e3: agreement",
     load=load,
     label_maps=label_maps("casme-squared"),
-    variants=tuple(_TREES),
-    expected=dict.fromkeys(_TREES, _EXPECTED),
+    variants=tuple(_LAYOUT.trees),
+    expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
     kind="long",
 )

@@ -14,20 +14,22 @@ moved so is that of the other sheet version: where it lies outside, it becomes N
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib.resources import files
+from typing import Any
 
 from merkit.datasets.action_units import format_action_units, parse_action_units
+from merkit.datasets.base import noted
 from merkit.datasets.layout import frame_numbers
+from merkit.datasets.sheets import shipped_table
 from merkit.errors import ConfigError
 from merkit.types import Clip
 
 LEVELS = ("none", "certain", "all")
 _PREFIX = "corrected:"
-_FRAMES = ("onset_frame", "apex_frame", "offset_frame")
+#: Frame numbers, each with the end of the part to read that follows where it was the same.
+_FRAMES = {"onset_frame": "first_frame", "apex_frame": "", "offset_frame": "last_frame"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,7 @@ class Correction:
 @cache
 def known_corrections() -> tuple[Correction, ...]:
     """The shipped table."""
-    text = files("merkit.datasets").joinpath("data/corrections.csv").read_text("utf-8")
-    return tuple(Correction(**row) for row in csv.DictReader(text.splitlines()))
+    return tuple(Correction(**row) for row in shipped_table("corrections"))
 
 
 def apply_corrections(
@@ -109,13 +110,13 @@ def _without_apex_outside(clip: Clip) -> Clip:
     if (onset is None or onset <= apex) and (offset is None or apex <= offset):
         return clip
     note = f"{apex} -> empty: outside the interval {onset} to {offset} that the images give"
-    return replace(clip, apex_frame=None, raw=_noted(clip, "apex_frame", note))
+    return replace(_noted(clip, "apex_frame", note), apex_frame=None)
 
 
-def _noted(clip: Clip, column: str, note: str) -> dict[str, str]:
-    """The raw fields with one more note on a column."""
+def _noted(clip: Clip, column: str, note: str) -> Clip:
+    """The clip with one more note on a column."""
     earlier = clip.raw.get(_PREFIX + column)
-    return dict(clip.raw) | {_PREFIX + column: f"{earlier}; {note}" if earlier else note}
+    return noted(clip, {_PREFIX + column: f"{earlier}; {note}" if earlier else note})
 
 
 def _matches(clip: Clip, correction: Correction) -> bool:
@@ -143,26 +144,17 @@ def _with(clip: Clip, correction: Correction) -> Clip:
     column, new = correction.column, correction.new
     old = format_action_units(clip.action_units or ()) if column == "action_units" else ""
     note = f"{old or correction.old or 'empty'} -> {new or 'empty'}: {correction.reason}"
-    raw = _noted(clip, column, f"{note} ({correction.source})")
+    clip = _noted(clip, column, f"{note} ({correction.source})")
     if column.startswith("raw:"):
-        return replace(clip, raw=raw | {column[4:]: new})
+        return noted(clip, {column[4:]: new})
     if column == "emotion":
-        return replace(clip, raw=raw, emotion=new)
+        return replace(clip, emotion=new)
     if column == "action_units":
-        return replace(clip, raw=raw, action_units=parse_action_units(new))
-    return _with_frame(replace(clip, raw=raw), column, int(new) if new else None)
-
-
-def _with_frame(clip: Clip, column: str, frame: int | None) -> Clip:
-    """The clip with one frame number changed; the part to read follows where it was the same."""
-    if column == "onset_frame":
-        follows = clip.first_frame == clip.onset_frame
-        first = frame if follows else clip.first_frame
-        return replace(clip, onset_frame=frame, first_frame=first)
-    if column == "offset_frame":
-        follows = clip.last_frame == clip.offset_frame
-        last = frame if follows else clip.last_frame
-        return replace(clip, offset_frame=frame, last_frame=last)
-    if column == "apex_frame":
-        return replace(clip, apex_frame=frame)
-    raise ConfigError(f"the corrections name the column '{column}'", f"one of {list(_FRAMES)}")
+        return replace(clip, action_units=parse_action_units(new))
+    if column not in _FRAMES:
+        raise ConfigError(f"the corrections name the column '{column}'", f"one of {list(_FRAMES)}")
+    frame, end = int(new) if new else None, _FRAMES[column]
+    moved: dict[str, Any] = {column: frame}
+    if end and getattr(clip, end) == getattr(clip, column):
+        moved[end] = frame
+    return replace(clip, **moved)

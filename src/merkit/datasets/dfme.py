@@ -3,39 +3,51 @@
 Source: Zhao et al. 2023, "DFME: A new benchmark for dynamic facial micro-expression
 recognition", IEEE Transactions on Affective Computing. Licence: research use, mailed by a
 supervisor; ask at mea-lab-421.github.io. The licence lists subjects never to be published.
+Frame rates differ: compare times, not frame numbers.
 
 ``ccac2024`` reads the challenge's three sheets (train, test A, test B; subjects disjoint) with
 ``sub0003_01/00000.png``, numbered from 0; ``Clip.raw["split"]`` says which. ``train``, ``testA``
-and ``testB`` read one. ``full`` and ``full-cropped`` read the whole release
-(:mod:`merkit.datasets.dfme_full`). Frame rates differ: compare times, not frame numbers.
+and ``testB`` read one. ``full`` and ``full-cropped`` read the whole release, in which
+``USTC_MEv4_partA_sub0001_sub0015/micro/<emotion>/sub0003-03a-01-anger-01-anger/`` holds a clip,
+``micro_static_aligned_croped`` its aligned face. The last field of the name is the final label
+and equals the folder; the fourth is an earlier one and differs in about one of five. The sheet
+(column ``fps`` in lower case, one row a clip) gives onset, apex and offset; without it a clip
+reaches from its first to its last image, and only part D says its frame rate.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.dfme_full import frame_rate, load_full
-from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
+from merkit.datasets.base import Database, Expected, noted, sort_clips
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import find_sheet, inside, walk
-from merkit.datasets.sheets import Row, complete_rows, read_table
+from merkit.datasets.layout import child_folder, frame_numbers, inside, optional_sheet, scan, walk
+from merkit.datasets.sheet_layout import SheetLayout
+from merkit.datasets.sheets import Row, has_columns
 from merkit.errors import DatasetError, MissingDataError
 from merkit.labels import BASIC_EMOTIONS, canonical_emotion
 from merkit.types import Clip
 
-_COLUMNS = (
-    "Subject",
-    "Filename",
-    "OnsetFrame",
-    "ApexFrame",
-    "OffsetFrame",
-    "Emotion",
-    "EmotionId",
-    "Fps",
-    "AU",
+_LAYOUT = SheetLayout(
+    database="dfme",
+    files=(),
+    columns={
+        "subject": "Subject",
+        "clip": "Filename",
+        "onset": "OnsetFrame",
+        "apex": "ApexFrame",
+        "offset": "OffsetFrame",
+        "emotion": "Emotion",
+        "emotion_id": "EmotionId",
+        "fps": "Fps",
+        "action_units": "AU",
+    },
+    whole=("subject", "clip", "onset", "fps"),
+    fps_hz=None,
 )
 #: split -> names of its sheet.
 _SHEETS = {
@@ -45,33 +57,51 @@ _SHEETS = {
 }
 _FOLDER = re.compile(r"sub\d+_\d+", re.IGNORECASE)
 
+_PART = re.compile(r".*part[A-D]_sub\d+_sub\d+(?:_(\d+)fps)?", re.IGNORECASE)
+_FULL_CLIP = re.compile(r"sub\d+-.+", re.IGNORECASE)
+#: Spellings of the columns, since the full sheet is not that of the challenge.
+_FULL_LAYOUTS = tuple(
+    SheetLayout(
+        database="dfme",
+        files=(),
+        columns=dict(zip(("onset", "apex", "offset"), frames, strict=True))
+        | dict(subject="Subject", clip="Filename", emotion="Emotion", fps="fps", action_units="AU"),
+        whole=(),
+        fps_hz=None,
+        keep=lambda row: _FULL_CLIP.fullmatch(row["Filename"]) is not None,
+    )
+    for frames in (
+        ("OnsetFrame", "ApexFrame", "OffsetFrame"),
+        ("Onset", "Apex", "Offset"),
+        ("Onset Frame", "Apex Frame", "Offset Frame"),
+    )
+)
+#: Lower-case clip name -> its row, and the layout of the sheet.
+_Rows: TypeAlias = dict[str, tuple[SheetLayout, Row]]
+
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """Every clip of one split, of all three, or of the whole release."""
     if variant.startswith("full"):
-        return sort_clips(load_full(root, cropped=variant == "full-cropped"))
+        return sort_clips(_full_clips(root, cropped=variant == "full-cropped"))
     splits = tuple(_SHEETS) if variant == "ccac2024" else (variant,)
-    sheets = {split: path for split in splits if (path := _sheet(root, split)) is not None}
+    found = {split: optional_sheet(root, _SHEETS[split]) for split in splits}
+    sheets = {split: path for split, path in found.items() if path is not None}
     if not sheets:
         raise MissingDataError(
             f"no CCAC-2024 sheet below {root}",
             "training_full_with_AU.xlsx, testA_..., testB_...",
             "for the whole release (USTC_MEv4_part...) give the variant full",
         )
-    folders = _clip_folders(root)
+    folders = _split_folders(root)
     return sort_clips(
-        clip for split, path in sheets.items() for clip in _clips(path, root, folders, split)
+        _split_clip(row, folders, root, split)
+        for split, path in sheets.items()
+        for row in _LAYOUT.read(path)
     )
 
 
-def _sheet(root: Path, split: str) -> Path | None:
-    try:
-        return find_sheet(root, _SHEETS[split])
-    except MissingDataError:
-        return None
-
-
-def _clip_folders(root: Path) -> dict[str, Path]:
+def _split_folders(root: Path) -> dict[str, Path]:
     """Lower-case clip name -> its folder, wherever below the root the clips lie."""
     found: dict[str, Path] = {}
     for folder in walk(root, 4, lambda f: any(_FOLDER.fullmatch(n) for n in f.folders)):
@@ -81,39 +111,105 @@ def _clip_folders(root: Path) -> dict[str, Path]:
     return found
 
 
-def _clips(path: Path, root: Path, folders: Mapping[str, Path], split: str) -> Iterator[Clip]:
-    rows = complete_rows(read_table(path, _COLUMNS), ("Subject", "Filename", "OnsetFrame", "Fps"))
-    version = sheet_version(path)
-    for row in rows:
-        yield _clip(row, root, folders, split, version)
-
-
-def _clip(row: Row, root: Path, folders: Mapping[str, Path], split: str, version: str) -> Clip:
+def _split_clip(row: Row, folders: Mapping[str, Path], root: Path, split: str) -> Clip:
     subject, name = row["Subject"], row["Filename"]
     if not name.lower().startswith(subject.lower() + "_"):
-        raise DatasetError(
-            f"{row.where}: clip '{name}' of subject '{subject}'", f"a name such as {subject}_01"
+        raise row.error(f"clip '{name}' of subject '{subject}'", f"a name such as {subject}_01")
+    clip = _LAYOUT.clip(row, folders.get(name.lower(), inside(root, name)))
+    notes, known = {"split": split}, BASIC_EMOTIONS
+    if clip.emotion in known and row.integer("EmotionId") != known.index(clip.emotion):
+        notes["doubtful:emotion"] = f"'{row['Emotion']}' has the number {row['EmotionId']}"
+    return noted(clip, notes)
+
+
+def _full_clips(root: Path, cropped: bool) -> Iterator[Clip]:
+    """Every clip folder, and every row of the sheet whose folder is missing.
+
+    Raises:
+        MissingDataError: no part of the release below ``root``.
+        DatasetError: a clip whose frame rate is nowhere told.
+    """
+    parts = [f.path / n for f in walk(root, 2) for n in f.folders if _PART.fullmatch(n)]
+    if not parts:
+        raise MissingDataError(
+            f"no part of DFME below {root}",
+            "folders such as USTC_MEv4_partA_sub0001_sub0015",
+            "give the folder that holds the parts",
         )
-    emotion = canonical_emotion(row["Emotion"])
-    raw = raw_fields(row, version) | {"split": split}
-    if emotion in BASIC_EMOTIONS and row.integer("EmotionId") != BASIC_EMOTIONS.index(emotion):
-        raw["doubtful:emotion"] = f"'{row['Emotion']}' has the number {row['EmotionId']}"
-    onset, offset = row.integer("OnsetFrame"), row.integer("OffsetFrame")
-    return Clip(
-        clip_id=f"dfme/{subject}/{name}",
-        dataset="dfme",
-        subject=subject,
-        media=folders.get(name.lower(), inside(root, name)),
-        fps_hz=frame_rate(row, "Fps"),
-        emotion=emotion,
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        apex_frame=row.integer("ApexFrame"),
-        offset_frame=offset,
-        action_units=read_action_units(row["AU"], raw),
-        raw=raw,
-    )
+    rows = _full_rows(root)
+    seen: set[str] = set()
+    for part in sorted(parts):
+        for media in _full_folders(part, root, cropped):
+            seen.add(media.name.lower())
+            yield _full_clip(media, rows, part.name)
+    for name, (_, row) in rows.items():
+        if name not in seen:
+            yield _full_clip(inside(root, row["Filename"]), rows)
+
+
+def _full_folders(part: Path, root: Path, cropped: bool) -> Iterator[Path]:
+    names = ("micro_static_aligned_croped", "micro_static_aligned_cropped")
+    tree = child_folder(part, root, *(names if cropped else ("micro",)))
+    for emotion in scan(tree, root).folders if tree.is_dir() else ():
+        for name in scan(tree / emotion, root).folders:
+            if _FULL_CLIP.fullmatch(name):
+                yield tree / emotion / name
+
+
+def _full_rows(root: Path) -> _Rows:
+    """The rows of the tables below the root that have an fps column; others, such as a list of
+    subjects, are passed over."""
+    found: _Rows = {}
+    for folder in walk(root, 2):
+        for path in map(folder.path.joinpath, folder.files):
+            layout = _full_layout(path)
+            if layout is not None:
+                for row in layout.read(path):
+                    found.setdefault(row["Filename"].lower(), (layout, row))
+    return found
+
+
+def _full_layout(path: Path) -> SheetLayout | None:
+    if path.suffix.lower() not in {".xlsx", ".xls", ".csv"}:
+        return None
+    fit = (layout for layout in _FULL_LAYOUTS if has_columns(path, list(layout.columns.values())))
+    return next(fit, None)
+
+
+def _full_clip(media: Path, rows: _Rows, part: str = "") -> Clip:
+    """A clip by its row, or else from its first to its last image."""
+    subject, *_, emotion = media.name.split("-")
+    told = {"folder": media.parent.name} if media.is_dir() else {}
+    if media.name.lower() in rows:
+        layout, row = rows[media.name.lower()]
+        told["sheet"] = row["Emotion"]
+        clip = layout.clip(row, media, subject)
+    else:
+        numbers = frame_numbers(media)
+        first, last = (numbers[0], numbers[-1]) if numbers else (None, None)
+        rate = _part_rate(part, media.name)
+        clip = Clip(
+            "", "dfme", subject, media, rate, "", first, last, onset_frame=first, offset_frame=last
+        )
+    clip = replace(clip, clip_id=f"dfme/{subject}/{media.name}", emotion=canonical_emotion(emotion))
+    others = [(k, v) for k, v in told.items() if canonical_emotion(v) != clip.emotion]
+    notes = {"folder": media.parent.name}
+    if others:
+        listed = ", ".join(f"the {k} says '{v}'" for k, v in others)
+        notes["differs:emotion"] = f"the name '{media.name}' says {clip.emotion}, {listed}"
+    return noted(clip, notes)
+
+
+def _part_rate(part: str, clip: str) -> float:
+    match = _PART.fullmatch(part)
+    if match is None or not match[1]:
+        raise DatasetError(
+            f"nothing says the frame rate of {clip}: its part names none and no table "
+            "below the root has a row for it",
+            "the sheet of the release, with the columns Filename and fps",
+            "put the sheet below the root",
+        )
+    return float(match[1])
 
 
 def _expected(clips: int, subjects: int, *counts: int) -> Expected:

@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from merkit.datasets.findings import ContentKey, Finding
+from merkit.datasets.base import ContentKey
 from merkit.datasets.flow_map_images import FlowImage, subject_of
 from merkit.datasets.megc_labels import Label
+from merkit.findings import Finding
 
 _COPY_AGAIN = "copy the folder again from its source"
 
@@ -40,7 +41,7 @@ def flat_findings(images: Sequence[FlowImage], labels: Mapping[str, Label]) -> I
     more = sorted({image.clip_id for image in images} - set(labels))
     if more:
         detail = f"{len(more)} images that the index does not name are passed over: {more[0]} ..."
-        yield Finding("note", "more images", "", detail)
+        yield Finding("note", "more images", detail)
 
 
 def _fold_findings(fold: str, images: Sequence[FlowImage], known: set[str]) -> Iterator[Finding]:
@@ -51,14 +52,14 @@ def _fold_findings(fold: str, images: Sequence[FlowImage], known: set[str]) -> I
     }
     for name in sorted(set(sides["train"]) & set(sides["test"])):
         detail = f"fold {fold} has it in u_train and in u_test"
-        yield Finding("broken", "in train and test", name, detail, "delete it from u_train")
+        yield Finding("broken", "in train and test", detail, name, "delete it from u_train")
     for part, names in sides.items():
         for name in sorted(n for n, count in Counter(names).items() if count > 1):
             detail = f"fold {fold} has it twice in u_{part}, under two labels"
-            yield Finding("broken", "label mismatch", name, detail, _COPY_AGAIN)
+            yield Finding("broken", "label mismatch", detail, name, _COPY_AGAIN)
     for name in sorted(known - set(sides["train"]) - set(sides["test"])):
         detail = f"fold {fold} has it neither in u_train nor in u_test"
-        yield Finding("broken", "missing file", name, detail, _COPY_AGAIN)
+        yield Finding("broken", "missing file", detail, name, _COPY_AGAIN)
     yield from _wrong_side(fold, images)
 
 
@@ -68,7 +69,7 @@ def _wrong_side(fold: str, images: Sequence[FlowImage]) -> Iterator[Finding]:
         if held_out and (image.subject_key == held_out) != (image.part == "test"):
             detail = f"fold {fold} holds out {held_out}, and has it in u_{image.part}"
             fix = f"move it to where its subject belongs, or {_COPY_AGAIN}"
-            yield Finding("broken", "wrong side", image.clip_id, detail, fix)
+            yield Finding("broken", "wrong side", detail, image.clip_id, fix)
 
 
 def _equal_pixels(fold: str, images: Sequence[FlowImage], key: ContentKey) -> Iterator[Finding]:
@@ -77,7 +78,7 @@ def _equal_pixels(fold: str, images: Sequence[FlowImage], key: ContentKey) -> It
         twin = tests.get(key(image.path)) if image.part == "train" else None
         if twin is not None and twin.clip_id != image.clip_id:
             detail = f"fold {fold} trains on the pixels of {twin.clip_id}, which it tests"
-            yield Finding("broken", "in train and test", image.clip_id, detail, _COPY_AGAIN)
+            yield Finding("broken", "in train and test", detail, image.clip_id, _COPY_AGAIN)
 
 
 def _labels_within(images: Sequence[FlowImage]) -> Iterator[Finding]:
@@ -88,7 +89,7 @@ def _labels_within(images: Sequence[FlowImage]) -> Iterator[Finding]:
     for name, by_label in sorted(folds.items()):
         if len(by_label) > 1:
             told = "; ".join(_under(label, where) for label, where in sorted(by_label.items()))
-            yield Finding("broken", "label mismatch", name, told, _COPY_AGAIN)
+            yield Finding("broken", "label mismatch", told, name, _COPY_AGAIN)
 
 
 def _under(label: int, where: Sequence[str]) -> str:
@@ -102,7 +103,7 @@ def _labels_against(images: Sequence[FlowImage], labels: Mapping[str, Label]) ->
         if image.part == "test" and label is not None and label.label != image.label:
             detail = f"the folder says {image.label}, {label.where} says {label.label}"
             fix = "move the image, or correct the index, whichever is not as published"
-            yield Finding("broken", "label mismatch", image.clip_id, detail, fix)
+            yield Finding("broken", "label mismatch", detail, image.clip_id, fix)
 
 
 def _index_against(known: set[str], labels: Mapping[str, Label]) -> Iterator[Finding]:
@@ -110,9 +111,9 @@ def _index_against(known: set[str], labels: Mapping[str, Label]) -> Iterator[Fin
         return
     for name in sorted(set(labels) - known):
         detail = f"{labels[name].where} names it, and no folder has it"
-        yield Finding("broken", "missing file", name, detail, _COPY_AGAIN)
+        yield Finding("broken", "missing file", detail, name, _COPY_AGAIN)
     for name in sorted(known - set(labels)):
-        yield Finding("differs", "not in the index", name, "the index does not name it")
+        yield Finding("differs", "not in the index", "the index does not name it", name)
 
 
 def _versions(images: Sequence[FlowImage], key: ContentKey) -> Iterator[Finding]:
@@ -123,4 +124,4 @@ def _versions(images: Sequence[FlowImage], key: ContentKey) -> Iterator[Finding]
     for name, keys in sorted(pixels.items()):
         if len(keys) > 1:
             detail = f"{len(keys)} pictures of this name, which should be equal in every fold"
-            yield Finding("differs", "different pixels", name, detail, _COPY_AGAIN)
+            yield Finding("differs", "different pixels", detail, name, _COPY_AGAIN)

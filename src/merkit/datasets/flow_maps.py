@@ -16,15 +16,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.fields import sheet_version
-from merkit.datasets.findings import ContentKey, Finding
+from merkit.datasets.base import ContentKey, Database, Expected, sort_clips
 from merkit.datasets.flow_map_findings import flat_findings, loso_findings
 from merkit.datasets.flow_map_images import FlowImage, list_flat, list_loso
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import find_sheet, inside
+from merkit.datasets.layout import find_sheet, inside, optional_sheet
 from merkit.datasets.megc_labels import CLASSES, Label, read_labels
-from merkit.errors import MissingDataError
+from merkit.datasets.sheets import sheet_version
+from merkit.findings import Finding
 from merkit.types import Clip
 
 #: Of the recordings behind the images; a flow image itself has no time.
@@ -42,14 +41,10 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     if variant == "loso":
         tests = [image for image in list_loso(root) if image.part == "test"]
         return sort_clips(_clip(image, CLASSES[image.label], {}) for image in tests)
-    index = _index(root)
+    index = find_sheet(root, _INDEX)
     raw = {"sheet": sheet_version(index)}
     images = {image.clip_id: image for image in list_flat(root)}
     return sort_clips(_indexed(label, images, root, raw) for label in read_labels(index))
-
-
-def _index(root: Path) -> Path:
-    return find_sheet(root, _INDEX)
 
 
 def _indexed(label: Label, images: dict[str, FlowImage], root: Path, raw: dict[str, str]) -> Clip:
@@ -73,10 +68,8 @@ def _clip(image: FlowImage, emotion: str, raw: dict[str, str]) -> Clip:
 
 def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
     """Missing images, images in train and test, labels that disagree, strangers."""
-    try:
-        labels = {label.clip_id: label for label in read_labels(_index(root))}
-    except MissingDataError:
-        labels = {}
+    index = optional_sheet(root, _INDEX)
+    labels = {label.clip_id: label for label in read_labels(index)} if index else {}
     if variant == "loso":
         return tuple(loso_findings(list_loso(root), labels, key))
     return tuple(flat_findings(list_flat(root), labels))
@@ -85,7 +78,7 @@ def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding,
 _EXPECTED = Expected(
     clips=442,
     subjects=68,
-    emotions={"negative": 250, "positive": 109, "surprise": 83},
+    emotions=dict(negative=250, positive=109, surprise=83),
     source="the published folders, MEGC2019 labels",
 )
 

@@ -15,46 +15,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
+from merkit.datasets.base import Database, Expected, noted, sort_clips
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import child_folder, find_sheet, find_tree
-from merkit.datasets.sheets import Row, complete_rows, read_table
+from merkit.datasets.layout import Tree
+from merkit.datasets.sheet_layout import SheetLayout
 from merkit.labels import canonical_emotion
 from merkit.types import Clip
-
-#: Of the grey videos by the paper, unchecked on files.
-FPS_HZ = 60.0
-_COLUMNS = ("sub_ID", "fold_name", "Onset", "Apex", "Offset", "AUs", "Emotion")
-_TREES = {
-    "gray": (r"gr[ae]y[-_ ]?micro", r"crop", "gray_micro"),
-    "gray-cropped": (r"gr[ae]y[-_ ]?micro[-_ ]?crop", r"", "gray_micro_crop"),
-}
-_EXCHANGED_ROWS = (144, 145)
-
-
-def load(root: Path, variant: str) -> tuple[Clip, ...]:
-    """Every row of the micro-expression sheet; a sum below the table is left out."""
-    sheet = find_sheet(root, ("4DME_Labelling_Micro*.xls*", "4DME_Labelling_Micro*.csv"))
-    rows = complete_rows(read_table(sheet, _COLUMNS), ("sub_ID", "fold_name", "Onset"))
-    wanted, unwanted, default = _TREES[variant]
-    subjects = "|".join(sorted({re.escape(row["sub_ID"]) for row in rows}))
-    tree = find_tree(root, subjects, wanted, unwanted, default=default, strict=variant != "gray")
-    version = sheet_version(sheet)
-    times = Counter((row["sub_ID"], row["fold_name"]) for row in rows)
-    return sort_clips(
-        _clip(
-            row,
-            index,
-            child_folder(tree, root, row["sub_ID"]),
-            version,
-            root=root,
-            repeated=times[row["sub_ID"], row["fold_name"]] > 1,
-        )
-        for index, row in enumerate(rows)
-    )
 
 
 def label_set(cell: str) -> tuple[str, ...]:
@@ -63,27 +32,42 @@ def label_set(cell: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(words))
 
 
-def _clip(row: Row, index: int, person: Path, version: str, *, root: Path, repeated: bool) -> Clip:
-    subject, name = row["sub_ID"], row["fold_name"]
-    raw = raw_fields(row, version)
+_LAYOUT = SheetLayout(
+    database="4dme",
+    files=("4DME_Labelling_Micro*.xls*", "4DME_Labelling_Micro*.csv"),
+    columns={
+        "subject": "sub_ID",
+        "clip": "fold_name",
+        "onset": "Onset",
+        "apex": "Apex",
+        "offset": "Offset",
+        "action_units": "AUs",
+        "emotion": "Emotion",
+    },
+    emotion=lambda cell: "+".join(label_set(cell)),
+    fps_hz=60.0,  # of the grey videos by the paper, unchecked on files
+    trees={
+        "gray": Tree("gray_micro", r"gr[ae]y[-_ ]?micro", r"crop"),
+        "gray-cropped": Tree("gray_micro_crop", r"gr[ae]y[-_ ]?micro[-_ ]?crop", strict=True),
+    },
+)
+_EXCHANGED_ROWS = (144, 145)
+_EXCHANGED = "may be exchanged between rows 144 and 145 (tvaranka/meb)"
+
+
+def load(root: Path, variant: str) -> tuple[Clip, ...]:
+    """Every row of the micro-expression sheet; a sum below the table is left out."""
+    clips = list(_LAYOUT.clips(root, variant))
+    times = Counter(clip.clip_id for clip in clips)
+    return sort_clips(_clip(c, i, times[c.clip_id] > 1) for i, c in enumerate(clips))
+
+
+def _clip(clip: Clip, index: int, repeated: bool) -> Clip:
     if index in _EXCHANGED_ROWS:
-        raw["doubtful:action_units"] = "may be exchanged between rows 144 and 145 (tvaranka/meb)"
-    onset, offset = row.integer("Onset"), row.integer("Offset")
-    return Clip(
-        clip_id=f"4dme/{subject}/{name}_{onset}" if repeated else f"4dme/{subject}/{name}",
-        dataset="4dme",
-        subject=subject,
-        media=child_folder(person, root, name),
-        fps_hz=FPS_HZ,
-        emotion="+".join(label_set(row["Emotion"])),
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        apex_frame=row.integer("Apex"),
-        offset_frame=offset,
-        action_units=read_action_units(row["AUs"], raw),
-        raw=raw,
-    )
+        clip = noted(clip, {"doubtful:action_units": _EXCHANGED} | dict(clip.raw))
+    if repeated:
+        clip = replace(clip, clip_id=f"{clip.clip_id}_{clip.onset_frame}")
+    return clip
 
 
 _EXPECTED = Expected(clips=267, source="4DME_Labelling_Micro_release v1, as public code prints it")
@@ -96,6 +80,6 @@ DATABASE = Database(
     request="University of Oulu, CMVS: agreement",
     load=load,
     label_maps=label_maps("4dme"),
-    variants=tuple(_TREES),
-    expected=dict.fromkeys(_TREES, _EXPECTED),
+    variants=tuple(_LAYOUT.trees),
+    expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
 )

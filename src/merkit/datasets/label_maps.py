@@ -8,15 +8,14 @@ Papers disagree on the classes of one database, so every variant has its own nam
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from importlib.resources import files
 from typing import Literal, cast
 
+from merkit.datasets.sheets import shipped_table
 from merkit.errors import ConfigError, DatasetError
 from merkit.labels import GENERIC_MAPS, LabelMap
 from merkit.types import Clip
@@ -75,7 +74,7 @@ def class_counts(label_map: LabelMap, clips: Iterable[Clip]) -> tuple[int, ...]:
 
 
 def label_maps(database: str) -> tuple[TaskMap, ...]:
-    """All named maps of a database; empty where it has none of its own."""
+    """The maps of a database in the shipped tables; empty where they name none."""
     return tuple(task for task in _all_maps() if task.database == database)
 
 
@@ -85,22 +84,26 @@ def label_map(database: str, name: str) -> LabelMap:
     Raises:
         ConfigError: none has this name.
     """
-    own = label_maps(database)
+    from merkit.datasets import DATASETS  # which needs the shipped maps first
+
+    own: tuple[LabelMap, ...] = label_maps(database)
+    if database in DATASETS:
+        own += DATASETS[database].label_maps
     for task in own:
-        if name in (task.name, task.alias):
+        if name == task.name or (isinstance(task, TaskMap) and name == task.alias):
             return task
     if name in GENERIC_MAPS:
         return GENERIC_MAPS[name]
-    names = [task.name for task in own] + list(GENERIC_MAPS)
+    names = list(dict.fromkeys([*(task.name for task in own), *GENERIC_MAPS]))
     raise ConfigError(f"database '{database}' has no label map '{name}'", f"one of {names}")
 
 
 @cache
 def _all_maps() -> tuple[TaskMap, ...]:
     classes: dict[str, list[dict[str, str]]] = {}
-    for row in _table("label_classes.csv"):
+    for row in shipped_table("label_classes"):
         classes.setdefault(row["map"], []).append(row)
-    return tuple(_task(row, classes[row["map"]]) for row in _table("label_maps.csv"))
+    return tuple(_task(row, classes[row["map"]]) for row in shipped_table("label_maps"))
 
 
 def _task(row: dict[str, str], classes: list[dict[str, str]]) -> TaskMap:
@@ -116,8 +119,3 @@ def _task(row: dict[str, str], classes: list[dict[str, str]]) -> TaskMap:
         source=cast(Source, row["source"]),
         excluded=tuple(row["excluded"].split()),
     )
-
-
-def _table(name: str) -> list[dict[str, str]]:
-    text = files("merkit.datasets").joinpath(f"data/{name}").read_text("utf-8")
-    return list(csv.DictReader(text.splitlines()))

@@ -29,6 +29,27 @@ class Folder:
     files: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Which of a database's trees is meant, told by the names of folders.
+
+    Args:
+        default: path below the root where the tree is expected when there is none.
+        wanted: expression found in the tree's path below the root (in its name if it is the
+            root).
+        unwanted: expression that a tree of another variant has in its path.
+        strict: take no tree whose path does not say ``wanted``; otherwise the nearest whose
+            path does not say ``unwanted`` will do.
+        depth: how many levels below the root it may lie.
+    """
+
+    default: str
+    wanted: str
+    unwanted: str = ""
+    strict: bool = False
+    depth: int = 4
+
+
 def inside(root: Path, *parts: str) -> Path:
     """``root`` joined with names that come from a sheet.
 
@@ -171,38 +192,27 @@ def find_sheet(root: Path, patterns: Sequence[str], depth: int = 3) -> Path:
     )
 
 
-def find_tree(
-    root: Path,
-    child: str,
-    wanted: str,
-    unwanted: str = "",
-    *,
-    default: str,
-    strict: bool = False,
-    depth: int = 4,
-) -> Path:
-    """The tree of subject folders: a folder with sub-folders named like ``child``.
+def optional_sheet(root: Path, patterns: Sequence[str]) -> Path | None:
+    """As :func:`find_sheet`, None where there is no such file."""
+    try:
+        return find_sheet(root, patterns)
+    except MissingDataError:
+        return None
 
-    Args:
-        root: where to look.
-        child: expression that a subject folder's whole name matches.
-        wanted: expression found in the tree's path below ``root`` (its name if it is ``root``).
-        unwanted: expression that a tree of another variant has in its path.
-        default: path below ``root`` where the tree is expected when there is none.
-        strict: take no tree whose path does not say ``wanted``; otherwise the nearest whose
-            path does not say ``unwanted`` will do.
-    """
+
+def find_tree(root: Path, child: str, tree: Tree) -> Path:
+    """The folder whose sub-folders' whole names match the expression ``child``."""
     name = re.compile(child, re.IGNORECASE)
 
-    def holds_subjects(folder: Folder) -> bool:
+    def holds_children(folder: Folder) -> bool:
         return any(name.fullmatch(n) for n in folder.folders)
 
-    trees = [f.path for f in walk(root, depth, holds_subjects) if holds_subjects(f)]
-    fit = [tree for tree in trees if not _says(unwanted, tree, root)]
-    said = [tree for tree in fit if _says(wanted, tree, root)]
-    if said or (fit and not strict):
+    found = [f.path for f in walk(root, tree.depth, holds_children) if holds_children(f)]
+    fit = [path for path in found if not _says(tree.unwanted, path, root)]
+    said = [path for path in fit if _says(tree.wanted, path, root)]
+    if said or (fit and not tree.strict):
         return (said or fit)[0]
-    return root / default
+    return root / tree.default
 
 
 def _says(expression: str, tree: Path, root: Path) -> bool:
@@ -223,11 +233,6 @@ def child_folder(folder: Path, root: Path, *names: str) -> Path:
             if found.casefold() in wanted:
                 return _joined(folder, root, found)
     return paths[0]
-
-
-def holds_images(folder: Folder) -> bool:
-    """Whether images lie in the folder itself."""
-    return any(is_image(name) for name in folder.files)
 
 
 def frame_numbers(folder: Path) -> list[int]:

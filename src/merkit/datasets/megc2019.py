@@ -22,17 +22,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
+from merkit.datasets.base import ContentKey, Database, Expected, noted, sort_clips
 from merkit.datasets.casme2 import DATABASE as CASME2
-from merkit.datasets.fields import sheet_version
-from merkit.datasets.findings import ContentKey, Finding
 from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import find_sheet, inside, refuse_links_out, scan
 from merkit.datasets.megc_labels import CLASSES, Label, canonical_key, read_labels
 from merkit.datasets.samm import DATABASE as SAMM
-from merkit.datasets.sheets import read_table
+from merkit.datasets.sheets import read_table, sheet_version
 from merkit.datasets.smic import DATABASE as SMIC
-from merkit.errors import DatasetError, MissingDataError
+from merkit.errors import MissingDataError
+from merkit.findings import Finding
 from merkit.types import Clip
 
 _LABEL_FILES = (
@@ -100,14 +99,11 @@ def _listed_places(root: Path, variant: str) -> dict[str, tuple[Path, str]]:
     for row in read_table(root / "roots.csv", ("database", "root")):
         name = row["database"].lower()
         if name not in _DATABASES:
-            raise DatasetError(f"{row.where}: database '{name}'", f"one of {list(_DATABASES)}")
-        part_variant = row.get("variant") or _VARIANTS[variant][name]
-        if part_variant not in _DATABASES[name].variants:
-            raise DatasetError(
-                f"{row.where}: variant '{part_variant}'",
-                f"one of {list(_DATABASES[name].variants)}",
-            )
-        found[name] = root / row["root"], part_variant
+            raise row.error(f"database '{name}'", f"one of {list(_DATABASES)}")
+        chosen, known = row.get("variant") or _VARIANTS[variant][name], _DATABASES[name].variants
+        if chosen not in known:
+            raise row.error(f"variant '{chosen}'", f"one of {list(known)}")
+        found[name] = root / row["root"], chosen
     return _all_there(found, root)
 
 
@@ -145,13 +141,12 @@ def _clip(label: Label, part: _Part, version: str) -> Clip:
             emotion=label.emotion,
             raw=official | {"differs:clip": f"{database.title} has no such clip ({label.where})"},
         )
-    raw = dict(own.raw) | official | {"own_emotion": own.emotion}
-    expected = label_maps("megc2019")[0].mapping.get(own.emotion)
-    if expected != label.emotion:
-        raw["differs:emotion"] = (
+    if label_maps("megc2019")[0].mapping.get(own.emotion) != label.emotion:
+        official["differs:emotion"] = (
             f"the official label is {label.emotion}, its own sheet says '{own.emotion}'"
         )
-    return replace(own, clip_id=label.clip_id, emotion=label.emotion, raw=raw)
+    clip = replace(own, clip_id=label.clip_id, emotion=label.emotion)
+    return noted(clip, official | {"own_emotion": own.emotion})
 
 
 def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
@@ -162,9 +157,8 @@ def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding,
         Finding(
             "differs",
             "count of a part",
-            "",
             f"{name}: {counts} {dict(zip(CLASSES, counts, strict=True))}, published {published}",
-            "use the organisers' combined_3class_gt.csv",
+            fix="use the organisers' combined_3class_gt.csv",
         )
         for name, published in PARTS.items()
         if (counts := tuple(found[name, i] for i in range(len(CLASSES)))) != published
@@ -174,7 +168,7 @@ def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding,
 _EXPECTED = Expected(
     clips=442,
     subjects=68,
-    emotions={"negative": 250, "positive": 109, "surprise": 83},
+    emotions=dict(negative=250, positive=109, surprise=83),
     source="combined_3class_gt.csv",
 )
 

@@ -12,14 +12,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from merkit.datasets.casme2 import normal_subject as casme2_subject
-from merkit.datasets.samm import normal_subject as samm_subject
+from merkit.datasets import casme2, samm, smic
 from merkit.datasets.sheets import Row, read_table
-from merkit.datasets.smic import normal_subject as smic_subject
 from merkit.errors import DatasetError
 
 CLASSES = ("negative", "positive", "surprise")
-_SUBJECTS = {"casme2": casme2_subject, "samm": samm_subject, "smic": smic_subject}
+_SUBJECTS = {"casme2": casme2.SUBJECTS, "samm": samm.SUBJECTS, "smic": smic.SUBJECTS}
 _SMIC_CLIP = re.compile(r"s0*(\d+)_(.+)", re.IGNORECASE)
 #: The organisers' second file lacks this clip and has empty rows between the others.
 _LACKING = "samm/032/032_3_1"
@@ -76,9 +74,7 @@ def read_labels(path: Path) -> tuple[Label, ...]:
             continue  # a header
         label = _label(row)
         if label.clip_id in seen:
-            raise DatasetError(
-                f"{row.where}: '{label.clip_id}' comes twice", "one row a clip", "delete the copy"
-            )
+            raise row.error(f"'{label.clip_id}' comes twice", "one row a clip", "delete the copy")
         seen.add(label.clip_id)
         labels.append(label)
     _refuse_second_file(path, seen)
@@ -87,14 +83,11 @@ def read_labels(path: Path) -> tuple[Label, ...]:
 
 def _label(row: Row) -> Label:
     clip, label = row["clip"], row["label"]
-    try:
+    with row.located():
         key = canonical_key(row["dataset"], row["subject"], clip)
-    except DatasetError as error:
-        raise DatasetError(f"{row.where}: {error.found}", error.wanted) from None
     if not clip or label not in {"0", "1", "2"}:
-        raise DatasetError(
-            f"{row.where}: clip '{clip}' with label '{label}'", "a clip, and 0, 1 or 2 as its label"
-        )
+        found = f"clip '{clip}' with label '{label}'"
+        raise row.error(found, "a clip, and 0, 1 or 2 as its label")
     return Label(*key, int(label), row.where)
 
 

@@ -12,104 +12,76 @@ have none. Rows whose note says that they show no micro-expression are marked in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
+from merkit.datasets.base import Database, Expected, noted, sort_clips
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import find_sheet, inside, walk
-from merkit.datasets.sheets import Row, complete_rows, read_table
-from merkit.errors import DatasetError
+from merkit.datasets.layout import inside, walk
+from merkit.datasets.sheet_layout import SheetLayout, Subjects
+from merkit.datasets.sheets import Row
 from merkit.labels import canonical_emotion
 from merkit.media import is_video
 from merkit.types import Clip
 
-#: Of the distributed videos by our knowledge, unchecked; a reader of the file knows better.
-FPS_HZ = 25.0
-_COLUMNS = ("Subject", "Filename", "OnsetFrame", "OffsetFrame", "Action Units", "Emotion")
+SUBJECTS = Subjects("MEVIEW subject", r"(?:sub)?(\d+)", ("sub{:02d}",), "a number such as 1")
+_LAYOUT = SheetLayout(
+    database="meview",
+    files=("MEVIEW*.xls*", "MEVIEW*.csv"),
+    columns={
+        "subject": "Subject",
+        "clip": "Filename",
+        "onset": "OnsetFrame",
+        "offset": "OffsetFrame",
+        "action_units": "Action Units",
+        "emotion": "Emotion",
+    },
+    whole=("clip", "onset"),
+    prefer="List 1",
+    fps_hz=25.0,  # by our knowledge, unchecked; a reader of the file knows better
+)
 _CHOICES = {"contempt/disgust": "disgust"}
 _NOT_MICRO = frozenset({"sub02-2", "sub05-1", "sub07-1", "sub11-1", "sub15-3", "sub16-1"})
 _PERHAPS_MICRO = frozenset({"sub04-1", "sub07-3"})
 
 
-def normal_subject(text: str) -> str:
-    """``sub01`` from 1 or "sub01".
-
-    Raises:
-        DatasetError: no number in it.
-    """
-    digits = text.strip().lower().removeprefix("sub")
-    if not digits.isdecimal():
-        raise DatasetError(f"MEVIEW subject '{text}'", "a number such as 1")
-    return f"sub{int(digits):02d}"
-
-
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """Every row of the sheet, labelled or not."""
-    sheet = find_sheet(root, ("MEVIEW*.xls*", "MEVIEW*.csv"))
-    table = read_table(sheet, _COLUMNS, prefer="List 1")
-    rows = complete_rows(table, ("Filename", "OnsetFrame"))
-    media, version = _media_by_name(root), sheet_version(sheet)
-    return sort_clips(_clip(row, root, media, version) for row in rows)
+    rows, media = _LAYOUT.rows(root), _media_by_name(root)
+    return sort_clips(_clip(row, root, media) for row in rows)
 
 
 def _media_by_name(root: Path) -> dict[str, Path]:
     """Lower-case clip name -> its video file, or else its folder of images."""
-    found: dict[str, Path] = {}
-    for folder in walk(root, 3):
-        found |= {name.lower(): folder.path / name for name in folder.folders}
-    for folder in walk(root, 3):
-        for name in folder.files:
-            path = folder.path / name
+    folders = list(walk(root, 3))
+    found = {name.lower(): folder.path / name for folder in folders for name in folder.folders}
+    for folder in folders:
+        for path in map(folder.path.joinpath, folder.files):
             if is_video(path):
                 found[path.stem.lower()] = path
     return found
 
 
-def _clip(row: Row, root: Path, media: dict[str, Path], version: str) -> Clip:
+def _clip(row: Row, root: Path, media: Mapping[str, Path]) -> Clip:
     name = row["Filename"]
     expected = inside(root, f"{name}.mp4")
-    subject = normal_subject(row["Subject"] or name.split("-")[0])
-    raw = raw_fields(row, version)
+    subject = SUBJECTS(row["Subject"] or name.split("-")[0])
+    clip = _LAYOUT.clip(row, media.get(name.lower(), expected), subject)
+    notes = {}
     if name in _NOT_MICRO | _PERHAPS_MICRO:
         sure = "is" if name in _NOT_MICRO else "may be"
-        raw["doubtful:micro"] = f"by its note this {sure} no micro-expression"
-    onset, offset = row.integer("OnsetFrame"), row.integer("OffsetFrame")
-    return Clip(
-        clip_id=f"meview/{subject}/{name}",
-        dataset="meview",
-        subject=subject,
-        media=media.get(name.lower(), expected),
-        fps_hz=FPS_HZ,
-        emotion=_emotion(row["Emotion"], raw),
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        offset_frame=offset,
-        action_units=read_action_units(row["Action Units"], raw),
-        raw=raw,
-    )
-
-
-def _emotion(cell: str, raw: dict[str, str]) -> str:
-    text = cell.lower()
-    plain = canonical_emotion(text.replace("?", ""))
-    if "?" in text or "/" in text:
-        raw["doubtful:emotion"] = f"the sheet says '{cell}'"
-    return _CHOICES.get(plain, plain)
+        notes["doubtful:micro"] = f"by its note this {sure} no micro-expression"
+    if "?" in row["Emotion"] or "/" in row["Emotion"]:
+        notes["doubtful:emotion"] = f"the sheet says '{row['Emotion']}'"
+    emotion = canonical_emotion(row["Emotion"].replace("?", ""))
+    return noted(replace(clip, emotion=_CHOICES.get(emotion, emotion)), notes)
 
 
 _EXPECTED = Expected(
     clips=40,
     subjects=15,
-    emotions={
-        "surprise": 9,
-        "happiness": 6,
-        "contempt": 6,
-        "fear": 3,
-        "anger": 2,
-        "disgust": 1,
-    },
+    emotions=dict(surprise=9, happiness=6, contempt=6, fear=3, anger=2, disgust=1),
     source="MEVIEW.xls; 13 rows have no emotion, papers print 31 or 40 clips",
 )
 

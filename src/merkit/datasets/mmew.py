@@ -15,28 +15,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
+from merkit.datasets.base import Database, Expected, noted, sort_clips
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import find_sheet, frame_numbers, inside, scan, walk
-from merkit.datasets.sheets import Row, complete_rows, read_table
-from merkit.errors import DatasetError
+from merkit.datasets.layout import frame_numbers, inside, scan, walk
+from merkit.datasets.sheet_layout import SheetLayout, Subjects
+from merkit.datasets.sheets import Row
 from merkit.labels import EMOTIONS, canonical_emotion
 from merkit.types import Clip
 
-FPS_HZ = 90.0
-_COLUMNS = (
-    "Subject",
-    "Filename",
-    "OnsetFrame",
-    "ApexFrame",
-    "OffsetFrame",
-    "Action Units",
-    "Estimated Emotion",
-)
 _CLIP = re.compile(r"S(\d+)-\d+-\d+", re.IGNORECASE)
+#: Subjects out of the names of clips.
+SUBJECTS = Subjects("MMEW clip", _CLIP.pattern, ("S{:02d}",), "a name such as S03-01-002")
+_LAYOUT = SheetLayout(
+    database="mmew",
+    files=("MMEW_Micro_Exp*.xls*", "MMEW*Micro*.csv"),
+    columns={
+        "subject": "Subject",
+        "clip": "Filename",
+        "onset": "OnsetFrame",
+        "apex": "ApexFrame",
+        "offset": "OffsetFrame",
+        "action_units": "Action Units",
+        "emotion": "Estimated Emotion",
+    },
+    whole=("clip", "onset"),
+    fps_hz=90.0,
+)
 #: Row below the header, from 0 -> apex and offset in tvaranka/meb.
 _REPLACED = {
     33: (40, 75),
@@ -58,32 +65,17 @@ _REPLACED = {
 }
 
 
-def normal_subject(name: str) -> str:
-    """``S03`` from a clip's name such as "S03-01-002".
-
-    Raises:
-        DatasetError: another form.
-    """
-    match = _CLIP.fullmatch(name)
-    if match is None:
-        raise DatasetError(f"MMEW clip '{name}'", "a name such as S03-01-002")
-    return f"S{int(match[1]):02d}"
-
-
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """Every micro-expression of the sheet."""
-    sheet = find_sheet(root, ("MMEW_Micro_Exp*.xls*", "MMEW*Micro*.csv"))
-    rows = complete_rows(read_table(sheet, _COLUMNS), ("Filename", "OnsetFrame"))
-    folders, version = dict(_clip_folders(root)), sheet_version(sheet)
-    return sort_clips(_clip(row, i, root, folders, version) for i, row in enumerate(rows))
+    rows, folders = _LAYOUT.rows(root), dict(_clip_folders(root))
+    return sort_clips(_clip(row, i, root, folders) for i, row in enumerate(rows))
 
 
 def _clip_folders(root: Path) -> Iterator[tuple[str, Path]]:
     """(lower-case clip name, folder). Emotion folders hold macro stills too, which the walk
     takes for clips, so they are looked into here."""
     for folder in walk(root, 4):
-        below = folder.path.relative_to(root).as_posix().lower()
-        if "macro" in below:
+        if "macro" in folder.path.relative_to(root).as_posix().lower():
             continue
         for emotion in folder.folders:
             if canonical_emotion(emotion) in EMOTIONS:
@@ -91,71 +83,42 @@ def _clip_folders(root: Path) -> Iterator[tuple[str, Path]]:
                 yield from ((n.lower(), home.path / n) for n in home.folders if _CLIP.fullmatch(n))
 
 
-def _clip(row: Row, index: int, root: Path, folders: Mapping[str, Path], version: str) -> Clip:
+def _clip(row: Row, index: int, root: Path, folders: Mapping[str, Path]) -> Clip:
     name = row["Filename"]
-    subject = normal_subject(name)
-    raw = raw_fields(row, version)
-    emotion = canonical_emotion(row["Estimated Emotion"])
+    subject, emotion = SUBJECTS(name), canonical_emotion(row["Estimated Emotion"])
     expected = inside(root, "Micro_Expression", emotion or "unknown", name)
-    media = folders.get(name.lower(), expected)
-    raw |= _doubtful_emotion(emotion, media) if media.is_dir() else {}
-    onset, apex, offset = (row.integer(c) for c in _COLUMNS[2:5])
-    apex, offset, note = _replaced(index, apex, offset, media)
-    return Clip(
-        clip_id=f"mmew/{subject}/{name}",
-        dataset="mmew",
-        subject=subject,
-        media=media,
-        fps_hz=FPS_HZ,
-        emotion=emotion,
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        apex_frame=apex,
-        offset_frame=offset,
-        action_units=read_action_units(row["Action Units"], raw),
-        raw=raw | note,
-    )
+    clip = _LAYOUT.clip(row, folders.get(name.lower(), expected), subject)
+    folder = clip.media.parent.name
+    agreed = (emotion, "repression" if emotion == "others" else emotion)
+    if clip.media.is_dir() and canonical_emotion(folder) not in agreed:
+        clip = noted(
+            clip, {"differs:emotion": f"the sheet says '{emotion}', the folder '{folder}'"}
+        )
+    return _replaced(clip, index)
 
 
-def _doubtful_emotion(emotion: str, media: Path) -> dict[str, str]:
-    folder = canonical_emotion(media.parent.name)
-    if folder == emotion or (emotion, folder) == ("others", "repression"):
-        return {}
-    return {"differs:emotion": f"the sheet says '{emotion}', the folder '{media.parent.name}'"}
-
-
-def _replaced(
-    index: int, apex: int | None, offset: int | None, media: Path
-) -> tuple[int | None, int | None, dict[str, str]]:
-    """Apex and offset, those of public code where the images prove its row right."""
-    numbers = frame_numbers(media)
+def _replaced(clip: Clip, index: int) -> Clip:
+    """With apex and offset of public code, where the images prove its row right."""
+    numbers, apex, offset = frame_numbers(clip.media), clip.apex_frame, clip.offset_frame
     if offset is None or not numbers or offset <= numbers[-1]:
-        return apex, offset, {}
+        return clip
     new_apex, new_offset = _REPLACED.get(index, (None, None))
     if new_offset != numbers[-1]:
         doubt = f"{offset} lies behind the last image, {numbers[-1]}"
-        return apex, offset, {"doubtful:offset_frame": doubt}
+        return noted(clip, {"doubtful:offset_frame": doubt})
     why = "the stored offset lies behind the last image (tvaranka/meb, by row number)"
     notes = {
         "corrected:apex_frame": f"{apex} -> {new_apex}: {why}",
         "corrected:offset_frame": f"{offset} -> {new_offset}: {why}",
     }
-    return new_apex, new_offset, notes
+    clip = replace(clip, apex_frame=new_apex, offset_frame=new_offset, last_frame=new_offset)
+    return noted(clip, notes)
 
 
 _EXPECTED = Expected(
     clips=300,
     subjects=30,
-    emotions={
-        "others": 66,
-        "surprise": 89,
-        "disgust": 72,
-        "happiness": 36,
-        "fear": 16,
-        "sadness": 13,
-        "anger": 8,
-    },
+    emotions=dict(others=66, surprise=89, disgust=72, happiness=36, fear=16, sadness=13, anger=8),
     source="Ben et al. 2021; counts per class by public code, unchecked on a sheet",
 )
 

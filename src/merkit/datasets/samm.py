@@ -12,93 +12,42 @@ renumbers subjects, is not read.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.fields import objective_class, raw_fields, read_action_units, sheet_version
+from merkit.datasets.base import Database, Expected
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import child_folder, find_sheet, find_tree
-from merkit.datasets.sheets import Row, complete_rows, read_table
-from merkit.errors import DatasetError
-from merkit.labels import canonical_emotion
-from merkit.types import Clip
+from merkit.datasets.layout import Tree
+from merkit.datasets.sheet_layout import SheetLayout, Subjects
 
-FPS_HZ = 200.0
-_COLUMNS = (
-    "Subject",
-    "Filename",
-    "Onset Frame",
-    "Apex Frame",
-    "Offset Frame",
-    "Action Units",
-    "Estimated Emotion",
+SUBJECTS = Subjects("SAMM subject", r"(\d+)", ("{:03d}", "{}"), "a number such as 006")
+LAYOUT = SheetLayout(
+    database="samm",
+    files=("SAMM*Micro*FACS*Codes*.xls*", "SAMM*Micro*FACS*Codes*.csv"),
+    columns={
+        "subject": "Subject",
+        "clip": "Filename",
+        "onset": "Onset Frame",
+        "apex": "Apex Frame",
+        "offset": "Offset Frame",
+        "action_units": "Action Units",
+        "emotion": "Estimated Emotion",
+        "objective_class": "Objective Classes",
+    },
+    prefer="MICRO_ONLY",
+    keep=lambda row: row.get("Micro", "micro").lower().startswith("micro"),
+    subjects=SUBJECTS,
+    fps_hz=200.0,
+    trees={
+        "raw": Tree("SAMM", r"samm", r"crop"),
+        "cropped": Tree("SAMM_CROP", r"crop", strict=True),
+    },
+    child=r"\d{3}",
 )
-_TREES = {
-    "raw": (r"samm", r"crop", "SAMM"),
-    "cropped": (r"crop", r"", "SAMM_CROP"),
-}
-
-
-def normal_subject(text: str) -> str:
-    """``006`` from "006" or 6.
-
-    Raises:
-        DatasetError: not a number.
-    """
-    if not text.strip().isdecimal():
-        raise DatasetError(f"SAMM subject '{text}'", "a number such as 006")
-    return f"{int(text):03d}"
-
-
-def load(root: Path, variant: str) -> tuple[Clip, ...]:
-    """Every micro-movement of the sheet as a clip of the tree ``variant``."""
-    sheet = find_sheet(root, ("SAMM*Micro*FACS*Codes*.xls*", "SAMM*Micro*FACS*Codes*.csv"))
-    table = read_table(sheet, _COLUMNS, prefer="MICRO_ONLY")
-    rows = complete_rows(table, ("Subject", "Filename", "Onset Frame"))
-    micro = [row for row in rows if row.get("Micro", "micro").lower().startswith("micro")]
-    wanted, unwanted, default = _TREES[variant]
-    tree = find_tree(root, r"\d{3}", wanted, unwanted, default=default, strict=variant != "raw")
-    version = sheet_version(sheet)
-    return sort_clips(_clip(row, root, tree, version) for row in micro)
-
-
-def _clip(row: Row, root: Path, tree: Path, version: str) -> Clip:
-    subject, name = normal_subject(row["Subject"]), row["Filename"]
-    raw = raw_fields(row, version)
-    if found := objective_class(row.get("Objective Classes")):
-        raw["objective_class"] = found
-    onset, offset = row.integer("Onset Frame"), row.integer("Offset Frame")
-    folder = child_folder(tree, root, subject, str(int(subject)))
-    return Clip(
-        clip_id=f"samm/{subject}/{name}",
-        dataset="samm",
-        subject=subject,
-        media=child_folder(folder, root, name),
-        fps_hz=FPS_HZ,
-        emotion=canonical_emotion(row["Estimated Emotion"]),
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        apex_frame=row.integer("Apex Frame"),
-        offset_frame=offset,
-        action_units=read_action_units(row["Action Units"], raw),
-        raw=raw,
-    )
-
 
 _EXPECTED = Expected(
     clips=159,
     subjects=29,
-    emotions={
-        "anger": 57,
-        "happiness": 26,
-        "others": 26,
-        "surprise": 15,
-        "contempt": 12,
-        "disgust": 9,
-        "fear": 8,
-        "sadness": 6,
-    },
+    emotions=dict(
+        anger=57, happiness=26, others=26, surprise=15, contempt=12, disgust=9, fear=8, sadness=6
+    ),
     source="SAMM Micro FACS Codes v2",
 )
 
@@ -108,8 +57,8 @@ DATABASE = Database(
     citation="Davison et al. 2018, IEEE TAC 9(1): 116-129",
     licence="research only, licence form",
     request="the SAMM page of Manchester Metropolitan University (M. H. Yap): licence form",
-    load=load,
+    load=LAYOUT.load,
     label_maps=label_maps("samm"),
-    variants=tuple(_TREES),
-    expected=dict.fromkeys(_TREES, _EXPECTED),
+    variants=tuple(LAYOUT.trees),
+    expected=dict.fromkeys(LAYOUT.trees, _EXPECTED),
 )

@@ -15,49 +15,62 @@ the macro ones; 037_4_1 is both, so ids of macro events end in ``_macro``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.fields import raw_fields, read_action_units, sheet_version
+from merkit.datasets.base import RECORDING, Database, Expected, noted, sort_clips, to_recordings
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import child_folder, find_sheet, find_tree
-from merkit.datasets.recordings import RECORDING_FIELD, to_recordings
+from merkit.datasets.layout import Tree, child_folder
 from merkit.datasets.samm import DATABASE as SAMM
-from merkit.datasets.samm import FPS_HZ, normal_subject
-from merkit.datasets.sheets import Row, complete_rows, read_table
-from merkit.errors import DatasetError, MissingDataError
+from merkit.datasets.samm import LAYOUT as SAMM_LAYOUT
+from merkit.datasets.samm import SUBJECTS
+from merkit.datasets.sheet_layout import SheetLayout, rows_beside
+from merkit.datasets.sheets import Row
 from merkit.labels import canonical_emotion
 from merkit.types import Clip, Recording
 
-_COLUMNS = ("Subject", "Filename", "Onset", "Apex", "Offset", "Type", "Action Units")
+_LAYOUT = SheetLayout(
+    database="samm-long",
+    files=("SAMM*Long*Videos*.xls*", "SAMM*Long*Videos*.csv"),
+    columns={
+        "subject": "Subject",
+        "clip": "Filename",
+        "onset": "Onset",
+        "apex": "Apex",
+        "offset": "Offset",
+        "type": "Type",
+        "action_units": "Action Units",
+    },
+    whole=("subject", "clip", "onset", "type"),
+    subjects=SUBJECTS,
+    absent=-1,
+    fps_hz=200.0,
+    trees={"default": Tree("SAMM_longvideos", r"long")},
+    child=r"\d{3}_\d+",
+)
 _SAMM_COLUMNS = ("Subject", "Filename", "Micro", "Estimated Emotion")
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """The micro-expressions of the sheet."""
-    return sort_clips(event for event in _events(root) if not event.clip_id.endswith("_macro"))
+    return sort_clips(c for c in _events(root, variant) if not c.clip_id.endswith("_macro"))
 
 
 def load_recordings(root: Path, variant: str = "default") -> tuple[Recording, ...]:
     """Recordings with every event, micro and macro (``Clip.raw["Type"]``)."""
-    return to_recordings(sort_clips(_events(root)), root)
+    return to_recordings(_events(root, variant), root)
 
 
-def _events(root: Path) -> Iterator[Clip]:
-    sheet = find_sheet(root, ("SAMM*Long*Videos*.xls*", "SAMM*Long*Videos*.csv"))
-    rows = complete_rows(read_table(sheet, _COLUMNS), ("Subject", "Filename", "Onset", "Type"))
-    tree = find_tree(root, r"\d{3}_\d+", r"long", default="SAMM_longvideos")
-    emotions, version = _emotions(root), sheet_version(sheet)
-    return (_clip(row, root, tree, emotions, version) for row in rows)
+def _events(root: Path, variant: str) -> Iterator[Clip]:
+    rows = _LAYOUT.rows(root)
+    tree = _LAYOUT.tree(root, variant, rows)
+    emotions = _emotions(root)
+    return (_clip(row, root, tree, emotions) for row in rows)
 
 
 def _emotions(root: Path) -> dict[tuple[str, str], str]:
     """(event, type) -> emotion from the sheet of SAMM, where it is there."""
-    try:
-        sheet = find_sheet(root, ("SAMM*Micro*FACS*Codes*.xls*", "SAMM*Micro*FACS*Codes*.csv"))
-    except MissingDataError:
-        return {}
-    rows = complete_rows(read_table(sheet, _SAMM_COLUMNS, prefer="MICRO_ONLY"), _SAMM_COLUMNS)
+    rows = rows_beside(root, SAMM_LAYOUT.files, _SAMM_COLUMNS, SAMM_LAYOUT.prefer)
     return {
         (row["Filename"], _plain(row["Micro"])): canonical_emotion(row["Estimated Emotion"])
         for row in rows
@@ -68,40 +81,16 @@ def _plain(text: str) -> str:
     return "".join(text.lower().split())
 
 
-def _clip(
-    row: Row, root: Path, tree: Path, emotions: Mapping[tuple[str, str], str], version: str
-) -> Clip:
-    subject, name = normal_subject(row["Subject"]), row["Filename"]
+def _clip(row: Row, root: Path, tree: Path, emotions: Mapping[tuple[str, str], str]) -> Clip:
+    subject, name = SUBJECTS(row["Subject"]), row["Filename"]
     recording, _, number = name.rpartition("_")
     if not recording.startswith(f"{subject}_") or not number.isdecimal():
-        raise DatasetError(
-            f"{row.where}: event '{name}' of subject '{subject}'",
-            f"a name such as {subject}_1_2",
-        )
-    micro = row["Type"].lower().startswith("micro")
-    raw = raw_fields(row, version) | {RECORDING_FIELD: f"samm-long/{subject}/{recording}"}
-    onset, offset = row.integer("Onset"), _frame(row, "Offset")
-    return Clip(
-        clip_id=f"samm-long/{subject}/{name}" + ("" if micro else "_macro"),
-        dataset="samm-long",
-        subject=subject,
-        media=child_folder(tree, root, recording),
-        fps_hz=FPS_HZ,
-        emotion=emotions.get((name, _plain(row["Type"])), "") if micro else "",
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        apex_frame=_frame(row, "Apex"),
-        offset_frame=offset,
-        action_units=read_action_units(row["Action Units"], raw),
-        raw=raw,
-    )
-
-
-def _frame(row: Row, column: str) -> int | None:
-    """A frame number; -1 says that there is none."""
-    value = row.integer(column)
-    return None if value == -1 else value
+        raise row.error(f"event '{name}' of subject '{subject}'", f"a name such as {subject}_1_2")
+    clip = _LAYOUT.clip(row, child_folder(tree, root, recording))
+    clip = noted(clip, {RECORDING: f"samm-long/{subject}/{recording}"})
+    if row["Type"].lower().startswith("micro"):
+        return replace(clip, emotion=emotions.get((name, _plain(row["Type"])), ""))
+    return replace(clip, clip_id=clip.clip_id + "_macro")
 
 
 _EXPECTED = Expected(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from typing import TypeAlias
 
 from merkit.datasets.workbooks import DATE_MARK, EMPTY_RUN, Sheet, read_workbook
 from merkit.errors import DatasetError
@@ -14,16 +20,22 @@ from merkit.errors import DatasetError
 MISSING = frozenset({"", "/", "-", "?", "null", "nan", "none", "na", "n/a"})
 #: Rows in which the header is looked for.
 HEADER_WITHIN = 60
+_COMPARE = "compare the row with the sheet as the owner distributes it"
+_AS_DISTRIBUTED = "use the annotation file as the owner distributes it"
+#: Which sheet of a file: its name, its index, or a test of its name.
+SheetChoice: TypeAlias = str | int | Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One data row. ``values``: column -> cell as distributed; ``number`` counts from 1 as
-    spreadsheet programs show it; ``row["Column"]`` is the cell without outer spaces."""
+    spreadsheet programs show it; ``row["Column"]`` is the cell without outer spaces;
+    ``version``: the sheet that a score should name."""
 
     values: Mapping[str, str]
     number: int
     source: str
+    version: str = ""
 
     def __getitem__(self, column: str) -> str:
         return self.values[column].strip()
@@ -37,6 +49,10 @@ class Row:
         """File, sheet and row, for messages."""
         return f"{self.source}, row {self.number}"
 
+    def raw(self) -> dict[str, str]:
+        """The row as distributed, plus ``sheet`` and ``sheet_row`` that it came from."""
+        return {**self.values, "sheet": self.version, "sheet_row": str(self.number)}
+
     def integer(self, column: str) -> int | None:
         """A whole number, or None for an empty or missing-value cell.
 
@@ -49,11 +65,20 @@ class Row:
         try:
             return int(text.removesuffix(".0"))
         except ValueError:
-            raise DatasetError(
-                f"{self.where}: column '{column}' holds '{text[:60]}'",
-                "a whole number, or an empty cell",
-                "compare the row with the sheet as the owner distributes it",
-            ) from None
+            found = f"column '{column}' holds '{text[:60]}'"
+            raise self.error(found, "a whole number, or an empty cell", _COMPARE) from None
+
+    def error(self, found: str, wanted: str, fix: str = "") -> DatasetError:
+        """An error that names the row."""
+        return DatasetError(f"{self.where}: {found}", wanted, fix)
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Let a DatasetError from within name the row."""
+        try:
+            yield
+        except DatasetError as error:
+            raise self.error(error.found, error.wanted, error.fix) from None
 
 
 def is_date(text: str) -> bool:
@@ -61,9 +86,33 @@ def is_date(text: str) -> bool:
     return text.startswith(DATE_MARK)
 
 
+def frame_rate(text: str) -> float | None:
+    """Frames a second, None where the cell holds no number above 0."""
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if 0 < rate < math.inf else None
+
+
 def fingerprint(path: Path) -> str:
     """First eight hexadecimal digits of the file's SHA-256, to name a sheet's version by."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+@cache
+def shipped_table(name: str) -> tuple[dict[str, str], ...]:
+    """The rows of one of merkit's own tables, ``data/<name>.csv``."""
+    text = files("merkit.datasets").joinpath(f"data/{name}.csv").read_text("utf-8")
+    return tuple(csv.DictReader(text.splitlines()))
+
+
+def sheet_version(path: Path) -> str:
+    """File name and fingerprint, and which sheet it is where the published counts were taken
+    from it. Another fingerprint is no error, but then the counts want a new look."""
+    mark = fingerprint(path)
+    known = [row["what"] for row in shipped_table("fingerprints") if row["sha256_prefix"] == mark]
+    return f"{path.name} sha256:{mark}" + (f" ({known[0]})" if known else "")
 
 
 def column_key(name: str) -> str:
@@ -75,11 +124,9 @@ def read_table(
     path: Path,
     required_columns: Sequence[str] = (),
     *,
-    sheet: str | int | Callable[[str], bool] | None = None,
+    sheet: SheetChoice | None = None,
     prefer: str = "",
-    header_row: int | None = None,
     columns: Sequence[str] | None = None,
-    encoding: str = "utf-8-sig",
 ) -> list[Row]:
     """The data rows of one table, every cell as text.
 
@@ -88,24 +135,21 @@ def read_table(
         required_columns: names that the header must have; the returned rows use these
             spellings. Other columns keep their own; unnamed ones become ``unnamed_<i>``,
             i counted from 0.
-        sheet: a name, an index, or a test of the name; None: the sheet with the columns.
+        sheet: which to read; None: the sheet with the columns.
         prefer: name of the sheet to take where several have the columns. Without it one of them
             may have data rows.
-        header_row: index of the header from 0; None: the first row with the columns.
         columns: names for a sheet without a header, in order; every row is data then.
-        encoding: of a CSV file.
 
     Raises:
         MissingDataError: no such file.
         DatasetError: unreadable file, no sheet with these columns or several, merged cells or
             formulas without a stored value in required columns, data far below the table.
     """
-    sheets = read_workbook(path, encoding)
-    chosen = _allowed(path, sheets, sheet, prefer)
+    chosen = _allowed(path, read_workbook(path), sheet, prefer)
     if columns is not None:
         header = dict(enumerate(columns))
         return _rows(path, chosen[0], 0, header, set(header))
-    found = [(s, _find_header(s, required_columns, header_row)) for s in chosen]
+    found = [(s, _find_header(s, required_columns)) for s in chosen]
     tables = [(candidate, at) for candidate, at in found if at is not None]
     if not tables:
         raise _no_header(path, chosen, required_columns)
@@ -121,7 +165,7 @@ def has_columns(path: Path, columns: Sequence[str]) -> bool:
         sheets = read_workbook(path)
     except DatasetError:
         return False
-    return any(_find_header(sheet, columns, None) is not None for sheet in sheets)
+    return any(_find_header(sheet, columns) is not None for sheet in sheets)
 
 
 def complete_rows(rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
@@ -135,16 +179,13 @@ def complete_rows(rows: Sequence[Row], columns: Sequence[str]) -> list[Row]:
     for row in rows:
         lacking = [c for c in columns if not row.get(c)]
         if row.number < last and lacking and len(lacking) < len(columns):
-            raise DatasetError(
-                f"{row.where}: no value in {lacking}",
-                f"a value in each of {list(columns)}",
-                "compare the row with the sheet as the owner distributes it",
-            )
+            wanted = f"a value in each of {list(columns)}"
+            raise row.error(f"no value in {lacking}", wanted, _COMPARE)
     return full
 
 
 def _allowed(
-    path: Path, sheets: list[Sheet], wanted: str | int | Callable[[str], bool] | None, prefer: str
+    path: Path, sheets: list[Sheet], wanted: SheetChoice | None, prefer: str
 ) -> list[Sheet]:
     if isinstance(wanted, int):
         found = sheets[wanted : wanted + 1]
@@ -155,11 +196,9 @@ def _allowed(
     else:
         found = sheets
     if not found:
-        raise DatasetError(
-            f"{path.name} has the sheets {[s.name for s in sheets]}",
-            f"a sheet named '{wanted}'" if isinstance(wanted, str) else "the database's sheet",
-            "use the annotation file as the owner distributes it",
-        )
+        needed = f"a sheet named '{wanted}'" if isinstance(wanted, str) else "the database's sheet"
+        names = [s.name for s in sheets]
+        raise DatasetError(f"{path.name} has the sheets {names}", needed, _AS_DISTRIBUTED)
     return sorted(found, key=lambda s: column_key(s.name) != column_key(prefer))
 
 
@@ -178,11 +217,10 @@ def _the_one(path: Path, tables: list[tuple[Sheet, int]], prefer: str) -> tuple[
     return (filled or tables)[0]
 
 
-def _find_header(sheet: Sheet, required: Sequence[str], at: int | None) -> int | None:
+def _find_header(sheet: Sheet, required: Sequence[str]) -> int | None:
+    """Index of the first row with the columns."""
     wanted = {column_key(name) for name in required}
-    places = range(min(len(sheet.rows), HEADER_WITHIN)) if at is None else [at]
-    for place in places:
-        row = sheet.rows[place] if place < len(sheet.rows) else ()
+    for place, row in enumerate(sheet.rows[:HEADER_WITHIN]):
         if row and wanted <= {column_key(text) for text in row}:
             return place
     return None
@@ -203,22 +241,19 @@ def _rows(
 ) -> list[Row]:
     source = f"{path.name}, sheet '{sheet.name}'"
     _refuse_far_below(source, sheet, need)
+    version = sheet_version(path)
     rows = []
-    uncached: dict[int, dict[int, str]] = {}
-    for (row, column), text in sheet.uncached.items():
-        uncached.setdefault(row, {})[column - 1] = text
     for number, cells in enumerate(sheet.rows[start:], start + 1):
-        formulas = uncached.get(number, {})
+        formulas = sheet.uncached.get(number, {})
         if not cells and not formulas:
             continue
         _refuse_uncached(source, number, formulas, header, need)
-        width = max(len(cells), len(header))
+        full = dict(enumerate(cells))
         values = {
-            header.get(i, f"unnamed_{i}"): (cells[i] if i < len(cells) else "")
-            or formulas.get(i, "")
-            for i in range(width)
+            header.get(i, f"unnamed_{i}"): full.get(i) or formulas.get(i, "")
+            for i in range(max(len(cells), len(header)))
         }
-        rows.append(Row(values, number, source))
+        rows.append(Row(values, number, source, version))
     if rows:
         _refuse_merged(source, sheet, start + 1, rows[-1].number, need)
     return rows
@@ -226,7 +261,7 @@ def _rows(
 
 def _refuse_far_below(source: str, sheet: Sheet, need: set[int]) -> None:
     """Rows that the long run of empty ones above them would cut off."""
-    formulas = [r for r, c in sheet.uncached if r > len(sheet.rows) and c - 1 in need]
+    formulas = [r for r, cells in sheet.uncached.items() if r > len(sheet.rows) and need & {*cells}]
     far = min([*formulas, *([sheet.resumes] if sheet.resumes else [])], default=0)
     if far:
         raise DatasetError(
@@ -269,5 +304,5 @@ def _no_header(path: Path, sheets: list[Sheet], required: Sequence[str]) -> Data
     return DatasetError(
         f"{path.name}: no sheet has the columns; seen are {'; '.join(seen)}",
         f"a header row with {list(required)}",
-        "use the annotation file as the owner distributes it",
+        _AS_DISTRIBUTED,
     )

@@ -19,25 +19,15 @@ from pathlib import Path
 from merkit.datasets.base import Database, Expected, sort_clips
 from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import Folder, frame_numbers, scan, walk
-from merkit.errors import DatasetError, MissingDataError
+from merkit.datasets.sheet_layout import Subjects
+from merkit.errors import MissingDataError
 from merkit.labels import canonical_emotion
 from merkit.types import Clip
 
 FPS_HZ = {"HS": 100.0, "VIS": 25.0, "NIR": 25.0}
 EMOTIONS = ("negative", "positive", "surprise")
-_SUBJECT = re.compile(r"s(\d+)", re.IGNORECASE)
-
-
-def normal_subject(text: str) -> str:
-    """``s03`` from "s3", "s03", "3".
-
-    Raises:
-        DatasetError: no number in it.
-    """
-    digits = text.strip().lower().removeprefix("s")
-    if not digits.isdecimal():
-        raise DatasetError(f"SMIC subject '{text}'", "a number such as 3")
-    return f"s{int(digits):02d}"
+SUBJECTS = Subjects("SMIC subject", r"s?(\d+)", ("s{:02d}", "s{}"), "a number such as 3")
+_FOLDER = re.compile(r"s\d+", re.IGNORECASE)
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
@@ -77,14 +67,14 @@ def _is_cropped(root: str, below: str) -> bool:
 def _emotion_folders(tree: Folder, root: Path) -> Iterator[tuple[str, str, Path]]:
     """(subject, emotion, folder of clips) for every subject of a tree."""
     for name in tree.folders:
-        if not _SUBJECT.fullmatch(name):
+        if not _FOLDER.fullmatch(name):
             continue
         person = scan(tree.path / name, root)
         micro = [n for n in person.folders if n.lower() == "micro"]
         home = scan(person.path / micro[0], root) if micro else person
         for emotion in home.folders:
             if canonical_emotion(emotion) in EMOTIONS:
-                yield normal_subject(name), canonical_emotion(emotion), home.path / emotion
+                yield SUBJECTS(name), canonical_emotion(emotion), home.path / emotion
 
 
 def _clips(tree: Path, root: Path, camera: str) -> Iterator[Clip]:
@@ -108,12 +98,11 @@ def _clips(tree: Path, root: Path, camera: str) -> Iterator[Clip]:
             )
 
 
-_HS = Expected(164, 16, {"negative": 70, "positive": 51, "surprise": 43}, "Li et al. 2013")
-_SMALL = {
-    "VIS": Expected(71, 8, {"negative": 23, "positive": 28, "surprise": 20}, "Li et al. 2013"),
+_EXPECTED = {
+    "HS": Expected(164, 16, dict(negative=70, positive=51, surprise=43), "Li et al. 2013"),
+    "VIS": Expected(71, 8, dict(negative=23, positive=28, surprise=20), "Li et al. 2013"),
     "NIR": Expected(71, 8, {}, "Li et al. 2013"),
 }
-_EXPECTED = {"HS": _HS} | _SMALL
 
 DATABASE = Database(
     name="smic",

@@ -13,86 +13,82 @@ are those of SMIC.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.fields import raw_fields, sheet_version
+from merkit.datasets.base import Database, Expected, noted, sort_clips
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import child_folder, find_sheet, find_tree
-from merkit.datasets.sheets import Row, column_key, complete_rows, read_table
-from merkit.datasets.smic import FPS_HZ, normal_subject
-from merkit.labels import canonical_emotion
+from merkit.datasets.layout import Tree, find_sheet
+from merkit.datasets.sheet_layout import SheetLayout
+from merkit.datasets.sheets import Row, column_key
+from merkit.datasets.smic import FPS_HZ, SUBJECTS
 from merkit.types import Clip
 
-_COLUMNS = ("Subject", "Filename", "OnsetF", "OffsetF", "Emotion")
+
+def _tree(camera: str) -> Tree:
+    others = "|".join(rf"(?<![a-z]){name}(?![a-z])" for name in FPS_HZ if name != camera)
+    return Tree(
+        default=f"{camera}_long/SMIC-{camera}-E",
+        wanted=rf"smic[-_ ]?{camera}[-_ ]?e|{camera}[-_ ]?long",
+        unwanted=rf"smic_all|{others}",
+        depth=5,
+    )
+
+
+_LAYOUT = SheetLayout(
+    database="smic-e",
+    files=(),
+    columns={
+        "subject": "Subject",
+        "clip": "Filename",
+        "onset": "OnsetF",
+        "apex": "ApexF",
+        "offset": "OffsetF",
+        "emotion": "Emotion",
+    },
+    optional=("apex",),
+    whole=("subject", "clip", "onset", "offset"),
+    subjects=SUBJECTS,
+    fps_hz=FPS_HZ["HS"],
+    trees={camera: _tree(camera) for camera in FPS_HZ},
+    child=r"s\d+",
+)
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """The main interval of every recording of one camera."""
-    rows, version = _annotation(root, variant)
-    others = "|".join(rf"(?<![a-z]){camera}(?![a-z])" for camera in FPS_HZ if camera != variant)
-    tree = find_tree(
-        root,
-        r"s\d+",
-        rf"smic[-_ ]?{variant}[-_ ]?e|{variant}[-_ ]?long",
-        rf"smic_all|{others}",
-        default=f"{variant}_long/SMIC-{variant}-E",
-        depth=5,
-    )
-    return sort_clips(_clip(row, root, tree, variant, version) for row in rows)
+    rows = _rows(root, variant)
+    tree = _LAYOUT.tree(root, variant, rows)
+    layout = replace(_LAYOUT, fps_hz=FPS_HZ[variant])
+    clips = []
+    for row in rows:
+        clip = layout.clip(row, layout.folder(row, root, tree))
+        clips.append(noted(clip, {"camera": variant} | _other_intervals(row, clip)))
+    return sort_clips(clips)
 
 
-def _annotation(root: Path, camera: str) -> tuple[list[Row], str]:
+def _rows(root: Path, camera: str) -> list[Row]:
     """The camera's rows. VIS stands in its own file or as a sheet of the HS file."""
     own = f"SMIC-{camera}-E_annotation*"
-    patterns = (own, "SMIC-HS-E_annotation*") if camera == "VIS" else (own,)
-    path = find_sheet(root, patterns)
-    others = {column_key(c) for c in FPS_HZ if c != camera}
+    path = find_sheet(root, (own, "SMIC-HS-E_annotation*") if camera == "VIS" else (own,))
+    others = {column_key(name) for name in FPS_HZ if name != camera}
     shared = camera not in path.name.upper()
-    rows = read_table(
-        path,
-        _COLUMNS,
-        sheet=camera if shared else lambda name: column_key(name) not in others,
-        prefer=camera,
-    )
-    return complete_rows(rows, ("Subject", "Filename", "OnsetF", "OffsetF")), sheet_version(path)
+    sheet = camera if shared else lambda name: column_key(name) not in others
+    return replace(_LAYOUT, sheet=sheet, prefer=camera).read(path)
 
 
-def _clip(row: Row, root: Path, tree: Path, camera: str, version: str) -> Clip:
-    subject, name = normal_subject(row["Subject"]), row["Filename"]
-    raw = raw_fields(row, version) | {"camera": camera}
-    onset, offset = row.integer("OnsetF"), row.integer("OffsetF")
-    others = _other_intervals(row, (onset, offset))
-    if others:
-        raw["other_intervals"] = ";".join(f"{a}-{b}" for a, b in others)
-    folder = child_folder(tree, root, subject, f"s{int(subject[1:])}")
-    return Clip(
-        clip_id=f"smic-e/{subject}/{name}",
-        dataset="smic-e",
-        subject=subject,
-        media=child_folder(folder, root, name),
-        fps_hz=FPS_HZ[camera],
-        emotion=canonical_emotion(row["Emotion"]),
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        apex_frame=row.integer("ApexF"),
-        offset_frame=offset,
-        raw=raw,
-    )
-
-
-def _other_intervals(row: Row, main: tuple[int | None, int | None]) -> list[tuple[int, int]]:
+def _other_intervals(row: Row, main: Clip) -> dict[str, str]:
     """Second and third intervals; broken formulas and repeats are left out."""
-    found: list[tuple[int, int]] = []
+    found: list[tuple[int | None, int | None]] = [(main.onset_frame, main.offset_frame)]
     for number in (2, 3):
         cells = row.get(f"Onset{number}F"), row.get(f"Offset{number}F")
         if not all(cell.isdecimal() for cell in cells):
             continue
         onset, offset = int(cells[0]), int(cells[1])
-        if 0 < onset < offset and (onset, offset) not in (main, *found):
+        if 0 < onset < offset and (onset, offset) not in found:
             found.append((onset, offset))
-    return found
+    told = ";".join(f"{onset}-{offset}" for onset, offset in found[1:])
+    return {"other_intervals": told} if told else {}
 
 
 _SOURCE = "SMIC-HS-E_annotation.xlsx with s18_sur_03 as surprise"
@@ -105,10 +101,10 @@ DATABASE = Database(
     request="University of Oulu, CMVS: agreement",
     load=load,
     label_maps=label_maps("smic-e"),
-    variants=("HS", "VIS", "NIR"),
+    variants=tuple(FPS_HZ),
     expected={
-        "HS": Expected(157, 16, {"negative": 65, "positive": 51, "surprise": 41}, _SOURCE),
-        "VIS": Expected(71, 8, {"negative": 23, "positive": 28, "surprise": 20}, _SOURCE),
+        "HS": Expected(157, 16, dict(negative=65, positive=51, surprise=41), _SOURCE),
+        "VIS": Expected(71, 8, dict(negative=23, positive=28, surprise=20), _SOURCE),
     },
     kind="long",
 )

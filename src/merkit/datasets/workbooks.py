@@ -11,7 +11,7 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -33,6 +33,8 @@ DATE_MARK = "date:"
 _OTHER_ENCODINGS = ("gb18030", "shift_jis", "cp1252")
 #: The cells of one row; () for an empty one.
 Cells: TypeAlias = tuple[str, ...]
+#: Row from 1 -> column from 0 -> formula.
+Formulas: TypeAlias = dict[int, dict[int, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,13 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The cells of one sheet. ``uncached``: (row, column) from 1 -> formula without a value.
-    ``resumes``: number from 1 of the first filled row after the end, 0 where there is none."""
+    """The cells of one sheet. ``uncached``: row from 1 -> column from 0 -> formula without a
+    value. ``resumes``: number from 1 of the first filled row after the end, 0 for none."""
 
     name: str
     rows: tuple[Cells, ...]
     merged: tuple[Merged, ...] = ()
-    uncached: dict[tuple[int, int], str] = field(default_factory=dict)
+    uncached: Formulas = field(default_factory=dict)
     resumes: int = 0
 
 
@@ -73,7 +75,7 @@ def cell_text(value: object) -> str:
     return DATE_MARK + str(value) if isinstance(value, timedelta) else str(value)
 
 
-def read_workbook(path: Path, encoding: str = "utf-8-sig") -> list[Sheet]:
+def read_workbook(path: Path) -> list[Sheet]:
     """All sheets of an ``.xlsx``, ``.xls`` or ``.csv`` file, the kind told by its first bytes.
 
     Raises:
@@ -103,7 +105,7 @@ def read_workbook(path: Path, encoding: str = "utf-8-sig") -> list[Sheet]:
             "a real .xlsx or .xls file, or text named .csv",
             "get the sheet again from the owner",
         )
-    rows, resumes = _read_csv(path, encoding)
+    rows, resumes = _read_csv(path)
     return [Sheet(path.stem, rows, resumes=resumes)]
 
 
@@ -148,40 +150,44 @@ def _read_xlsx(path: Path) -> list[Sheet]:
             ws.reset_dimensions()  # some writers give a wrong extent, which would cut the sheet
             values = (tuple(map(cell_text, row)) for row in ws.iter_rows(values_only=True))
             rows, resumes = _until_empty(values, path)
-            uncached = {
-                place: text
-                for place, text in formulas.get(ws.title, {}).items()
-                if not _at(rows, place)
-            }
+            uncached = _uncached(rows, formulas.get(ws.title, {}))
             sheets.append(Sheet(ws.title, rows, _merged(xml[ws.title]), uncached, resumes))
         return sheets
     finally:
         book.close()
 
 
-def _at(rows: tuple[Cells, ...], place: tuple[int, int]) -> str:
-    row, column = place[0] - 1, place[1] - 1
-    return rows[row][column] if row < len(rows) and column < len(rows[row]) else ""
+def _uncached(rows: Sequence[Cells], formulas: Formulas) -> Formulas:
+    """The formulas beside which no value is stored."""
+    found: Formulas = {}
+    for number, cells in formulas.items():
+        values = dict(enumerate(rows[number - 1])) if number <= len(rows) else {}
+        lacking = {column: text for column, text in cells.items() if not values.get(column)}
+        if lacking:
+            found[number] = lacking
+    return found
 
 
-def _formula_cells(path: Path, names: set[str]) -> dict[str, dict[tuple[int, int], str]]:
-    """Sheet -> place of every formula; the values are read apart, so nothing is computed."""
+def _formula_cells(path: Path, names: set[str]) -> dict[str, Formulas]:
+    """Sheet -> its formulas; the values are read apart, so nothing is computed."""
     import openpyxl
 
     if not names:
         return {}
     book = openpyxl.load_workbook(path, read_only=True, data_only=False)
-    found: dict[str, dict[tuple[int, int], str]] = {}
+    found: dict[str, Formulas] = {name: {} for name in names}
     try:
         for name in names:
             book[name].reset_dimensions()
-            empty, cells = 0, found.setdefault(name, {})
+            empty = 0
             for row in book[name].iter_rows():
                 filled = [cell for cell in row if cell.value is not None]
                 empty = 0 if filled else empty + 1
                 if empty > MAX_EMPTY:
                     break
-                cells |= {(c.row, c.column): str(c.value) for c in filled if c.data_type == "f"}
+                for cell in filled:
+                    if cell.data_type == "f":
+                        found[name].setdefault(cell.row, {})[cell.column - 1] = str(cell.value)
     finally:
         book.close()
     return found
@@ -227,12 +233,12 @@ def _xls_text(cell: xlrd.sheet.Cell, datemode: int) -> str:
     return cell_text(cell.value)
 
 
-def _read_csv(path: Path, encoding: str) -> tuple[tuple[Cells, ...], int]:
+def _read_csv(path: Path) -> tuple[tuple[Cells, ...], int]:
     data = path.read_bytes()
     try:
-        text = data.decode(encoding)
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _encoding_error(path, data, encoding, error.start) from error
+        raise _encoding_error(path, data, error.start) from error
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max((",", ";", "\t"), key=first.count)
     try:
@@ -246,7 +252,7 @@ def _read_csv(path: Path, encoding: str) -> tuple[tuple[Cells, ...], int]:
         ) from error
 
 
-def _encoding_error(path: Path, data: bytes, encoding: str, at: int) -> DatasetError:
+def _encoding_error(path: Path, data: bytes, at: int) -> DatasetError:
     offered = []
     marked = ("utf-16",) if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else _OTHER_ENCODINGS
     for name in marked:
@@ -259,7 +265,7 @@ def _encoding_error(path: Path, data: bytes, encoding: str, at: int) -> DatasetE
     looks = f"it may be {' or '.join(offered)}; " if offered else ""
     return DatasetError(
         f"{path.name} holds the byte 0x{data[at]:02x} at position {at} (line {line}), "
-        f"which is not {encoding.removesuffix('-sig').upper()}",
+        "which is not UTF-8",
         "a CSV file in UTF-8",
         f"{looks}save it as 'CSV UTF-8', or use the .xlsx it came from",
     )
