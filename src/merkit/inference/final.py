@@ -39,10 +39,10 @@ def train_model(config: FinalConfig, progress: Progress = silent) -> FitSummary:
     epochs = method.training.epochs
     fitted = job.fit(lambda epoch, _: progress("training", epoch, epochs))
     facts = {
-        "label_map": ", ".join(dict.fromkeys(m.name for m in data.maps)),
+        "label_map": data.map_names,
         "data": list(config.data),
         "clips": len(data.rows),
-        "subjects": len({row.subject_key for row in data.rows}),
+        "subjects": data.n_subjects,
         "chosen_epoch": fitted.summary.chosen_epoch,
         "seed": config.seed,
         "versions": versions(),

@@ -79,7 +79,8 @@ class ProtocolConfig:
         if self.name not in PROTOCOLS:
             PROTOCOLS[self.name]  # raises, with the nearest name
         if self.adapt and not PROTOCOLS[self.name].adaptable:
-            fit = [name for name in PROTOCOLS if PROTOCOLS[name].adaptable]
+            usable, _ = PROTOCOLS.load_all()
+            fit = [name for name, protocol in usable.items() if protocol.adaptable]
             raise ConfigError(
                 f"adapt=True with protocol '{self.name}'",
                 f"one of {', '.join(fit)}",

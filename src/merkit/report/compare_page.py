@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from merkit.files import write_json, write_text
@@ -26,7 +23,7 @@ from merkit.report.compare_text import (
     verdict,
 )
 from merkit.report.compared import GroupComparison
-from merkit.report.page import MARKS
+from merkit.report.page import MARKS, template
 from merkit.report.plots import cd_plot, compare_plot, difference_plot, sweep_plot
 from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import CriticalDifference, RankingRefusal
@@ -38,10 +35,8 @@ def write_page(
     overall: CriticalDifference | RankingRefusal | None,
 ) -> None:
     """Write one self-contained HTML page, whole or not at all."""
-    environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
-    page = environment.from_string(_template("compare.html.j2")).render(
+    page = template("compare.html.j2").render(
         title=f"{len(groups[0].runs)} runs compared on {'; '.join(g.data for g in groups)}",
-        style=_style(),
         sections=[_section(group) for group in groups],
         overall=_overall(groups, overall) if len(groups) > 1 else None,
     )
@@ -52,16 +47,6 @@ def write_tables(out: Path, groups: Sequence[GroupComparison]) -> None:
     """Write ``.csv`` (one row a run) and ``.json`` (everything) beside the page."""
     write_text(out.with_suffix(".csv"), _csv(groups))
     write_json(out.with_suffix(".json"), [_plain(group) for group in groups])
-
-
-def _template(name: str) -> str:
-    return (files("merkit.report") / name).read_text(encoding="utf-8")
-
-
-def _style() -> Markup:
-    """The style of a run's own report, so that the two pages look the same."""
-    found = re.search(r"<style>.*?</style>", _template("report.html.j2"), re.DOTALL)
-    return Markup(found.group() if found else "")
 
 
 def _section(group: GroupComparison) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from merkit.config import flat
 from merkit.files import write_text
@@ -39,19 +39,15 @@ def write_report(result: Result) -> Path:
 
 def render(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     """The page as HTML text, from the contents of run.json and metrics.json."""
-    environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
-    environment.filters["published_value"] = lambda metric, row: row.values.get(metric)
-    source = (files("merkit.report") / "report.html.j2").read_text(encoding="utf-8")
     settings, scores = document["settings"], metrics["scores"]
     histories = [fold["history"] for fold in metrics["folds"]]
     data = list(settings["data"])
-    return environment.from_string(source).render(
+    return template("report.html.j2").render(
         title=f"{settings['method']} on {', '.join(data)}, {len(metrics['classes'])} classes",
         run=document,
         metrics=metrics,
         titles={name: title for name, title in metric_titles().items() if name in scores},
         selection=_selection(settings),
-        percent="95 %",
         score_svg=_svg(score_plot(metrics["scores"], metrics["chance"]["values"])),
         confusion_svg=_svg(confusion_plot(metrics["confusion"], metrics["classes"])),
         curves_svg=_curves(histories, metrics),
@@ -68,9 +64,17 @@ def render(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _svg(text: str) -> Any:
-    from markupsafe import Markup
+def template(name: str) -> Template:
+    """A page of this package, to be filled in; what is not given is an error."""
+    return Environment(
+        loader=PackageLoader("merkit.report", ""),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+    ).get_template(name)
 
+
+def _svg(text: str) -> Markup:
     return Markup(text)  # drawn by us: no text from outside that is not escaped by the plotter
 
 

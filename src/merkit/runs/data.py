@@ -38,6 +38,16 @@ class LabelledClips:
         return self.maps[0].classes
 
     @property
+    def map_names(self) -> str:
+        """The label maps of the databases, each once."""
+        return ", ".join(dict.fromkeys(task_map.name for task_map in self.maps))
+
+    @property
+    def n_subjects(self) -> int:
+        """How many people the clips are of."""
+        return len({row.subject_key for row in self.rows})
+
+    @property
     def labels(self) -> dict[str, int]:
         """Class index of each clip."""
         return {row.clip_id: row.label for row in self.rows}

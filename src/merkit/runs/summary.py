@@ -44,7 +44,7 @@ def summarise(
         "marks": _marks(folds, config, document),
         "fold_hash": folds.hash,
         "n_folds": len(folds.folds),
-        "per_fold": _per_fold(table, len(classes)) if _folds_matter(folds) else [],
+        "per_fold": _parts(table, "fold", len(classes)) if _folds_matter(folds) else [],
         "oracle": _oracle(run, folds, table, config, len(classes)),
         "training": _training(summaries),
         "folds": [_fold_record(summary) for summary in summaries],
@@ -144,10 +144,6 @@ def _or_zero(value: float) -> float:
 def _parts(table: pd.DataFrame, column: str, n_classes: int) -> list[dict[str, Any]]:
     parts = scores_by_part(table.y_true, table.y_pred, table[column].astype(str), n_classes)
     return [{"name": name, "n": part.n, **part.values} for name, part in parts.items()]
-
-
-def _per_fold(table: pd.DataFrame, n_classes: int) -> list[dict[str, Any]]:
-    return _parts(table, "fold", n_classes)
 
 
 def _per_subject(table: pd.DataFrame, n_classes: int) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from scipy.stats import bootstrap
 
 from merkit.errors import ConfigError
-from merkit.scoring.metrics import Absent, class_indices, score
+from merkit.scoring.metrics import MAIN_METRIC, Absent, class_indices, score
 from merkit.types import F64, I64
 
 IntervalMethod: TypeAlias = Literal["percentile", "bca"]
@@ -65,7 +65,7 @@ def bootstrap_interval(
     subjects: npt.ArrayLike,
     n_classes: int,
     *,
-    metric: str = "uf1",
+    metric: str = MAIN_METRIC,
     level: float = 0.95,
     n_resamples: int = 2000,
     method: IntervalMethod = "percentile",
@@ -119,7 +119,7 @@ def paired_difference(
     subjects: npt.ArrayLike,
     n_classes: int,
     *,
-    metric: str = "uf1",
+    metric: str = MAIN_METRIC,
     level: float = 0.95,
     n_resamples: int = 2000,
     method: IntervalMethod = "percentile",
@@ -146,7 +146,7 @@ def paired_permutation_test(
     subjects: npt.ArrayLike,
     n_classes: int,
     *,
-    metric: str = "uf1",
+    metric: str = MAIN_METRIC,
     n_permutations: int = 10_000,
     seed: int = 0,
     seeds: npt.ArrayLike | None = None,

@@ -1,8 +1,9 @@
 """Scores of predictions: UF1, UAR and accuracy from pooled confusion matrices.
 
-Per-fold scores are never averaged: confusion matrices are summed over folds first (MEGC2019
-guideline, docs/protocols.md). A confusion matrix has true classes in rows and predicted
-classes in columns; functions of one also take a stack of them, (..., C, C).
+Confusion matrices are summed over folds before anything is scored (MEGC2019 guideline,
+docs/protocols.md); means over folds are an option of an evaluation, ``metric_pooling``. A
+matrix has true classes in rows and predicted classes in columns; functions of one also take a
+stack of them, (..., C, C).
 
 Classes without clips. F1 of a class is 2TP/(2TP+FP+FN): 0/0 when the class is neither true
 nor predicted anywhere; recall is TP/n, 0/0 when no clip is of the class. With
@@ -36,12 +37,11 @@ MAIN_METRIC = "uf1"
 class Metric:
     """A number that a confusion matrix gives. ``of``: matrices (..., C, C) and ``absent`` ->
     (...); from it follow the pooled score, its interval and what chance gives. ``title``: as
-    tables print it."""
+    tables print it. Higher is better."""
 
     name: str
     title: str
     of: Callable[[npt.ArrayLike, Absent], F64]
-    higher_is_better: bool = True
 
 
 #: every metric of a run, of reports, comparisons, plots and chance levels

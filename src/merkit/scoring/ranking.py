@@ -19,6 +19,7 @@ from merkit.scoring.intervals import (
     subject_confusions,
     subject_scores,
 )
+from merkit.scoring.metrics import MAIN_METRIC
 from merkit.types import F64
 
 #: with 5 pairs the smallest two-sided p of a sign-flip or Wilcoxon test is 2/2^5 = 0.0625
@@ -107,7 +108,7 @@ def compare_methods(
     subjects: npt.ArrayLike,
     n_classes: int,
     *,
-    metric: str = "uf1",
+    metric: str = MAIN_METRIC,
     reference: str | None = None,
     level: float = 0.95,
     n_resamples: int = 2000,
