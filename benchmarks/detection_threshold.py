@@ -19,6 +19,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from merkit.report.result import read_scores
 from merkit.runs.experiment import run_experiment
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.write import write_database
@@ -62,16 +63,15 @@ def scores_at(amplitude: float, options: argparse.Namespace) -> list[dict[str, A
     run_experiment(options.config, runs, [*common, *options.set])
     rows = []
     for path in sorted(runs.glob("*/metrics.json")):
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        score = metrics["scores"]["uf1"]
+        scores = read_scores(path.parent)
         rows.append(
             {
                 "method": path.parent.name,
                 "amplitude_px": amplitude,
-                "uf1": score["value"],
-                "low": score["low"],
-                "high": score["high"],
-                "chance": metrics["chance"]["values"]["uf1"],
+                "uf1": scores.main.value,
+                "low": scores.main.low,
+                "high": scores.main.high,
+                "chance": scores.chance["uf1"],
             }
         )
     return rows

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from merkit.runs.summary import score_table
+from merkit.report.result import Result
+from merkit.scoring.scores import FoldTraining, score_run
 
 CLASSES = ["negative", "positive", "surprise"]
 
@@ -72,17 +73,8 @@ def write_run(
         "method_marks": [],
         "refused_clips": {},
     }
-    metrics = score_table(table, CLASSES, resamples=200)
-    metrics |= {
-        "marks": list(marks),
-        "fold_hash": fold_hash,
-        "n_folds": int(table.fold.nunique()),
-        "per_fold": [],
-        "oracle": None,
-        "folds": [],
-        "training": {"parameters_trainable": 12345, "seconds": 3.4},
-    }
+    training = FoldTraining("s00", 0, 1, 3.4, 23456, 12345, ())
+    scores = score_run(table, CLASSES, [training], resamples=200, marks=marks, fold_hash=fold_hash)
     (path / "run.json").write_text(json.dumps(document))
-    (path / "metrics.json").write_text(json.dumps(metrics))
-    table.to_parquet(path / "predictions.parquet", index=False)
+    Result(path, document, scores, table).write()
     return path

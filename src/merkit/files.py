@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from merkit.errors import ConfigError
+from merkit.errors import ConfigError, StoreError
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -80,7 +81,34 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=2, default=str) + "\n")
+    """Write JSON, whole or not at all; a number that is not finite, for which JSON has no word, is
+    null."""
+    text = json.dumps(_finite(value), indent=2, default=str, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path, fields: Iterable[str], wanted: str, fix: str = "") -> dict[str, Any]:
+    """The content of a JSON file that holds an object with at least these fields.
+
+    Raises:
+        StoreError: it cannot be read, is no JSON, or lacks a field.
+    """
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = sorted(set(fields) - set(content))
+    except (ValueError, TypeError, OSError) as error:
+        raise StoreError(f"{path} cannot be read: {error}", wanted, fix) from None
+    if missing or not isinstance(content, dict):
+        raise StoreError(f"{path} lacks {missing}", wanted, fix)
+    return content
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def remove_leftovers(folder: Path, older_than_s: float = 3600.0) -> None:

@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BeforeValidator
 
 U8: TypeAlias = npt.NDArray[np.uint8]
 F32: TypeAlias = npt.NDArray[np.float32]
 F64: TypeAlias = npt.NDArray[np.float64]
 I64: TypeAlias = npt.NDArray[np.int64]
 Bool: TypeAlias = npt.NDArray[np.bool_]
+#: a number that may be NaN, which a JSON file of merkit holds as null
+Number: TypeAlias = Annotated[
+    float, BeforeValidator(lambda value: np.nan if value is None else value)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +171,14 @@ class Event:
     motion_px: float
     probabilities: Mapping[str, float]
     found_share: float
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One epoch: mean training loss, and the validation scores (None without validation)."""
+
+    epoch: int
+    train_loss: float
+    val_loss: float | None = None
+    val_uf1: float | None = None
+    seconds: float = 0.0

@@ -10,6 +10,7 @@ import pytest
 from explain_models import ModelFolder, OpenCase
 from PIL import Image
 
+from finished_runs import predictions, write_run
 from merkit.cli.explain import run
 from merkit.errors import ConfigError, MissingDataError, MissingPackageError, StoreError
 from merkit.explain import FIGURES
@@ -110,23 +111,7 @@ def test_a_tsne_of_a_database(model_folder: ModelFolder, database: Path, tmp_pat
 
 
 def a_run(folder: Path) -> Path:
-    folder.mkdir()
-    document = {
-        "format": 1,
-        "settings": {"method": "stag"},
-        "identity": {},
-        "classes": ["negative", "positive"],
-        "fold_hash": "0",
-        "method_marks": [],
-        "refused_clips": {},
-    }
-    (folder / "run.json").write_text(json.dumps(document))
-    metrics = {"classes": ["negative", "positive"], "confusion": [[3, 1], [0, 4]]}
-    empty = ("chance", "folds", "marks", "per_class", "per_subject", "scores", "training")
-    for name in (*empty, "n_clips", "n_subjects"):
-        metrics[name] = []
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    return folder
+    return write_run(folder, predictions(0.75), method="stag")
 
 
 def test_the_confusion_matrix_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +119,9 @@ def test_the_confusion_matrix_of_a_run(tmp_path: Path, capsys: pytest.CaptureFix
     assert run([str(a_run(tmp_path / "run")), "--out", str(out)]) == 0
     picture = (out / "confusion.svg").read_text()
     assert picture.startswith("<svg")
-    assert "75%" in picture
+    table = predictions(0.75)
+    right = (table.y_pred == 0)[table.y_true == 0].mean()
+    assert f"{right:.0%}" in picture
     assert "no tsne: " in capsys.readouterr().out
 
 

@@ -91,8 +91,9 @@ def test_an_evaluation_uses_them_all_and_the_report_shows_them(
     )
     assert "Kappa" in shown
     metrics = json.loads((out / "metrics.json").read_text())
-    assert {"uf1", "uar", "acc", "kappa"} == set(metrics["scores"])
-    assert set(metrics["chance"]["values"]) == set(metrics["scores"])
+    by_class = {"f1_negative", "f1_positive", "f1_surprise"}
+    assert {"uf1", "uar", "acc", "kappa", *by_class} == set(metrics["scores"])
+    assert set(metrics["chance"]) == set(metrics["scores"])
     assert [fold["name"] for fold in metrics["per_fold"]] == ["first", "second"]
     document = json.loads((out / "run.json").read_text())
     assert document["settings"]["recipe"]["track"]["tracker"] == "middle"

@@ -13,11 +13,12 @@ import pytest
 
 from finished_runs import predictions, write_run
 from merkit.errors import ConfigError, MissingDataError, StoreError
-from merkit.report.compare import compare_runs
+from merkit.report.compare_page import compare_runs
 from merkit.report.plots import cd_plot
 from merkit.report.result import short_names
 from merkit.report.sweep import Sweep, find_sweep
 from merkit.scoring.ranking import CriticalDifference, compare_methods
+from merkit.scoring.scores import tables_of
 
 
 class _Parts(HTMLParser):
@@ -62,9 +63,8 @@ def test_table_page_and_files_tell_the_same_differences(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "base", low), write_run(tmp_path / "all", high, bins=4)]
     text = compare_runs(runs, tmp_path / "out" / "comparison.html")
 
-    expected = compare_methods(
-        low.y_true, {"base": low.y_pred, "all": high.y_pred}, low.subject, 3, reference="base"
-    )[0]
+    tables = {name: tables_of(table, 3, "pooled") for name, table in (("base", low), ("all", high))}
+    expected = compare_methods(tables, reference="base")[0]
     assert f"{expected.difference.value:+.3f}" in text
     assert f"{expected.difference.low:+.3f} to {expected.difference.high:+.3f}" in text
     assert f"{expected.p_permutation_holm:.4f}" in text
@@ -129,9 +129,8 @@ def test_several_seeds_are_paired_seed_by_seed(tmp_path: Path) -> None:
     a, b = predictions(0.5, seeds=(0, 1), draw=4), predictions(0.8, seeds=(0, 1), draw=5)
     runs = [write_run(tmp_path / "a", a), write_run(tmp_path / "b", b)]
     text = compare_runs(runs, tmp_path / "c.html")
-    expected = compare_methods(
-        a.y_true, {"a": a.y_pred, "b": b.y_pred}, a.subject, 3, reference="a", seeds=a.seed
-    )[0]
+    tables = {name: tables_of(table, 3, "pooled") for name, table in (("a", a), ("b", b))}
+    expected = compare_methods(tables, reference="a")[0]
     assert f"{expected.difference.low:+.3f} to {expected.difference.high:+.3f}" in text
 
 
@@ -182,13 +181,16 @@ def test_one_run_twice_named_wrong_name_and_no_run_are_refused(tmp_path: Path) -
     with pytest.raises(MissingDataError, match="no run folder"):
         compare_runs([run, tmp_path / "nothing"], tmp_path / "c.html")
     metrics = json.loads((run / "metrics.json").read_text())
-    del metrics["training"]
-    (run / "metrics.json").write_text(json.dumps(metrics))
+    lost = {name: value for name, value in metrics.items() if name != "training"}
+    (run / "metrics.json").write_text(json.dumps(lost))
     with pytest.raises(StoreError, match=r"metrics\.json lacks \['training'\]"):
         compare_runs([run, write_run(tmp_path / "b", predictions(0.6))], tmp_path / "c.html")
-    (run / "metrics.json").write_text(json.dumps(metrics | {"training": {}}))
-    (run / "predictions.parquet").write_bytes(b"not a table")
     other = tmp_path / "b"
+    (run / "metrics.json").write_text(json.dumps(metrics | {"training": {}}))
+    with pytest.raises(StoreError, match=r"metrics\.json: training\.seconds is \{\}: field"):
+        compare_runs([run, other], tmp_path / "c.html")
+    (run / "metrics.json").write_text(json.dumps(metrics))
+    (run / "predictions.parquet").write_bytes(b"not a table")
     with pytest.raises(StoreError, match=r"predictions\.parquet cannot be read"):
         compare_runs([run, other], tmp_path / "c.html")
     (run / "metrics.json").unlink()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import pandas as pd
 import pytest
 
 import tiny_pipeline as tiny
+from finished_runs import CLASSES, predictions
 from merkit.cli.experiment import run as experiment
-from merkit.report.compare_folds import fold_table
 from merkit.report.result import Result
+from merkit.report.text import fold_table
+from merkit.scoring.scores import FoldTraining, PartScore, score_run
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.write import write_database
 
@@ -22,9 +24,14 @@ CONFIG = Path(__file__).resolve().parents[2] / "configs" / "cross-database-synth
 
 
 def finished(name: str, folds: dict[str, tuple[float, float]], *marks: str) -> Result:
-    parts = [{"name": n, "n": 20, "uf1": f, "uar": r, "acc": 0.0} for n, (f, r) in folds.items()]
-    table = pd.DataFrame({"seed": [0, 1]})
-    return Result(Path(name), {}, {"per_fold": parts, "marks": list(marks)}, table, name)
+    table = predictions(0.5)
+    training = FoldTraining("a_to_b", 0, 1, 1.0, 2, 1, ())
+    parts = tuple(
+        PartScore(fold, 10, {"uf1": uf1, "uar": uar, "acc": 0.0})
+        for fold, (uf1, uar) in folds.items()
+    )
+    scores = replace(score_run(table, CLASSES, [training], resamples=10), per_fold=parts)
+    return Result(Path(name), {}, replace(scores, marks=marks), table, name)
 
 
 def test_folds_stand_side_by_side_with_their_mean() -> None:
@@ -46,7 +53,7 @@ def test_folds_stand_side_by_side_with_their_mean() -> None:
             "0.500",
             "0.500",
             "0.000",
-        ],  # 20 predictions of 2 seeds
+        ],
         ["b_to_a", "10", "0.750", "0.625", "0.000", "0.500", "1.000", "0.000"],
         ["mean", "", "0.500", "0.562", "0.000", "0.500", "0.750", "0.000"],
     ]
@@ -103,7 +110,7 @@ def test_six_directions_with_and_without_adaptation_in_one_table(
     assert sorted(rows) == sorted([*directions, "mean"])
     for column, run in ((1, "plain"), (4, "adapted")):
         metrics = json.loads((tmp_path / "runs" / run / "metrics.json").read_text())
-        found = {part["name"]: part["uf1"] for part in metrics["per_fold"]}
+        found = {part["name"]: part["values"]["uf1"] for part in metrics["per_fold"]}
         assert {d: f"{uf1:.3f}" for d, uf1 in found.items()} == {
             d: rows[d][column] for d in directions
         }

@@ -6,17 +6,21 @@ import copy
 import json
 import re
 import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from merkit.cli import main
 from merkit.errors import StoreError
 from merkit.report.page import MARKS, render, write_report
 from merkit.report.published import published_for, published_scores
-from merkit.report.result import read_document, read_metrics, read_result
+from merkit.report.result import Result, read_result, read_scores
+from merkit.scoring.scores import PartScore, score_run
 
 EVIL = "<script>alert('x')</script>\"&"
 
@@ -45,13 +49,14 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def document(tiny_run: Path) -> dict[str, Any]:
-    return read_document(tiny_run)
+def result(tiny_run: Path) -> Result:
+    return read_result(tiny_run)
 
 
-@pytest.fixture(scope="module")
-def metrics(tiny_run: Path) -> dict[str, Any]:
-    return read_metrics(tiny_run)
+def shown(result: Result, document: Mapping[str, Any] | None = None, **scores: Any) -> str:
+    """The page of a run of which this is changed."""
+    changed = replace(result.scores, **scores)
+    return render(replace(result, document=document or result.document, scores=changed))
 
 
 @pytest.fixture(scope="module")
@@ -75,103 +80,115 @@ def test_every_element_is_closed(tiny_run: Path) -> None:
         assert opened == source.count(f"</{tag}>"), tag
 
 
-def test_it_says_what_a_reviewer_asks(
-    page: Page, document: dict[str, Any], metrics: dict[str, Any]
-) -> None:
-    for score in metrics["scores"].values():
-        assert f"{score['value']:.3f}" in page.text
-        assert f"interval {score['low']:.3f} to {score['high']:.3f}" in page.text
+def test_it_says_what_a_reviewer_asks(page: Page, result: Result) -> None:
+    document = result.document
+    for score in result.scores.scores.values():
+        assert f"{score.value:.3f}" in page.text
+        assert f"{score.low:.3f} to {score.high:.3f}" in page.text
     assert document["fold_hash"] in page.text
     assert "negative 4, positive 4, surprise 4" in page.text
     assert "No test subject had any part in training" in page.text
     assert document["method_citation"] in page.text
-    for row in metrics["per_subject"]:
-        assert row["subject"] in page.text
+    for row in result.scores.per_subject:
+        assert row.subject in page.text
     for wanted in ("training.epochs", "protocol.val_share", "model.encoder.name", "recipe.frames"):
         assert wanted in page.text
     assert f"torch {document['versions']['torch']}" in page.text
     assert page.tags.count("svg") >= 3  # scores, confusion matrix, learning curves
 
 
-def test_the_leaked_score_is_shown_beside_ours_and_marked(
-    page: Page, metrics: dict[str, Any]
-) -> None:
+def test_the_leaked_score_is_shown_beside_ours_and_marked(page: Page, result: Result) -> None:
     assert "What leaky scoring would have claimed" in page.text
     assert "leaked: best test epoch of each fold" in page.text
-    assert f"{metrics['oracle']['uf1']:.3f}" in page.text
-    inflation = metrics["oracle"]["uf1"] - metrics["scores"]["uf1"]["value"]
-    assert f"{inflation:+.3f}" in page.text
+    assert result.scores.oracle is not None
+    leaked = result.scores.oracle["uf1"]
+    assert f"{leaked:.3f}" in page.text
+    assert f"{leaked - result.scores['uf1'].value:+.3f}" in page.text
 
 
-def test_without_a_record_there_is_no_table_of_leaked_scores(
-    document: dict[str, Any], metrics: dict[str, Any]
-) -> None:
-    text = Page(render(document, {**metrics, "oracle": None})).text
-    assert "leaky" not in text
+def test_without_a_record_there_is_no_table_of_leaked_scores(result: Result) -> None:
+    assert "leaky" not in Page(shown(result, oracle=None)).text
 
 
-def test_published_numbers_stand_beside_ours_with_source_and_selection(
-    document: dict[str, Any], metrics: dict[str, Any]
-) -> None:
+def test_published_numbers_stand_beside_ours_with_source_and_selection(result: Result) -> None:
     found = published_for(["casme2"], 3)
     assert found
-    real = copy.deepcopy(document)
+    real = copy.deepcopy(dict(result.document))
     real["settings"]["data"] = ["casme2"]
-    text = Page(render(real, metrics)).text
+    text = Page(shown(result, real)).text
     for score in found:
         assert score.method in text
         assert score.citation in text
         assert score.selection in text
     assert "this run" in text
-    assert "None: the synthetic database" in Page(render(document, metrics)).text
+    assert "None: the synthetic database" in Page(shown(result)).text
 
 
 @pytest.mark.parametrize("mark", MARKS)
-def test_marks_are_explained(mark: str, document: dict[str, Any], metrics: dict[str, Any]) -> None:
-    text = Page(render(document, {**metrics, "marks": [mark]})).text
+def test_marks_are_explained(mark: str, result: Result) -> None:
+    text = Page(shown(result, marks=(mark,))).text
     assert MARKS[mark] in text
     promised = "No test subject had any part in training" in text
     assert promised == (mark != "subject-dependent")
 
 
-def test_refused_clips_are_told(document: dict[str, Any], metrics: dict[str, Any]) -> None:
-    told = {**document, "refused_clips": {f"clip{i}": "no face" for i in range(7)}}
-    text = Page(render(told, metrics)).text
+def test_refused_clips_are_told(result: Result) -> None:
+    told = {**result.document, "refused_clips": {f"clip{i}": "no face" for i in range(7)}}
+    text = Page(shown(result, told)).text
     assert "7 clips could not be prepared and were left out: clip0, clip1" in text
 
 
-def test_hostile_names_are_shown_not_run(document: dict[str, Any], metrics: dict[str, Any]) -> None:
-    evil_run, evil = copy.deepcopy(document), copy.deepcopy(metrics)
-    evil["per_subject"][0]["subject"] = EVIL
-    evil["classes"][0] = evil["per_class"][0]["name"] = EVIL
-    evil["per_dataset"] = [{**evil["per_dataset"][0], "name": EVIL}] * 2
-    evil["marks"] = [EVIL]
-    evil_run["refused_clips"] = {EVIL: EVIL}
-    evil_run["clips_per_class"] = {EVIL: 4}
-    evil_run["label_map"] = evil_run["method_title"] = evil_run["platform"] = EVIL
-    evil_run["settings"]["model"]["note"] = EVIL
-    evil_run["settings"]["method"] = EVIL
-    html = render(evil_run, evil)
+def test_hostile_names_are_shown_not_run(result: Result) -> None:
+    run, scores = copy.deepcopy(dict(result.document)), result.scores
+    run["refused_clips"] = {EVIL: EVIL}
+    run["clips_per_class"] = {EVIL: 4}
+    run["label_map"] = run["method_title"] = run["platform"] = EVIL
+    run["settings"]["model"]["note"] = EVIL
+    run["settings"]["method"] = EVIL
+    html = shown(
+        result,
+        run,
+        classes=(EVIL, *scores.classes[1:]),
+        per_subject=(replace(scores.per_subject[0], subject=EVIL), *scores.per_subject[1:]),
+        per_class=(replace(scores.per_class[0], name=EVIL), *scores.per_class[1:]),
+        per_dataset=(replace(scores.per_dataset[0], name=EVIL),) * 2,
+        marks=(EVIL,),
+    )
     parsed = Page(html)
     assert "script" not in parsed.tags
     assert "<script" not in html.lower()
     assert "<script>alert('x')</script>" in parsed.text
 
 
-def test_several_seeds_and_databases_get_their_tables(
-    document: dict[str, Any], metrics: dict[str, Any]
-) -> None:
-    part = {"n": 6, "uf1": 0.1234, "uar": 0.2, "acc": 0.3}
+def test_several_seeds_and_databases_get_their_tables(result: Result) -> None:
+    values = {"uf1": 0.1234, "uar": 0.2, "acc": 0.3}
     many = {
-        **metrics,
-        "seeds": [{"seed": s, **part} for s in (0, 1)],
-        "per_dataset": [{"name": n, **part} for n in ("casme2", "samm")],
+        "per_seed": tuple(PartScore(seed, 6, values) for seed in ("0", "1")),
+        "per_dataset": tuple(PartScore(name, 6, values) for name in ("casme2", "samm")),
     }
-    text = Page(render(document, many)).text
+    text = Page(shown(result, **many)).text
     assert "Per seed" in text
     assert "Per database" in text
     assert "and 2 seeds" in text
-    assert "Per seed" not in Page(render(document, metrics)).text
+    assert "Per seed" not in Page(shown(result)).text
+
+
+def test_what_is_not_a_number_is_told_as_such(result: Result, tmp_path: Path) -> None:
+    """One test subject has no interval, an absent class no F1: null in the file, a dash to see."""
+    table = result.predictions.assign(subject="only/one")
+    table = table[table.y_true != 1].assign(y_pred=lambda rows: rows.y_true)
+    classes = result.scores.classes
+    scores = score_run(table, classes, result.scores.folds, pooling="fold_mean", resamples=50)
+    Result(tmp_path, result.document, scores, table).write()
+    text = (tmp_path / "metrics.json").read_text()
+    assert "NaN" not in text
+    found = json.loads(text)
+    assert found["scores"]["uf1"]["low"] is None
+    assert found["chance"]["f1_positive"] is None
+    np.testing.assert_equal(asdict(read_scores(tmp_path)), asdict(scores))
+    page = Page(render(replace(result, scores=scores))).text
+    assert "not known over 1 subject" in page
+    assert "nan" not in page.lower()
 
 
 def test_the_command_writes_the_same_page_again(
@@ -190,6 +207,7 @@ def test_the_command_writes_the_same_page_again(
 DAMAGE = {
     "not JSON": '{"scores": ',
     "fields lost": json.dumps({"scores": {}}),
+    "a field of another kind": "[]",
     "a number": "3",
     "binary": "\x00\x01",
 }
@@ -200,14 +218,14 @@ def test_damaged_metrics_are_refused(damage: str, tiny_run: Path, tmp_path: Path
     run = shutil.copytree(tiny_run, tmp_path / "run")
     (run / "metrics.json").write_text(DAMAGE[damage])
     with pytest.raises(StoreError, match=r"metrics\.json"):
-        read_metrics(run)
+        read_scores(run)
 
 
 def test_an_unfinished_run_says_how_to_finish_it(tiny_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(tiny_run, tmp_path / "run")
     (run / "metrics.json").unlink()
     with pytest.raises(StoreError, match="goes on where it stopped"):
-        read_metrics(run)
+        read_scores(run)
 
 
 def test_writing_replaces_the_page_at_once(tiny_run: Path, tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_command_turns_options_into_settings_of_every_run(monkeypatch: pytest.Mo
 
 
 class FakeResult:
-    metrics: Any = None
+    scores: Any = None
 
 
 def test_runs_are_evaluated_in_order_then_compared_with_those_finished_before(

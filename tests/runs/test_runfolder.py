@@ -12,11 +12,15 @@ from hypothesis import strategies as st
 
 from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.protocols import ClipRow, FoldSet, ProtocolConfig, make_folds
+from merkit.report.result import read_document
 from merkit.runs.fold import FoldOutcome
 from merkit.runs.folder import RunFolder
-from merkit.training.loop import EpochRecord, FitSummary
+from merkit.scoring.scores import FoldTraining
+from merkit.training.loop import FitSummary
+from merkit.types import EpochRecord
 
 SETTINGS = {"method": "m", "seeds": [0], "workers": 1}
+EPOCH = EpochRecord(1, 0.5, 0.4, 0.3)
 FACTS = {"classes": ["a", "b"], "method_marks": [], "refused_clips": {}}
 
 
@@ -29,7 +33,7 @@ def folds() -> FoldSet:
 def outcome(fold: str, seed: int = 0, oracle: bool = False) -> FoldOutcome:
     table = pd.DataFrame({"clip_id": ["x"], "y_pred": [1], "p_a": [0.25], "p_b": [0.75]})
     epochs = pd.DataFrame({"epoch": [1], "clip_id": ["x"], "y_pred": [0]}) if oracle else None
-    summary = FitSummary(1, (EpochRecord(1, 0.5, 0.4, 0.3),), {"fit": ("y",)}, 10, 5)
+    summary = FitSummary(1, (EPOCH,), {"fit": ("y",)}, 10, 5)
     return FoldOutcome(fold, seed, table, summary, epochs)
 
 
@@ -39,14 +43,32 @@ def test_a_fold_comes_back_as_it_was_written(tmp_path: Path) -> None:
     run.write_fold(outcome("db/s1", oracle=True))
     assert run.has_fold(0, "db/s1")
     assert not run.has_fold(1, "db/s1")
-    table, summary = run.read_fold(0, "db/s1")
-    pd.testing.assert_frame_equal(table, outcome("db/s1").predictions)
-    assert (summary["fold"], summary["seed"], summary["chosen_epoch"]) == ("db/s1", 0, 1)
-    assert summary["history"][0]["val_uf1"] == 0.3
-    oracle = run.read_oracle(0, "db/s1")
-    assert oracle is not None
-    assert oracle.y_pred.tolist() == [0]
-    assert run.read_oracle(0, "db/s2") is None
+    stored = run.read_fold(0, "db/s1")
+    pd.testing.assert_frame_equal(stored.predictions, outcome("db/s1").predictions)
+    assert stored.training == FoldTraining("db/s1", 0, 1, 0.0, 10, 5, (EPOCH,))
+    assert stored.epochs is not None
+    assert stored.named(stored.epochs).iloc[0].to_dict() == {
+        "epoch": 1, "clip_id": "x", "y_pred": 0, "fold": "db/s1", "seed": 0
+    }  # fmt: skip
+    run.write_fold(outcome("db/s2"))
+    assert run.read_fold(0, "db/s2").epochs is None
+
+
+def test_a_damaged_fold_is_named_and_said_how_to_mend(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    run.write_fold(outcome("s1"))
+    for name, text in (("predictions.parquet", "x"), ("summary.json", '{"fold": "s1"}')):
+        (run.fold_path(0, "s1") / name).write_text(text)
+        with pytest.raises(StoreError, match="delete that folder"):
+            run.read_fold(0, "s1")
+
+
+def test_what_is_not_stored_is_pending(tmp_path: Path, folds: FoldSet) -> None:
+    run = RunFolder(tmp_path)
+    first, *others = folds.folds
+    run.write_fold(outcome(first.name, seed=1))
+    left = [(fold.name, seed) for fold, seed in run.pending((0, 1), folds)]
+    assert left == [(f.name, 0) for f in folds.folds] + [(f.name, 1) for f in others]
 
 
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=2, max_size=6, unique=True))
@@ -69,7 +91,7 @@ def test_beginning_writes_the_settings_once(tmp_path: Path, folds: FoldSet) -> N
     written = (run.path / "run.json").read_bytes()
     run.begin(SETTINGS | {"workers": 8}, folds, FACTS)  # not what decides a result
     assert (run.path / "run.json").read_bytes() == written
-    assert run.read_run()["fold_hash"] == folds.hash
+    assert read_document(run.path)["fold_hash"] == folds.hash
 
 
 def test_another_division_is_another_run(tmp_path: Path, folds: FoldSet) -> None:
@@ -84,10 +106,10 @@ def test_another_division_is_another_run(tmp_path: Path, folds: FoldSet) -> None
         run.begin(SETTINGS | {"method": "n"}, folds, FACTS)
 
 
-def test_a_folder_with_something_else_is_left_alone(tmp_path: Path, folds: FoldSet) -> None:
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(ConfigError, match="no run of merkit"):
-        RunFolder(tmp_path).begin(SETTINGS, folds, FACTS)
+        RunFolder(tmp_path).check_free()
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
     with pytest.raises(ConfigError, match="no run of merkit"):
         RunFolder(tmp_path / "thesis.txt").check_free()
@@ -106,9 +128,9 @@ DAMAGE = {
 def test_a_damaged_run_json_is_named(damage: str, tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(DAMAGE[damage])
     with pytest.raises(StoreError, match=r"run\.json"):
-        RunFolder(tmp_path).read_run()
+        read_document(tmp_path)
 
 
 def test_no_run_at_all(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="no run folder"):
-        RunFolder(tmp_path / "nowhere").read_run()
+        read_document(tmp_path / "nowhere")

@@ -17,6 +17,8 @@ from merkit.errors import ConfigError, StoreError
 from merkit.labels import LabelMap
 from merkit.methods import make_method
 from merkit.protocols import ClipRow, ProtocolConfig, load_folds
+from merkit.report.result import read_scores
+from merkit.report.text import score_lines
 from merkit.runs import evaluate as runner
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import LabelledClips
@@ -93,9 +95,9 @@ def test_every_fold_has_its_history_in_the_log(tiny_run: Path) -> None:
 def test_the_oracle_record_never_moves_the_score(tiny_run: Path, config: EvaluateConfig) -> None:
     plain = evaluate(config)
     pd.testing.assert_frame_equal(plain.predictions, predictions(tiny_run))
-    assert plain.metrics["oracle"] is None
+    assert plain.scores.oracle is None
     recorded = metrics(tiny_run)
-    assert recorded["scores"] == json.loads(json.dumps(plain.metrics["scores"]))
+    assert read_scores(tiny_run).scores == plain.scores.scores
     assert recorded["oracle"]["uf1"] >= recorded["scores"]["uf1"]["value"]
 
 
@@ -120,21 +122,27 @@ def test_several_seeds_are_trained_scored_and_told_apart(config: EvaluateConfig)
     result = evaluate(replace(config, seeds=(0, 1)))
     table = result.predictions
     assert table.groupby("seed").size().to_dict() == {0: 12, 1: 12}
-    assert [s["seed"] for s in result.metrics["seeds"]] == [0, 1]
-    assert np.sum(result.metrics["confusion"]) == 24
-    assert result.metrics["n_clips"] == 12
-    assert len(result.metrics["folds"]) == 8
+    scores = result.scores
+    assert [(part.name, part.n) for part in scores.per_seed] == [("0", 12), ("1", 12)]
+    assert scores.main.value == pytest.approx(
+        np.mean([part.values["uf1"] for part in scores.per_seed])
+    )
+    assert np.sum(scores.confusion) == 24
+    assert scores.n_clips == 12
+    assert len(scores.folds) == 8
 
 
 def test_the_mean_over_folds_is_said_on_the_page(config: EvaluateConfig) -> None:
     result = evaluate(replace(config, metric_pooling="fold_mean"))
     table = result.predictions
     each = [float(uf1(confusion_matrix(p.y_true, p.y_pred, 3))) for _, p in table.groupby("fold")]
-    assert result.metrics["scores"]["uf1"]["value"] == pytest.approx(np.mean(each))
-    assert result.metrics["pooling"] == "fold_mean"
+    assert result.scores.main.value == pytest.approx(np.mean(each))
+    assert result.scores.per_seed[0].values["uf1"] == pytest.approx(np.mean(each))
+    assert result.scores.pooling == "fold_mean"
+    assert any("means over folds" in line for line in score_lines(result.scores))
     assert "means over folds" in (config.out / "report.html").read_text()
     again = evaluate(replace(config, metric_pooling="pooled"))  # trains nothing again
-    assert again.metrics["pooling"] == "pooled"
+    assert again.scores.pooling == "pooled"
 
 
 # resume
@@ -210,7 +218,7 @@ def test_shuffled_labels_are_marked_and_change_the_training(
     config: EvaluateConfig, tiny_run: Path
 ) -> None:
     result = evaluate(replace(config, shuffle_labels=True))
-    assert "shuffled-labels" in result.metrics["marks"]
+    assert "shuffled-labels" in result.scores.marks
     table = predictions(tiny_run)
     assert (result.predictions.y_true == table.y_true).all()  # the truth is not shuffled
     assert not np.allclose(result.predictions.p_negative, table.p_negative)
@@ -246,7 +254,7 @@ def test_shuffling_moves_training_and_validation_labels_and_nothing_else() -> No
 def test_a_subject_dependent_protocol_is_marked(config: EvaluateConfig) -> None:
     protocol = ProtocolConfig(name="stratified_kfold", n_splits=2)
     result = evaluate(replace(config, protocol=protocol))
-    assert "subject-dependent" in result.metrics["marks"]
+    assert "subject-dependent" in result.scores.marks
     page = (config.out / "report.html").read_text()
     assert "Subject-dependent protocol" in page
     assert "No test subject had any part" not in page

@@ -15,11 +15,8 @@ from merkit.scoring.metrics import (
     accuracy,
     class_scores,
     confusion_matrix,
-    pooled,
-    score,
-    scores,
-    scores_by_part,
-    scores_of,
+    f1_by_class,
+    metrics_of,
     uar,
     uf1,
 )
@@ -57,12 +54,12 @@ def test_equal_to_scikit_learn(case):
 @given(predictions())
 def test_skipping_absent_classes_is_scikit_learns_default_over_seen_labels(case):
     true, predicted, n = case
-    ours = scores(true, predicted, n)
+    ours = confusion_matrix(true, predicted, n)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         balanced = reference.balanced_accuracy_score(true, predicted)
-    assert ours["uf1"] == pytest.approx(reference.f1_score(true, predicted, average="macro"))
-    assert ours["uar"] == pytest.approx(balanced)
+    assert uf1(ours) == pytest.approx(reference.f1_score(true, predicted, average="macro"))
+    assert uar(ours) == pytest.approx(balanced)
 
 
 @QUICK
@@ -74,8 +71,12 @@ def test_class_table_equal_to_scikit_learn(case):
         wanted = reference.precision_recall_fscore_support(
             true, predicted, labels=list(range(n)), zero_division=np.nan
         )
-    table = class_scores(confusion_matrix(true, predicted, n))
-    for i, row in enumerate(table):
+    matrix, names = confusion_matrix(true, predicted, n), [f"c{i}" for i in range(n)]
+    np.testing.assert_allclose(f1_by_class(matrix), wanted[2])
+    np.testing.assert_allclose(f1_by_class(matrix, "zero"), np.nan_to_num(wanted[2]))
+    for i, row in enumerate(class_scores(matrix, names)):
+        assert row.name == names[i]
+        assert metrics_of(names)[f"f1_c{i}"].of(matrix, "zero") == np.nan_to_num(wanted[2][i])
         got = [row.precision, row.recall, row.f1, row.support]
         np.testing.assert_allclose(got, [column[i] for column in wanted])
         assert row.predicted == predicted.count(i)
@@ -87,13 +88,7 @@ def test_hand_computed_matrix():
     assert uf1(matrix) == pytest.approx((10 / 16 + 6 / 9 + 12 / 15) / 3)
     assert uar(matrix) == pytest.approx((5 / 8 + 3 / 4 + 6 / 8) / 3)
     assert accuracy(matrix) == pytest.approx(14 / 20)
-    got = scores_of(matrix)
-    assert (got["uf1"], got["uar"], got["acc"], got.n) == (
-        pytest.approx(0.6972222222),
-        pytest.approx(0.7083333333),
-        pytest.approx(0.7),
-        20,
-    )
+    assert f1_by_class(matrix) == pytest.approx([10 / 16, 6 / 9, 12 / 15])
 
 
 def test_absent_class_by_hand():
@@ -120,7 +115,7 @@ def test_pooling_does_not_depend_on_folds_or_their_order(case, data):
         )
         for k in data.draw(st.permutations(sorted(set(fold))))
     ]
-    assert scores_of(pooled(parts)) == scores(true, predicted, n)
+    assert (sum(parts) == confusion_matrix(true, predicted, n)).all()
 
 
 def test_pooling_is_not_averaging_fold_scores():
@@ -128,25 +123,18 @@ def test_pooling_is_not_averaging_fold_scores():
     folds = [([0, 0, 0, 0], [0, 0, 0, 1]), ([1], [1])]
     tables = [confusion_matrix(t, p, 2) for t, p in folds]
     average = np.mean([uf1(table) for table in tables])
-    assert uf1(pooled(tables)) == pytest.approx((6 / 7 + 2 / 3) / 2)
-    assert average != pytest.approx(float(uf1(pooled(tables))))
+    assert uf1(sum(tables)) == pytest.approx((6 / 7 + 2 / 3) / 2)
+    assert average != pytest.approx(float(uf1(sum(tables))))
 
 
 def test_stack_of_matrices_is_scored_one_by_one():
     stack = np.random.default_rng(0).integers(0, 9, size=(4, 5, 3, 3))
-    for name in ("uf1", "uar", "acc"):
-        values = score(name, stack)
+    metrics = metrics_of(["a", "b", "c"])
+    assert list(metrics) == ["uf1", "uar", "acc", "f1_a", "f1_b", "f1_c"]
+    for metric in metrics.values():
+        values = metric.of(stack, "skip")
         assert values.shape == (4, 5)
-        assert values[2, 3] == pytest.approx(float(score(name, stack[2, 3])))
-
-
-def test_scores_of_each_database():
-    true, predicted = [0, 1, 0, 1, 1], [0, 1, 1, 1, 0]
-    parts = ["samm", "samm", "casme2", "casme2", "casme2"]
-    got = scores_by_part(true, predicted, parts, 2)
-    assert list(got) == ["casme2", "samm"]
-    assert got["samm"]["uf1"] == 1.0
-    assert got["casme2"] == scores([0, 1, 1], [1, 1, 0], 2)
+        assert values[2, 3] == pytest.approx(float(metric.of(stack[2, 3], "skip")))
 
 
 def test_no_clip_of_any_class_is_not_a_number():
@@ -162,12 +150,9 @@ def test_no_clip_of_any_class_is_not_a_number():
         (lambda: confusion_matrix([0, 2], [0, 1], 2), "class index 2"),
         (lambda: confusion_matrix([0, -1], [0, 1], 2), "class index -1"),
         (lambda: confusion_matrix([0.5], [0], 2), "whole numbers"),
-        (lambda: scores([], [], 3), "no predictions"),
-        (lambda: pooled([]), "no confusion"),
         (lambda: uf1(np.zeros((2, 3))), "shape"),
         (lambda: uf1(np.eye(2), "drop"), "skip or zero"),
-        (lambda: score("f1", np.eye(2)), "uf1, uar, acc"),
-        (lambda: scores_by_part([0], [0], ["a", "b"], 2), "2 part names"),
+        (lambda: f1_by_class(np.eye(2), "drop"), "skip or zero"),
     ],
 )
 def test_bad_input(call, words):

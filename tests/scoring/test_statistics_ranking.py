@@ -19,6 +19,7 @@ from merkit.scoring.ranking import (
     ranking_refusal,
     wilcoxon_over_subjects,
 )
+from merkit.scoring.subjects import subject_tables
 
 
 def test_holm_by_hand():
@@ -54,12 +55,12 @@ def _methods(n_subjects: int, rights: dict[str, float]):
         name: np.where(random.random(len(true)) < right, true, (true + 1) % 3)
         for name, right in rights.items()
     }
-    return true, predictions, subjects
+    return {name: subject_tables(true, p, subjects, 3) for name, p in predictions.items()}
 
 
 def test_clearly_better_method_is_told_apart():
-    true, predictions, subjects = _methods(20, {"a": 0.95, "b": 0.5, "c": 0.48})
-    found = {(c.a, c.b): c for c in compare_methods(true, predictions, subjects, 3)}
+    methods = _methods(20, {"a": 0.95, "b": 0.5, "c": 0.48})
+    found = {(c.a, c.b): c for c in compare_methods(methods)}
     assert list(found) == [("a", "b"), ("a", "c"), ("b", "c")]
     assert found["a", "b"].p_permutation_holm < 0.01
     assert found["a", "b"].p_wilcoxon_holm < 0.01
@@ -70,26 +71,26 @@ def test_clearly_better_method_is_told_apart():
 
 
 def test_comparison_against_a_reference():
-    true, predictions, subjects = _methods(8, {"a": 0.9, "b": 0.5, "ref": 0.5})
-    found = compare_methods(true, predictions, subjects, 3, reference="ref")
+    methods = _methods(8, {"a": 0.9, "b": 0.5, "ref": 0.5})
+    found = compare_methods(methods, reference="ref")
     assert [(c.a, c.b) for c in found] == [("a", "ref"), ("b", "ref")]
     with pytest.raises(ConfigError, match="reference nobody"):
-        compare_methods(true, predictions, subjects, 3, reference="nobody")
+        compare_methods(methods, reference="nobody")
     with pytest.raises(ConfigError, match="two or more"):
-        compare_methods(true, {"a": predictions["a"]}, subjects, 3)
+        compare_methods({"a": methods["a"]})
+    with pytest.raises(ConfigError, match="different subjects"):
+        compare_methods({"a": methods["a"], "b": _methods(7, {"b": 0.5})["b"]})
 
 
 def test_five_subjects_cannot_carry_a_ranking_however_clear():
-    true, predictions, subjects = _methods(5, {"a": 1.0, "b": 0.0})
-    refusal = ranking_refusal(compare_methods(true, predictions, subjects, 3))
+    refusal = ranking_refusal(compare_methods(_methods(5, {"a": 1.0, "b": 0.0})))
     assert refusal is not None
     assert "5 subject(s)" in str(refusal)
     assert "0.0625" in str(refusal)
 
 
 def test_alike_methods_are_not_ranked():
-    true, predictions, subjects = _methods(20, {"a": 0.6, "b": 0.6})
-    refusal = ranking_refusal(compare_methods(true, predictions, subjects, 3))
+    refusal = ranking_refusal(compare_methods(_methods(20, {"a": 0.6, "b": 0.6})))
     assert "not evidence of a better method" in str(refusal)
     assert "a against b" in str(refusal)
 

@@ -57,9 +57,9 @@ def _database(options: Options, progress: Progress) -> None:
 
 
 def _score(options: Options, progress: Progress) -> None:
+    from merkit.report.text import score_lines
     from merkit.runs.config import EvaluateConfig
     from merkit.runs.evaluate import evaluate
-    from merkit.runs.text import score_lines
 
     print("\n2. sfa-dgat with the tiny encoder, one person left out at a time")
     config = EvaluateConfig(
@@ -71,7 +71,7 @@ def _score(options: Options, progress: Progress) -> None:
         oracle_epoch=True,
     )
     result = evaluate(config, progress)
-    print("\n".join(f"   {line}" for line in score_lines(result.metrics)))
+    print("\n".join(f"   {line}" for line in score_lines(result.scores)))
     print(f"   report: {result.folder / 'report.html'}")
 
 

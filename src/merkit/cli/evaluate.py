@@ -12,11 +12,11 @@ from merkit.runs.config import EvaluateConfig
 def run(words: Sequence[str]) -> int:
     config = parse_config(EvaluateConfig, "evaluate", words)
     config.sources()  # a usage error must not wait for heavy imports
+    from merkit.report.text import score_lines
     from merkit.runs.evaluate import evaluate
-    from merkit.runs.text import score_lines
 
     with terminal_progress() as progress:
         result = evaluate(config, progress)
-    print("\n".join(score_lines(result.metrics)))
+    print("\n".join(score_lines(result.scores)))
     print(f"report: {result.folder / 'report.html'}")
     return 0

@@ -28,15 +28,15 @@ def run(words: Sequence[str]) -> int:
     if not options.runs:
         raise ConfigError("no run was named", "one or more run folders", "merkit report RUN")
     if len(options.runs) > 1:
-        from merkit.report.compare import compare_runs
+        from merkit.report.compare_page import compare_runs
 
         print(compare_runs(options.runs, options.out))
         return 0
     from merkit.report.page import write_report
     from merkit.report.result import read_result
-    from merkit.runs.text import score_lines
+    from merkit.report.text import score_lines
 
     result = read_result(options.runs[0])
-    print("\n".join(score_lines(result.metrics)))
+    print("\n".join(score_lines(result.scores)))
     print(f"report: {write_report(result)}")
     return 0

@@ -19,7 +19,7 @@ from merkit.files import atomic_file, write_json, write_text
 from merkit.inference.modelfolder import load_model
 from merkit.progress import Progress, silent
 from merkit.report.plots import confusion_plot
-from merkit.report.result import read_document, read_metrics
+from merkit.report.result import read_document, read_scores
 from merkit.runs.config import DataConfig
 from merkit.training.device import choose_device
 from merkit.types import Clip
@@ -114,9 +114,9 @@ def explain_run(run: Path, out: Path, overwrite: bool = False) -> Explanation:
         ConfigError: files that would be overwritten.
     """
     check_out(out, ["confusion.svg"], overwrite)
-    document, metrics = read_document(run), read_metrics(run)
-    values = {"classes": metrics["classes"], "confusion": metrics["confusion"]}
-    drawn = {"confusion": Drawn(confusion_plot(values["confusion"], values["classes"]), values)}
+    document, scores = read_document(run), read_scores(run)
+    values = {"classes": scores.classes, "confusion": scores.confusion}
+    drawn = {"confusion": Drawn(confusion_plot(scores.confusion, scores.classes), values)}
     skipped = {
         "tsne": "a run keeps predictions, not models; name --model, --data and --root for it"
     }

@@ -38,11 +38,8 @@ def train_model(config: FinalConfig, progress: Progress = silent) -> FitSummary:
     job = trainings.job(_fold(data, config), config.seed)
     epochs = method.training.epochs
     fitted = job.fit(lambda epoch, _: progress("training", epoch, epochs))
-    facts = {
-        "label_map": data.map_names,
+    facts = data.facts() | {
         "data": list(config.data),
-        "clips": len(data.rows),
-        "subjects": data.n_subjects,
         "chosen_epoch": fitted.summary.chosen_epoch,
         "seed": config.seed,
         "versions": versions(),

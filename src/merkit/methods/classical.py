@@ -24,7 +24,6 @@ from merkit.methods.base import Method
 from merkit.samples.batch import Inputs
 from merkit.training.config import TrainConfig
 from merkit.training.loop import (
-    EpochRecord,
     FitContext,
     Fitted,
     Observer,
@@ -34,7 +33,7 @@ from merkit.training.loop import (
 )
 from merkit.training.network import Model, Output
 from merkit.training.reader import ClipReader, Use
-from merkit.types import F32, F64, I64
+from merkit.types import F32, F64, I64, EpochRecord
 
 #: Decision value of a class that no training clip has: it is never predicted.
 ABSENT = -1e4

@@ -37,6 +37,10 @@ class FoldSet:
     folds: tuple[Fold, ...]
     marks: tuple[str, ...] = ()
 
+    def fold(self, name: str) -> Fold:
+        """The fold of that name."""
+        return next(fold for fold in self.folds if fold.name == name)
+
     @cached_property
     def hash(self) -> str:
         """SHA-256 (64 hex digits) of protocol, marks and folds as canonical JSON.

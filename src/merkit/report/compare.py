@@ -1,19 +1,20 @@
-"""Several finished runs in one table, with differences paired by subject."""
+"""Several finished runs side by side: whether they can be compared, and what differs.
+
+Differences are paired by subject. ``report.compare_page`` writes them down.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import pandas as pd
 
 from merkit.errors import ConfigError
-from merkit.report.comparable import check_same_clips, differences_told
-from merkit.report.compare_page import write_page, write_tables
-from merkit.report.compare_text import group_lines, overall_lines
-from merkit.report.compared import GroupComparison
-from merkit.report.result import Result, read_results
-from merkit.report.sweep import find_sweep
-from merkit.scoring.intervals import Interval
-from merkit.scoring.metrics import MAIN_METRIC, usable_metrics
+from merkit.report.result import Result
+from merkit.report.sweep import Sweep, find_sweep
+from merkit.scoring.metrics import MAIN_METRIC, metrics_of
 from merkit.scoring.ranking import (
     Comparison,
     CriticalDifference,
@@ -24,36 +25,48 @@ from merkit.scoring.ranking import (
 )
 
 ALPHA = 0.05
+#: ranks over databases, or why there are none; None for two methods
+Overall: TypeAlias = CriticalDifference | RankingRefusal | None
 
 
-def compare_runs(runs: Sequence[Path], out: Path, tables: bool = True) -> str:
-    """Compare finished runs; write one self-contained page, return the table as text.
+@dataclass(frozen=True)
+class GroupComparison:
+    """Runs on the same clips. ``differences``: each run against the first, by metric. ``refusal``:
+    why they are not ranked; None where ``apart`` names pairs that are told apart, better first."""
 
-    Runs on the same clips are compared by subject. Runs on several databases are compared on
-    each, and over all of them where every method was run once on each.
+    data: str
+    runs: tuple[Result, ...]
+    differences: Mapping[str, tuple[Comparison, ...]]
+    refusal: RankingRefusal | None
+    apart: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+    sweep: Sweep | None
 
-    Args:
-        runs: run folders; differences are against the first (of each database).
-        out: the page to write (``.html``).
-        tables: also write ``.csv`` and ``.json`` beside the page.
+    @property
+    def first(self) -> Result:
+        """The run that differences are from."""
+        return self.runs[0]
+
+    @property
+    def main(self) -> tuple[Comparison, ...]:
+        """Each run against the first in the main metric."""
+        return self.differences[MAIN_METRIC]
+
+    def titles(self, per_class: bool = False) -> dict[str, str]:
+        """Title of every metric that all runs have, by name, the main one first."""
+        titles = self.first.scores.titles(per_class)
+        names = sorted(titles, key=lambda name: name != MAIN_METRIC)
+        return {name: titles[name] for name in names if name in self.differences}
+
+
+def compare_results(results: Sequence[Result]) -> tuple[list[GroupComparison], Overall]:
+    """Compare runs on each database, and over all of them where every method was run once on each.
 
     Raises:
-        ConfigError: fewer than two runs, or runs that cannot be compared.
-        MissingDataError, StoreError: a folder that is no finished run.
+        ConfigError: runs that cannot be compared; says why.
     """
-    if len(runs) < 2:
-        raise ConfigError(f"{len(runs)} run to compare", "two or more run folders")
-    if out.suffix != ".html":
-        raise ConfigError(f"the comparison goes to {out}", "a file name ending in .html")
-    finished = read_results(runs)
-    groups = [_compare_group(group) for group in _by_database(finished)]
-    overall = _over_databases(groups) if len(groups) > 1 else None
-    write_page(out, groups, overall)
-    if tables:
-        write_tables(out, groups)
-    lines = [line for group in groups for line in group_lines(group)]
-    lines += overall_lines(groups, overall)
-    return "\n".join([*lines, f"page: {out}"])
+    groups = [_compare_group(group) for group in _by_database(results)]
+    return groups, _over_databases(groups) if len(groups) > 1 else None
 
 
 def _by_database(runs: Sequence[Result]) -> list[tuple[Result, ...]]:
@@ -82,83 +95,126 @@ def _by_database(runs: Sequence[Result]) -> list[tuple[Result, ...]]:
 def _compare_group(runs: tuple[Result, ...]) -> GroupComparison:
     check_same_clips(runs)
     notes = differences_told(runs)
-    shared = set(runs[0].seeds).intersection(*(run.seeds for run in runs[1:]))
+    first = runs[0]
+    shared = sorted(set(first.seeds).intersection(*(run.seeds for run in runs[1:])))
     if not shared:
         raise ConfigError(
             f"runs {[run.name for run in runs]} have no seed in common",
             "at least one seed that all of them trained with, to pair their predictions",
         )
-    if any(set(run.seeds) != shared for run in runs):
-        notes.append(f"Differences are over the shared seeds {sorted(shared)}.")
-    scored = [name for name in usable_metrics() if all(name in r.metrics["scores"] for r in runs)]
-    against = {name: _pairs(runs, shared, name, runs[0].name) for name in scored}
-    main = against[MAIN_METRIC]
-    every = main if len(runs) == 2 else _pairs(runs, shared, MAIN_METRIC, None)
+    if any(list(run.seeds) != shared for run in runs):
+        notes.append(f"Differences are over the shared seeds {shared}.")
+    alike = all(run.scores.pooling == first.scores.pooling for run in runs)
+    pooling = first.scores.pooling if alike else "pooled"
+    tables = {run.name: run.tables(shared, pooling) for run in runs}
+    metrics = {
+        name: metric
+        for name, metric in metrics_of(first.scores.classes).items()
+        if all(name in run.scores.scores for run in runs)
+    }
+    against = {
+        name: compare_methods(tables, metric, reference=first.name)
+        for name, metric in metrics.items()
+    }
+    every = against[MAIN_METRIC]
+    if len(runs) > 2:
+        every = compare_methods(tables, metrics[MAIN_METRIC])
     return GroupComparison(
-        data=runs[0].data,
+        data=first.data,
         runs=runs,
         differences=against,
         refusal=ranking_refusal(every, ALPHA),
-        apart=_distinguished(every),
+        apart=tuple(
+            (c.a, c.b) if c.difference.value > 0 else (c.b, c.a) for c in every if c.apart(ALPHA)
+        ),
         notes=tuple(notes),
-        sweep=find_sweep([run.document["settings"] for run in runs]),
+        sweep=find_sweep([run.settings for run in runs]),
     )
 
 
-def _pairs(
-    runs: Sequence[Result], seeds: set[int], metric: str, reference: str | None
-) -> tuple[Comparison, ...]:
-    tables = [run.table[run.table.seed.isin(seeds)] for run in runs]
-    first = tables[0]
-    return compare_methods(
-        first.y_true,
-        {run.name: table.y_pred for run, table in zip(runs, tables, strict=True)},
-        first.subject,
-        len(runs[0].metrics["classes"]),
-        metric=metric,
-        reference=reference,
-        seeds=first.seed if len(seeds) > 1 else None,
-    )
-
-
-def _distinguished(comparisons: Sequence[Comparison]) -> tuple[tuple[str, str], ...]:
-    """Pairs by the rule of ``ranking_refusal``, the better first."""
-    found = []
-    for c in comparisons:
-        gap = c.difference
-        if c.p_permutation_holm <= ALPHA and not gap.low <= 0 <= gap.high:
-            found.append((c.a, c.b) if gap.value > 0 else (c.b, c.a))
-    return tuple(found)
-
-
-def _over_databases(
-    groups: Sequence[GroupComparison],
-) -> CriticalDifference | RankingRefusal | None:
-    """Ranks over databases, or why not; None for two methods, where there is no rank to give."""
+def _over_databases(groups: Sequence[GroupComparison]) -> Overall:
     methods = [run.method for run in groups[0].runs]
     if len(methods) < 3:
         return None
     intervals = []
     for group in groups:
-        by_method = {run.method: run for run in group.runs}
-        intervals.append([_interval(by_method[method]) for method in methods])
+        by_method = {run.method: run.scores.main for run in group.runs}
+        intervals.append([by_method[method] for method in methods])
     return critical_difference(
         [[interval.value for interval in row] for row in intervals],
         methods,
-        [group.runs[0].metrics["n_subjects"] for group in groups],
+        [group.first.scores.n_subjects for group in groups],
         intervals,
         alpha=ALPHA,
     )
 
 
-def _interval(run: Result) -> Interval:
-    score = run.metrics["scores"][MAIN_METRIC]
-    return Interval(
-        score["value"],
-        score["low"],
-        score["high"],
-        0.95,
-        "percentile",
-        run.metrics["n_subjects"],
-        len(run.seeds),
-    )
+def check_same_clips(runs: Sequence[Result]) -> None:
+    """Refuse runs that did not answer the same question.
+
+    Raises:
+        ConfigError: other classes, clips, subjects or true labels; names the difference.
+    """
+    first = runs[0]
+    for run in runs[1:]:
+        classes, wanted = list(run.scores.classes), list(first.scores.classes)
+        if classes != wanted:
+            raise ConfigError(
+                f"run '{run.name}' has the classes {classes}, run '{first.name}' {wanted}",
+                "runs with the same classes",
+                "evaluate both under one label map",
+            )
+        _check_rows(first, run)
+
+
+def _check_rows(first: Result, run: Result) -> None:
+    ours, theirs = _once(first), _once(run)
+    only = [
+        (name, sorted(set(a.index) - set(b.index)))
+        for name, a, b in ((first.name, ours, theirs), (run.name, theirs, ours))
+    ]
+    if any(clips for _, clips in only):
+        told = "; ".join(
+            f"{len(clips)} only in '{name}', such as {clips[0][0]}" for name, clips in only if clips
+        )
+        raise ConfigError(
+            f"runs '{first.name}' and '{run.name}' tested different clips: {told}",
+            "runs on the same clips, so that differences can be paired",
+            "evaluate both on the same databases with the same label map and bad-clips policy",
+        )
+    for column in ("y_true", "subject"):
+        other = ours[column] != theirs[column].reindex(ours.index)
+        if other.any():
+            clip = ours.index[other.to_numpy()][0][0]
+            raise ConfigError(
+                f"runs '{first.name}' and '{run.name}' differ in {column} of {int(other.sum())} "
+                f"clips, such as {clip}",
+                "the same release and label map in both",
+            )
+
+
+def _once(run: Result) -> pd.DataFrame:
+    """Each tested clip once, by clip id and how often it was tested before."""
+    table = run.predictions[run.predictions.seed == run.seeds[0]]
+    table = table.sort_values(["clip_id", "fold"], ignore_index=True)
+    place = table.groupby("clip_id").cumcount()
+    return table.set_index([table.clip_id, place])[["y_true", "subject"]]
+
+
+def differences_told(runs: Sequence[Result]) -> list[str]:
+    """What a reader must know before comparing these runs; empty when all is alike."""
+    notes = []
+    for title, value in (
+        ("protocol", lambda r: r.settings["protocol"]["name"]),
+        ("folds", lambda r: r.scores.fold_hash[:12]),
+        ("seeds", lambda r: ", ".join(map(str, r.seeds))),
+        ("metric pooling", lambda r: r.scores.pooling),
+        ("marks", lambda r: ", ".join(r.scores.marks) or "none"),
+    ):
+        found: dict[str, list[str]] = {}
+        for run in runs:
+            found.setdefault(value(run), []).append(run.name)
+        if len(found) > 1:
+            parts = "; ".join(f"{what} ({', '.join(who)})" for what, who in found.items())
+            notes.append(f"The runs differ in {title}: {parts}.")
+    return notes

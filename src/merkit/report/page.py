@@ -14,7 +14,7 @@ from merkit.files import write_text
 from merkit.report.plots import confusion_plot, curves_plot, score_plot
 from merkit.report.published import published_for
 from merkit.report.result import Result
-from merkit.scoring.metrics import metric_titles
+from merkit.scoring.scores import Scores
 
 #: marks of a run -> what a reader must know about them
 MARKS = {
@@ -33,34 +33,36 @@ MARKS = {
 def write_report(result: Result) -> Path:
     """Write ``report.html`` of a finished run and return its path."""
     path = result.folder / "report.html"
-    write_text(path, render(result.document, result.metrics))
+    write_text(path, render(result))
     return path
 
 
-def render(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
-    """The page as HTML text, from the contents of run.json and metrics.json."""
-    settings, scores = document["settings"], metrics["scores"]
-    histories = [fold["history"] for fold in metrics["folds"]]
+def render(result: Result) -> str:
+    """The page as HTML text."""
+    run, settings, scores = result.document, result.settings, result.scores
     data = list(settings["data"])
     return template("report.html.j2").render(
-        title=f"{settings['method']} on {', '.join(data)}, {len(metrics['classes'])} classes",
-        run=document,
-        metrics=metrics,
-        titles={name: title for name, title in metric_titles().items() if name in scores},
+        title=f"{result.method} on {result.data}, {len(scores.classes)} classes",
+        run=run,
+        scores=scores,
+        titles=scores.titles(),
+        class_f1={name: scores.scores.get(f"f1_{name}") for name in scores.classes},
         selection=_selection(settings),
-        score_svg=_svg(score_plot(metrics["scores"], metrics["chance"]["values"])),
-        confusion_svg=_svg(confusion_plot(metrics["confusion"], metrics["classes"])),
-        curves_svg=_curves(histories, metrics),
-        notes=_notes(document, metrics),
-        assurances=_assurances(document, metrics),
-        facts=_facts(document, metrics),
-        training=_training(metrics),
-        published=published_for(data, len(metrics["classes"])),
+        score_svg=Markup(score_plot(scores)),
+        confusion_svg=Markup(confusion_plot(scores.confusion, scores.classes)),
+        curves_svg=Markup(curves_plot(scores.folds))
+        if any(f.history for f in scores.folds)
+        else "",
+        notes=_notes(result),
+        assurances=_assurances(result),
+        facts=_facts(result),
+        training=_training(scores),
+        published=published_for(data, len(scores.classes)),
         no_published=_no_published(data),
         settings=_settings(settings),
-        software=", ".join(f"{k} {v}" for k, v in document["versions"].items())
-        + f"; {document['platform']}"
-        + (f"; commit {document['git_commit'][:12]}" if document["git_commit"] else ""),
+        software=", ".join(f"{k} {v}" for k, v in run["versions"].items())
+        + f"; {run['platform']}"
+        + (f"; commit {run['git_commit'][:12]}" if run["git_commit"] else ""),
     )
 
 
@@ -74,40 +76,31 @@ def template(name: str) -> Template:
     ).get_template(name)
 
 
-def _svg(text: str) -> Markup:
-    return Markup(text)  # drawn by us: no text from outside that is not escaped by the plotter
-
-
-def _curves(histories: Sequence[Sequence[Mapping[str, Any]]], metrics: Mapping[str, Any]) -> Any:
-    if not any(histories):
-        return ""
-    return _svg(curves_plot(histories, [fold["chosen_epoch"] for fold in metrics["folds"]]))
-
-
-def _notes(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[str]:
-    notes = [MARKS.get(mark, mark) for mark in metrics["marks"]]
-    if metrics.get("pooling") == "fold_mean":
+def _notes(result: Result) -> list[str]:
+    scores, refused = result.scores, result.document["refused_clips"]
+    notes = [MARKS.get(mark, mark) for mark in scores.marks]
+    if scores.pooling == "fold_mean":
         notes.append(
-            "The scores on top are means over folds (metric_pooling=fold_mean), not pooled over "
-            "all test clips; chance levels and the tables below are pooled."
+            "Scores, intervals, chance levels and parts are means over folds "
+            "(metric_pooling=fold_mean), not pooled over all test clips; the confusion matrix and "
+            "the subjects are counts."
         )
-    refused = document["refused_clips"]
     if refused:
         names = ", ".join(sorted(refused)[:5]) + (" ..." if len(refused) > 5 else "")
         notes.append(f"{len(refused)} clips could not be prepared and were left out: {names}")
-    missing = [c["name"] for c in metrics["per_class"] if c["support"] == 0]
+    missing = [score.name for score in scores.per_class if score.support == 0]
     if missing:
         notes.append(f"No clip of class {', '.join(missing)} was tested.")
     return notes
 
 
-def _assurances(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[str]:
-    if "subject-dependent" in metrics["marks"]:
+def _assurances(result: Result) -> list[str]:
+    if "subject-dependent" in result.scores.marks:
         return []
     text = (
-        f"No test subject had any part in training: {len(metrics['folds'])} trainings were audited "
-        "for shared clips and subjects, for what every fitted quantity saw, and for the clips "
-        f"that chose the epoch. Division frozen as {document['fold_hash'][:16]}."
+        f"No test subject had any part in training: {len(result.scores.folds)} trainings were "
+        "audited for shared clips and subjects, for what every fitted quantity saw, and for the "
+        f"clips that chose the epoch. Division frozen as {result.scores.fold_hash[:16]}."
     )
     return [text]
 
@@ -118,34 +111,31 @@ def _selection(settings: Mapping[str, Any]) -> str:
     return "last epoch, no choice" if last else "epoch chosen on validation subjects"
 
 
-def _facts(document: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    per_class = ", ".join(f"{name} {n}" for name, n in document["clips_per_class"].items())
-    settings = document["settings"]
-    rows = [
-        ("data", ", ".join(settings["data"])),
-        ("clips", f"{document['clips']} ({per_class})"),
-        ("subjects", str(document["subjects"])),
-        ("classes", f"{document['label_map']}: {document['label_map_citation']}"),
-        (
-            "protocol",
-            f"{settings['protocol']['name']}, {metrics['n_folds']} folds; {_selection(settings)}",
-        ),
-        ("fold hash", document["fold_hash"]),
-        ("seeds", ", ".join(map(str, settings["seeds"]))),
-        ("recipe", document["recipe_key"]),
-    ]
-    return rows
-
-
-def _training(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
-    cost = metrics["training"]
+def _facts(result: Result) -> list[tuple[str, str]]:
+    run, settings = result.document, result.settings
+    per_class = ", ".join(f"{name} {n}" for name, n in run["clips_per_class"].items())
+    protocol = f"{settings['protocol']['name']}, {result.scores.n_folds} folds"
     return [
-        ("parameters", f"{cost['parameters_trainable']:,} trained of {cost['parameters_total']:,}"),
-        ("training time", f"{cost['seconds']:.1f} s over {len(metrics['folds'])} trainings"),
+        ("data", result.data),
+        ("clips", f"{run['clips']} ({per_class})"),
+        ("subjects", str(run["subjects"])),
+        ("classes", f"{run['label_map']}: {run['label_map_citation']}"),
+        ("protocol", f"{protocol}; {_selection(settings)}"),
+        ("fold hash", result.scores.fold_hash),
+        ("seeds", ", ".join(map(str, settings["seeds"]))),
+        ("recipe", run["recipe_key"]),
+    ]
+
+
+def _training(scores: Scores) -> list[tuple[str, str]]:
+    cost = scores.training
+    return [
+        ("parameters", f"{cost.parameters_trainable:,} trained of {cost.parameters_total:,}"),
+        ("training time", f"{cost.seconds:.1f} s over {len(scores.folds)} trainings"),
         (
             "epochs",
-            f"{cost['epochs_min']} to {cost['epochs_max']} run, chosen {cost['chosen_min']} "
-            f"to {cost['chosen_max']}",
+            f"{cost.epochs_min} to {cost.epochs_max} run, chosen {cost.chosen_min} "
+            f"to {cost.chosen_max}",
         ),
     ]
 

@@ -11,8 +11,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from merkit.scoring.metrics import MAIN_METRIC, metric_titles
+from merkit.report.sweep import Sweep
+from merkit.scoring.intervals import Interval
+from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import CriticalDifference
+from merkit.scoring.scores import FoldTraining, Scores
 
 INK, ACCENT, WARM, PALE = "#1f2933", "#1d6fa5", "#c2571a", "#b9c4cf"
 
@@ -53,7 +56,7 @@ def confusion_plot(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> s
     return svg(figure)
 
 
-def curves_plot(histories: Sequence[Sequence[Mapping[str, Any]]], chosen: Sequence[int]) -> str:
+def curves_plot(trainings: Sequence[FoldTraining]) -> str:
     """Training loss and validation UF1 by epoch: one thin line a fold, the mean in bold."""
     figure = Figure(figsize=(8.5, 2.9), layout="constrained")
     for place, (key, title, colour) in enumerate(
@@ -61,120 +64,117 @@ def curves_plot(histories: Sequence[Sequence[Mapping[str, Any]]], chosen: Sequen
     ):
         axes = figure.add_subplot(1, 2, place)
         axes.spines[["top", "right"]].set_visible(False)
-        _curves(axes, histories, key, colour)
+        _curves(axes, trainings, key, colour)
         if key == "val_uf1":
             axes.set_ylim(0, 1.02)
-            for epoch in chosen:
-                axes.axvline(epoch, color=PALE, linewidth=0.6, zorder=0)
+            for training in trainings:
+                axes.axvline(training.chosen_epoch, color=PALE, linewidth=0.6, zorder=0)
         axes.set_title(title, fontsize=10, color=INK, loc="left")
         axes.set_xlabel("epoch")
     return svg(figure)
 
 
-def _curves(
-    axes: Axes, histories: Sequence[Sequence[Mapping[str, Any]]], key: str, colour: str
-) -> None:
-    longest = max((len(history) for history in histories), default=0)
-    table = np.full((len(histories), longest), np.nan)
-    for row, history in zip(table, histories, strict=True):
-        values = [np.nan if record[key] is None else record[key] for record in history]
-        row[: len(values)] = values
-        axes.plot(np.arange(1, len(values) + 1), values, color=colour, alpha=0.25, linewidth=0.8)
+def _curves(axes: Axes, trainings: Sequence[FoldTraining], key: str, colour: str) -> None:
+    longest = max(len(training.history) for training in trainings)
+    table = np.full((len(trainings), longest), np.nan)
+    for row, training in zip(table, trainings, strict=True):
+        values = [getattr(record, key) for record in training.history]
+        row[: len(values)] = [np.nan if value is None else value for value in values]
+        axes.plot(np.arange(1, longest + 1), row, color=colour, alpha=0.25, linewidth=0.8)
     counted = np.maximum((~np.isnan(table)).sum(0), 1)
     mean = np.nansum(table, axis=0) / counted
     axes.plot(np.arange(1, longest + 1), mean, color=colour, linewidth=2.2)
 
 
-def score_plot(scores: Mapping[str, Mapping[str, float]], chance: Mapping[str, float]) -> str:
-    """UF1, UAR and ACC with their intervals; the grey tick is what guessing would give."""
-    figure, axes = _axes(6.2, 1.7)
-    names, titles = list(scores), metric_titles()
-    for row, name in enumerate(reversed(names)):
-        score = scores[name]
-        axes.plot([score["low"], score["high"]], [row, row], color=ACCENT, linewidth=3, alpha=0.5)
-        axes.plot(score["value"], row, "o", color=ACCENT, markersize=7)
-        if name in chance:
-            axes.plot(chance[name], row, "|", color=INK, markersize=13, markeredgewidth=1.5)
-    axes.set_yticks(range(len(names)), [titles.get(n, n) for n in reversed(names)])
+def score_plot(scores: Scores) -> str:
+    """Every metric with its interval; the dark tick is what guessing would give."""
+    titles = scores.titles() | scores.titles(per_class=True)
+    rows = {title: scores[name] for name, title in titles.items()}
+    figure, axes = _intervals(rows, ACCENT, width=6.2)
+    for row, name in enumerate(titles):
+        axes.plot(scores.chance[name], row, "|", color=INK, markersize=13, markeredgewidth=1.5)
     axes.set_xlim(0, 1)
-    axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.grid(axis="x", color="#e6eaee")
     return svg(figure)
 
 
-def _main() -> str:
-    return metric_titles()[MAIN_METRIC]
-
-
-def compare_plot(rows: Sequence[Mapping[str, Any]]) -> str:
-    """UF1 of several runs with intervals, one row a run."""
-    figure, axes = _axes(6.8, 0.7 + 0.42 * len(rows))
-    for place, row in enumerate(reversed(rows)):
-        axes.plot([row["low"], row["high"]], [place, place], color=ACCENT, linewidth=3, alpha=0.5)
-        axes.plot(row["value"], place, "o", color=ACCENT, markersize=6)
-    axes.set_yticks(range(len(rows)), [plain(row["name"]) for row in reversed(rows)])
-    axes.set_ylim(-0.6, len(rows) - 0.4)
+def compare_plot(rows: Mapping[str, Interval], title: str) -> str:
+    """A score of several runs, one row a run."""
+    figure, axes = _intervals(rows, ACCENT)
     axes.set_xlim(0, 1)
-    axes.set_xlabel(f"{_main()} with 95 % interval over subjects")
-    axes.grid(axis="x", color="#e6eaee")
+    axes.set_xlabel(f"{title} with 95 % interval over subjects")
     return svg(figure)
 
 
-def difference_plot(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Paired UF1 differences from one run, one row a run; the line at zero is that run."""
-    figure, axes = _axes(6.8, 0.7 + 0.42 * len(rows))
+def difference_plot(rows: Mapping[str, Interval], title: str) -> str:
+    """Paired differences from one run, one row a run; the line at zero is that run."""
+    figure, axes = _intervals(rows, WARM)
     axes.axvline(0, color=INK, linewidth=1)
-    for place, row in enumerate(reversed(rows)):
-        axes.plot([row["low"], row["high"]], [place, place], color=WARM, linewidth=3, alpha=0.5)
-        axes.plot(row["value"], place, "o", color=WARM, markersize=6)
-    axes.set_yticks(range(len(rows)), [plain(row["name"]) for row in reversed(rows)])
-    axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.set_xlabel(f"difference in {_main()} with 95 % interval over subjects")
-    axes.grid(axis="x", color="#e6eaee")
+    axes.set_xlabel(f"difference in {title} with 95 % interval over subjects")
     return svg(figure)
 
 
-def sweep_plot(points: Sequence[Mapping[str, Any]], setting: str, series: str = "") -> str:
+def _intervals(
+    rows: Mapping[str, Interval], colour: str, width: float = 6.8
+) -> tuple[Figure, Axes]:
+    """Named intervals under one another, the first on top."""
+    figure, axes = _axes(width, 0.7 + 0.34 * len(rows))
+    for place, interval in enumerate(rows.values()):
+        bounds = [interval.low, interval.high]
+        axes.plot(bounds, [place, place], color=colour, linewidth=3, alpha=0.5)
+        axes.plot(interval.value, place, "o", color=colour, markersize=6)
+    axes.set_yticks(range(len(rows)), [plain(name) for name in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(axis="x", color="#e6eaee")
+    return figure, axes
+
+
+def sweep_plot(sweep: Sweep, runs: Sequence[Scores]) -> str:
     """Scores against a numeric setting, whose values stand at equal distances.
 
-    Args:
-        points: ``x``, ``uf1`` and ``uar`` (each value, low, high) and ``series``, the value of
-            the second setting or None.
-        setting, series: names of the two settings. With a second one each of its values is a
-            line of UF1; without, UF1 and UAR are a line each.
+    With a second setting each of its values is a line of the main metric; without, the first two
+    metrics are a line each.
     """
     figure, axes = _axes(6.8, 3.2)
-    values = sorted({float(point["x"]) for point in points})
-    drawn = _sweep_lines(points, series)
-    for number, (chosen, score, label, colour) in enumerate(drawn):
-        ordered = sorted(chosen, key=lambda point: float(point["x"]))
-        shift = 0.06 * (number - (len(drawn) - 1) / 2)  # so that intervals stay apart
-        x = [values.index(float(p["x"])) + shift for p in ordered]
-        value, low, high = ([p[score][k] for p in ordered] for k in ("value", "low", "high"))
-        axes.plot(x, value, "o-", color=colour, label=plain(label), markersize=5)
+    values = sorted(set(sweep.values))
+    lines = _sweep_lines(sweep, runs)
+    for number, (label, colour, points) in enumerate(lines):
+        shift = 0.06 * (number - (len(lines) - 1) / 2)  # so that intervals stay apart
+        ordered = sorted(points, key=lambda point: point[0])
+        x = [values.index(setting) + shift for setting, _ in ordered]
+        intervals = [interval for _, interval in ordered]
+        shown = [interval.value for interval in intervals]
+        axes.plot(x, shown, "o-", color=colour, label=plain(label), markersize=5)
+        low, high = [i.low for i in intervals], [i.high for i in intervals]
         axes.vlines(x, low, high, color=colour, alpha=0.35, linewidth=3)
     axes.set_ylim(0, 1)
     axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
-    axes.set_xlabel(plain(setting))
-    axes.set_ylabel(_main() if series else "score")
+    axes.set_xlabel(plain(sweep.setting))
+    axes.set_ylabel(runs[0].titles()[MAIN_METRIC] if sweep.series else "score")
     axes.legend(frameon=False, fontsize=9)
     axes.grid(axis="y", color="#e6eaee")
     return svg(figure)
 
 
 def _sweep_lines(
-    points: Sequence[Mapping[str, Any]], series: str
-) -> list[tuple[list[Mapping[str, Any]], str, str, Any]]:
-    """Points, score, label and colour of each line."""
-    if not series:
-        pairs = list(metric_titles().items())[:2]
-        colours = (ACCENT, WARM)
-        return [(list(points), *pair, c) for pair, c in zip(pairs, colours, strict=False)]
-    lines = sorted({point["series"] for point in points})
-    shades = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(lines)))
+    sweep: Sweep, runs: Sequence[Scores]
+) -> list[tuple[str, Any, list[tuple[float, Interval]]]]:
+    """Label, colour and points of each line."""
+    if not sweep.series:
+        named = list(runs[0].titles().items())[:2]
+        return [
+            (
+                title,
+                colour,
+                [(x, run.scores[name]) for x, run in zip(sweep.values, runs, strict=True)],
+            )
+            for (name, title), colour in zip(named, (ACCENT, WARM), strict=False)
+        ]
+    series = sorted(set(sweep.series_values))
+    shades = mpl.colormaps["viridis"](np.linspace(0, 0.85, len(series)))
+    points = list(zip(sweep.series_values, sweep.values, runs, strict=True))
     return [
-        ([p for p in points if p["series"] == line], MAIN_METRIC, f"{series} = {line:g}", shade)
-        for line, shade in zip(lines, shades, strict=True)
+        (f"{sweep.series} = {line:g}", shade, [(x, run.main) for s, x, run in points if s == line])
+        for line, shade in zip(series, shades, strict=True)
     ]
 
 

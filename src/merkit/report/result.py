@@ -1,61 +1,72 @@
-"""A run as it is read back: run.json, metrics.json and predictions.parquet, checked in one place.
+"""A finished run, written and read in one place: run.json, metrics.json, predictions.parquet.
 
 Their fields are a contract (docs/architecture.md).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter, ValidationError
 
 from merkit.errors import ConfigError, MissingDataError, StoreError
+from merkit.files import atomic_file, read_json, write_json
+from merkit.scoring.scores import Pooling, Scores, tables_of
+from merkit.scoring.subjects import SubjectTables
 
 #: of run.json
 FORMAT = 1
 _RUN_FIELDS = {"identity", "settings", "fold_hash", "classes", "method_marks", "refused_clips"}
-_METRIC_FIELDS = {
-    *("scores", "classes", "chance", "confusion", "per_class", "per_subject", "folds", "marks"),
-    *("training", "n_clips", "n_subjects"),
-}
 _COLUMNS = ["clip_id", "subject", "dataset", "fold", "seed", "y_true", "y_pred"]
 _AGAIN = "run the same 'merkit evaluate' again; it goes on where it stopped"
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run: ``document`` of run.json, ``metrics`` of metrics.json, and ``predictions``,
+    """A finished run: ``document`` of run.json, ``scores`` of metrics.json, and ``predictions``,
     one row a test prediction: clip_id, subject, dataset, fold, seed, y_true, y_pred, p_<class>."""
 
     folder: Path
     document: Mapping[str, Any]
-    metrics: Mapping[str, Any]
+    scores: Scores
     predictions: pd.DataFrame
     name: str = ""
 
     @property
+    def settings(self) -> Mapping[str, Any]:
+        """Of the evaluation, with those of the method in full."""
+        settings: Mapping[str, Any] = self.document["settings"]
+        return settings
+
+    @property
     def method(self) -> str:
         """Registered name of the method."""
-        return str(self.document["settings"]["method"])
+        return str(self.settings["method"])
 
     @property
     def data(self) -> str:
         """The databases, as named in the settings."""
-        return ", ".join(self.document["settings"]["data"])
+        return ", ".join(self.settings["data"])
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """Training seeds, ascending."""
         return tuple(sorted(int(s) for s in self.predictions.seed.unique()))
 
-    @property
-    def table(self) -> pd.DataFrame:
-        """The predictions in the order in which runs on the same clips are paired."""
-        return self.predictions.sort_values(["seed", "clip_id", "fold"], ignore_index=True)
+    def tables(self, seeds: Sequence[int], pooling: Pooling) -> SubjectTables:
+        """The predictions of these seeds by subject, to be scored again or beside another run's."""
+        chosen = self.predictions[self.predictions.seed.isin(seeds)]
+        return tables_of(chosen, len(self.scores.classes), pooling)
+
+    def write(self) -> None:
+        """Write metrics.json and predictions.parquet, each whole or not at all."""
+        with atomic_file(self.folder / "predictions.parquet") as temporary:
+            self.predictions.to_parquet(temporary, index=False)
+        write_json(self.folder / "metrics.json", asdict(self.scores))
 
 
 def read_document(folder: Path) -> dict[str, Any]:
@@ -70,13 +81,13 @@ def read_document(folder: Path) -> dict[str, Any]:
         raise MissingDataError(
             f"{folder} is no run folder (it has no run.json)", "a folder that merkit wrote"
         )
-    document = _read_json(path, _RUN_FIELDS, "a run.json of merkit", "")
+    document = read_json(path, _RUN_FIELDS, "a run.json of merkit")
     if document.get("format") != FORMAT:
         raise StoreError(f"{path} has format {document.get('format')}", f"format {FORMAT}")
     return document
 
 
-def read_metrics(folder: Path) -> dict[str, Any]:
+def read_scores(folder: Path) -> Scores:
     """The content of ``metrics.json``.
 
     Raises:
@@ -87,7 +98,15 @@ def read_metrics(folder: Path) -> dict[str, Any]:
         raise StoreError(
             f"{folder} has no metrics.json: the run is not finished", "a finished run", _AGAIN
         )
-    return _read_json(path, _METRIC_FIELDS, "JSON written by merkit", _AGAIN)
+    wanted = "JSON written by merkit"
+    try:
+        content = read_json(path, Scores.__dataclass_fields__.keys(), wanted, _AGAIN)
+        return TypeAdapter(Scores).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        found = f"{path}: {place} is {first['input']!r}: {first['msg'].lower()}"
+        raise StoreError(found, wanted, _AGAIN) from None
 
 
 def read_result(folder: Path, name: str = "") -> Result:
@@ -97,14 +116,14 @@ def read_result(folder: Path, name: str = "") -> Result:
         MissingDataError: no such run.
         StoreError: a run that is not finished, or damaged.
     """
-    document, metrics = read_document(folder), read_metrics(folder)
+    document, scores = read_document(folder), read_scores(folder)
     path = folder / "predictions.parquet"
     try:
         predictions = pd.read_parquet(path)
         predictions[_COLUMNS]
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(f"{path} cannot be read: {error}", "a finished run", _AGAIN) from None
-    return Result(folder, document, metrics, predictions, name or folder.name)
+    return Result(folder, document, scores, predictions, name or folder.name)
 
 
 def read_results(folders: Sequence[Path]) -> tuple[Result, ...]:
@@ -130,14 +149,3 @@ def short_names(paths: Sequence[Path]) -> tuple[str, ...]:
         if len(set(names)) == len(names):
             break
     return names
-
-
-def _read_json(path: Path, fields: set[str], wanted: str, fix: str) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = sorted(fields - set(content))
-    except (ValueError, TypeError, OSError) as error:
-        raise StoreError(f"{path} cannot be read: {error}", wanted, fix) from None
-    if missing or not isinstance(content, dict):
-        raise StoreError(f"{path} lacks {missing}", wanted, fix)
-    return content

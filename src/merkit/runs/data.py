@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from merkit.datasets import load_dataset
 from merkit.datasets.label_maps import clip_label, label_map
@@ -38,16 +39,6 @@ class LabelledClips:
         return self.maps[0].classes
 
     @property
-    def map_names(self) -> str:
-        """The label maps of the databases, each once."""
-        return ", ".join(dict.fromkeys(task_map.name for task_map in self.maps))
-
-    @property
-    def n_subjects(self) -> int:
-        """How many people the clips are of."""
-        return len({row.subject_key for row in self.rows})
-
-    @property
     def labels(self) -> dict[str, int]:
         """Class index of each clip."""
         return {row.clip_id: row.label for row in self.rows}
@@ -62,10 +53,17 @@ class LabelledClips:
         without media, which a method that reads no pixels may be scored on, are left out."""
         return {c.clip_id: content_key(c) for c in self.clips if c.media.exists()}
 
-    def counts(self) -> dict[str, int]:
-        """Clips of each class by name."""
+    def facts(self) -> dict[str, Any]:
+        """What a reader of a run or a model wants to know of its clips."""
         labels = [row.label for row in self.rows]
-        return {name: labels.count(i) for i, name in enumerate(self.classes)}
+        return {
+            "classes": list(self.classes),
+            "label_map": ", ".join(dict.fromkeys(task_map.name for task_map in self.maps)),
+            "label_map_citation": "; ".join(dict.fromkeys(m.citation for m in self.maps)),
+            "clips": len(self.rows),
+            "subjects": len({row.subject_key for row in self.rows}),
+            "clips_per_class": {name: labels.count(i) for i, name in enumerate(self.classes)},
+        }
 
 
 def load_clips(config: DataConfig) -> LabelledClips:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from merkit.config import to_mapping
 from merkit.methods.base import Method
 from merkit.progress import Progress, silent
-from merkit.protocols import ClipRow, audit_folds, audit_reads, make_folds
+from merkit.protocols import audit_folds, audit_reads, make_folds
 from merkit.report.result import Result
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import LabelledClips, load_clips, prepare_clips
-from merkit.runs.fold import FoldJob, Trainings, run_fold
+from merkit.runs.fold import Trainings, run_fold
 from merkit.runs.folder import RunFolder
 from merkit.runs.summary import summarise
 from merkit.samples.prepare import SampleSet
@@ -39,53 +38,30 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
     data, samples = prepare_clips(data, method.recipe, config, progress)
     folds = make_folds(data.rows, config.protocol)
     audit_folds(folds, data.rows, data.contents())
+    pending = run.pending(config.seeds, folds)
     run.begin(to_mapping(config) | method.settings(), folds, _facts(method, data, samples))
     context = FitContext(0, device, config.threads, config.bf16)
     trainings = Trainings(
         method, data, samples, context, config.shuffle_labels, config.oracle_epoch
     )
-    pending = [
-        (fold, seed)
-        for seed in config.seeds
-        for fold in folds.folds
-        if not run.has_fold(seed, fold.name)
-    ]
     if pending:
         trainings = trainings.encoded(progress)
     jobs = [trainings.job(fold, seed) for fold, seed in pending]
+    progress("training folds", 0, len(jobs))
     workers = config.workers if device == "cpu" else 1
-    train_folds(run, jobs, data.rows, workers, progress)
+    for done, outcome in enumerate(run_jobs(run_fold, jobs, workers), start=1):
+        audit_reads(folds.fold(outcome.fold), outcome.summary.served, data.rows)
+        run.write_fold(outcome)
+        progress("training folds", done, len(jobs))
     return summarise(run, folds, data.rows, config)
 
 
 def _facts(method: Method, data: LabelledClips, samples: SampleSet) -> dict[str, Any]:
     """What a reader of run.json wants to know besides settings."""
-    return {
-        "classes": list(data.classes),
-        "label_map": data.map_names,
-        "label_map_citation": "; ".join(dict.fromkeys(m.citation for m in data.maps)),
+    return data.facts() | {
         "method_title": method.title,
         "method_citation": method.citation,
-        "clips": len(data.rows),
-        "subjects": data.n_subjects,
-        "clips_per_class": data.counts(),
+        "method_marks": list(method.marks()),
         "recipe_key": "" if method.recipe is None else method.recipe.key(),
         "refused_clips": dict(samples.refused),
-        "method_marks": list(method.marks()),
     }
-
-
-def train_folds(
-    run: RunFolder,
-    jobs: Sequence[FoldJob],
-    rows: Sequence[ClipRow],
-    workers: int,
-    progress: Progress,
-) -> None:
-    """Train what is pending, audit what each training read, store each fold whole."""
-    by_name = {job.clips.fold.name: job.clips.fold for job in jobs}
-    progress("training folds", 0, len(jobs))
-    for done, outcome in enumerate(run_jobs(run_fold, jobs, workers), start=1):
-        audit_reads(by_name[outcome.fold], outcome.summary.served, rows)
-        run.write_fold(outcome)
-        progress("training folds", done, len(jobs))

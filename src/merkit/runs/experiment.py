@@ -115,9 +115,9 @@ def run_experiment(
     Raises:
         ConfigError, DatasetError, MissingDataError, MissingWeightsError: see ``evaluate``.
     """
-    from merkit.report.compare import compare_runs
+    from merkit.report.compare_page import compare_runs
+    from merkit.report.text import score_lines
     from merkit.runs.evaluate import evaluate
-    from merkit.runs.text import score_lines
 
     experiment = read_experiment(path)
     configs = run_configs(experiment, out, overrides, only)
@@ -128,7 +128,7 @@ def run_experiment(
         result = evaluate(config, _named(progress, f"run {place}/{len(configs)} {name}"))
     finished = [out / name for name in experiment.runs if (out / name / "metrics.json").is_file()]
     if len(finished) < 2:
-        return "\n".join(score_lines(result.metrics))
+        return "\n".join(score_lines(result.scores))
     return compare_runs(finished, out / "comparison.html")
 
 

@@ -12,12 +12,14 @@ import json
 import platform
 import re
 import subprocess
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from merkit.config import flat
 from merkit.errors import ConfigError, StoreError
@@ -25,6 +27,8 @@ from merkit.files import atomic_folder, remove_leftovers, write_json
 from merkit.protocols import FoldSet, save_folds
 from merkit.report.result import FORMAT, read_document
 from merkit.runs.fold import FoldOutcome
+from merkit.scoring.scores import FoldTraining
+from merkit.types import Fold
 
 _PACKAGES = (
     "merkit",
@@ -39,6 +43,20 @@ _PACKAGES = (
 )
 #: settings that do not change the result, so a resumed run may have others
 _FREE = {"out", "workers", "store", "resamples", "metric_pooling", "device"}
+
+
+@dataclass(frozen=True)
+class StoredFold:
+    """A finished fold: ``predictions`` of its test clips (clip_id, y_pred, p_<class>...) and, where
+    asked for, of every epoch."""
+
+    training: FoldTraining
+    predictions: pd.DataFrame
+    epochs: pd.DataFrame | None
+
+    def named(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table of this fold with the fold and its seed in columns."""
+        return table.assign(fold=self.training.fold, seed=self.training.seed)
 
 
 class RunFolder:
@@ -67,7 +85,12 @@ class RunFolder:
                 "choose another --out",
             )
 
-    def begin(self, settings: dict[str, Any], folds: FoldSet, facts: dict[str, Any]) -> None:
+    def pending(self, seeds: Sequence[int], folds: FoldSet) -> list[tuple[Fold, int]]:
+        """The folds and seeds that are still to be trained."""
+        every = [(fold, seed) for seed in seeds for fold in folds.folds]
+        return [(fold, seed) for fold, seed in every if not self.has_fold(seed, fold.name)]
+
+    def begin(self, settings: Mapping[str, Any], folds: FoldSet, facts: Mapping[str, Any]) -> None:
         """Write ``run.json`` and ``folds.json``, or check that they are of this same run.
 
         Raises:
@@ -78,7 +101,6 @@ class RunFolder:
             self._check_same(identity)
             remove_leftovers(self.path / "folds")
             return
-        self.check_free()
         save_folds(folds, self.path / "folds.json")
         document = {
             "format": FORMAT,
@@ -93,8 +115,8 @@ class RunFolder:
         }
         write_json(self.path / "run.json", document)
 
-    def _check_same(self, identity: dict[str, Any]) -> None:
-        found = flat(self.read_run()["identity"])
+    def _check_same(self, identity: Mapping[str, Any]) -> None:
+        found = flat(read_document(self.path)["identity"])
         wanted = flat(json.loads(json.dumps(identity, default=str)))
         different = sorted(k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k))
         if different:
@@ -107,10 +129,6 @@ class RunFolder:
                 "choose another --out",
             )
 
-    def read_run(self) -> dict[str, Any]:
-        """The content of ``run.json``; see ``read_document``."""
-        return read_document(self.path)
-
     def fold_path(self, seed: int, fold: str) -> Path:
         """Folder of one fold; the digest keeps apart names that read alike ("s 1", "s_1")."""
         readable = re.sub(r"[^A-Za-z0-9._-]", "_", fold)[:80]
@@ -122,7 +140,8 @@ class RunFolder:
 
     def write_fold(self, result: FoldOutcome) -> None:
         """Store one finished fold at once."""
-        with atomic_folder(self.fold_path(result.seed, result.fold)) as temporary:
+        folder = self.fold_path(result.seed, result.fold)
+        with atomic_folder(folder) as temporary:
             result.predictions.to_parquet(temporary / "predictions.parquet")
             if result.oracle is not None:
                 result.oracle.to_parquet(temporary / "oracle.parquet")
@@ -131,26 +150,26 @@ class RunFolder:
                 {"fold": result.fold, "seed": result.seed, **asdict(result.summary)},
             )
 
-    def read_fold(self, seed: int, fold: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-        """Predictions and summary of a finished fold.
+    def read_fold(self, seed: int, fold: str) -> StoredFold:
+        """A finished fold.
 
         Raises:
             StoreError: damaged since it was written.
         """
         folder = self.fold_path(seed, fold)
+        oracle = folder / "oracle.parquet"
         try:
             summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-            return pd.read_parquet(folder / "predictions.parquet"), summary
+            training = TypeAdapter(FoldTraining).validate_python(summary)
+            predictions = pd.read_parquet(folder / "predictions.parquet")
+            epochs = pd.read_parquet(oracle) if oracle.is_file() else None
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{folder} cannot be read: {error}",
                 "a fold that merkit finished",
                 "delete that folder and run the same 'merkit evaluate' again",
             ) from None
-
-    def read_oracle(self, seed: int, fold: str) -> pd.DataFrame | None:
-        path = self.fold_path(seed, fold) / "oracle.parquet"
-        return pd.read_parquet(path) if path.is_file() else None
+        return StoredFold(training, predictions, epochs)
 
 
 def versions() -> dict[str, str]:

@@ -2,90 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import random_table
+import pandas as pd
 
 from merkit.errors import ConfigError
-from merkit.scoring.metrics import Scores, confusion_matrix, every_score, score, scores_of
+from merkit.scoring.metrics import class_indices, metrics_of
+from merkit.types import F64
+
+#: draws that are scored together, which bounds memory
+_CHUNK = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Oracle:
-    """Scores with each fold's epoch chosen on its own test clips, and the epochs chosen.
-
-    This is no score: it uses test labels. It is for reading a run beside work that scores
-    so.
-    """
-
-    scores: Scores
-    epochs: Mapping[str, int]
-
-
-def chance_scores(class_counts: Sequence[int], n_draws: int = 2000, seed: int = 0) -> Scores:
-    """Expected pooled scores of predictions that know nothing of the clips: the true labels in
-    random order, by simulation of their confusion matrix (Patefield 1981).
+def chance_scores(
+    y_true: npt.ArrayLike,
+    classes: Sequence[str],
+    folds: npt.ArrayLike | None = None,
+    n_draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Expected scores of predictions that know nothing of the clips: the true labels in random
+    order, by simulation.
 
     Args:
-        class_counts: clips of each class, (C,).
+        y_true: class index of each clip.
+        classes: their names.
+        folds: fold of each clip, for the mean of the folds' scores in place of the pooled one.
         n_draws: simulated predictions of the whole database.
         seed: of the simulation.
 
+    Returns:
+        every metric by name; NaN for a class without clips.
+
     Raises:
-        ConfigError: no clips, a negative count or no draws.
+        ConfigError: no clips, class indices out of range, or no draws.
     """
-    counts = np.asarray(class_counts, dtype=np.int64)
-    if counts.ndim != 1 or counts.size == 0 or (counts < 0).any() or counts.sum() == 0:
-        raise ConfigError(f"class counts {list(class_counts)}", "counts of clips, not all zero")
-    if n_draws < 1:
-        raise ConfigError(f"n_draws is {n_draws}", "1 or more")
-    drawn = random_table(counts, counts).rvs(n_draws, random_state=np.random.default_rng(seed))
-    tables = np.asarray(drawn, dtype=np.int64).reshape(n_draws, len(counts), len(counts))
-    means = {name: float(values.mean()) for name, values in every_score(tables).items()}
-    return Scores(means, int(counts.sum()))
+    true = class_indices(y_true, len(classes))
+    if true.size == 0 or n_draws < 1:
+        raise ConfigError(f"{true.size} clips and {n_draws} draws", "1 or more of both")
+    one_fold = np.zeros(true.size, np.int64)
+    fold = one_fold if folds is None else np.unique(np.asarray(folds), return_inverse=True)[1]
+    metrics = metrics_of(classes)
+    random = np.random.default_rng(seed)
+    found: dict[str, list[F64]] = {name: [] for name in metrics}
+    for start in range(0, n_draws, _CHUNK):
+        size = min(_CHUNK, n_draws - start)
+        shape = (size, int(fold.max()) + 1, len(classes), len(classes))
+        guesses = random.permuted(np.tile(true, (size, 1)), axis=1)
+        cells = np.ravel_multi_index((np.arange(size)[:, None], fold, true, guesses), shape)
+        tables = np.bincount(cells.ravel(), minlength=int(np.prod(shape))).reshape(shape)
+        for name, metric in metrics.items():
+            found[name].append(metric.of(tables, "skip"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is NaN, as it should
+        means = {name: np.nanmean(np.concatenate(parts), axis=1) for name, parts in found.items()}
+        return {name: float(np.nanmean(of_draws)) for name, of_draws in means.items()}
 
 
-def oracle_selection(
-    folds: npt.ArrayLike,
-    epochs: npt.ArrayLike,
-    y_true: npt.ArrayLike,
-    y_pred: npt.ArrayLike,
-    n_classes: int,
-    *,
-    by: str = "acc",
-) -> Oracle:
-    """Keep for each fold the epoch that scores best on its test clips (ties: the first).
+def best_test_epochs(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the epoch of each fold and seed that has the best accuracy on its own test clips
+    (ties: the first), as much published work chooses it.
 
-    With several seeds, name folds by fold and seed, so that each training chooses its own.
+    What they score is no score: it uses test labels. It is for reading a run beside work that
+    scores so.
 
     Args:
-        folds, epochs, y_true, y_pred: one entry a test clip and epoch.
-        n_classes: C.
-        by: what "best" means; published code mostly takes accuracy.
+        table: columns fold, seed, epoch, y_true and y_pred, one row a test clip and epoch.
 
     Raises:
-        ConfigError: arrays of different length, or none.
+        ConfigError: no rows.
     """
-    names, numbers = np.asarray(folds).astype(str).ravel(), np.asarray(epochs).ravel()
-    true, predicted = np.asarray(y_true).ravel(), np.asarray(y_pred).ravel()
-    if len({names.size, numbers.size, true.size, predicted.size}) > 1 or names.size == 0:
-        raise ConfigError(
-            f"{names.size} folds, {numbers.size} epochs, {true.size} true classes, "
-            f"{predicted.size} predictions",
-            "as many of each, at least one",
-        )
-    total = np.zeros((n_classes, n_classes), dtype=np.int64)
-    chosen: dict[str, int] = {}
-    for name in np.unique(names):
-        best = -1.0
-        for epoch in np.unique(numbers[names == name]):
-            here = (names == name) & (numbers == epoch)
-            table = confusion_matrix(true[here], predicted[here], n_classes)
-            value = float(score(by, table))
-            if value > best:
-                best, chosen[str(name)], kept = value, int(epoch), table
-        total += kept
-    return Oracle(scores_of(total), chosen)
+    if table.empty:
+        raise ConfigError("no epochs to choose among", "one row a test clip and epoch")
+    right = table.assign(right=table.y_true == table.y_pred)
+    shares = right.groupby(["fold", "seed", "epoch"]).right.mean()
+    chosen = shares.groupby(["fold", "seed"]).idxmax()
+    rows = pd.MultiIndex.from_frame(table[["fold", "seed", "epoch"]])
+    return table[rows.isin(chosen.to_list())]

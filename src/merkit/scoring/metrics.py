@@ -1,9 +1,8 @@
-"""Scores of predictions: UF1, UAR and accuracy from pooled confusion matrices.
+"""Metrics: what a confusion matrix says in one number, or in one a class.
 
-Confusion matrices are summed over folds before anything is scored (MEGC2019 guideline,
-docs/protocols.md); means over folds are an option of an evaluation, ``metric_pooling``. A
-matrix has true classes in rows and predicted classes in columns; functions of one also take a
-stack of them, (..., C, C).
+A matrix has true classes in rows and predicted classes in columns; functions of one also take a
+stack of them, (..., C, C). Matrices are summed over folds before anything is scored (MEGC2019
+guideline, docs/protocols.md); means over folds are an option of an evaluation, ``metric_pooling``.
 
 Classes without clips. F1 of a class is 2TP/(2TP+FP+FN): 0/0 when the class is neither true
 nor predicted anywhere; recall is TP/n, 0/0 when no clip is of the class. With
@@ -16,8 +15,8 @@ a pooled result of a whole database no class is absent and the two agree.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -25,7 +24,7 @@ import numpy.typing as npt
 
 from merkit.errors import ConfigError, MerkitWarning
 from merkit.registry import Registry
-from merkit.types import F64, I64
+from merkit.types import F64, I64, Number
 
 Absent: TypeAlias = Literal["skip", "zero"]
 
@@ -35,13 +34,27 @@ MAIN_METRIC = "uf1"
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that a confusion matrix gives. ``of``: matrices (..., C, C) and ``absent`` ->
-    (...); from it follow the pooled score, its interval and what chance gives. ``title``: as
-    tables print it. Higher is better."""
+    """A number that a confusion matrix gives; higher is better.
+
+    ``of``: matrices (..., C, C) and ``absent`` -> (...), or (..., C) where it is ``per_class``;
+    from it follow the pooled score, its interval and what chance gives. ``title``: as tables print
+    it. ``class_name``: the one class that it is about, "" for all.
+    """
 
     name: str
     title: str
     of: Callable[[npt.ArrayLike, Absent], F64]
+    per_class: bool = False
+    class_name: str = ""
+
+    def of_class(self, index: int, class_name: str) -> Metric:
+        """This metric of one class alone, named ``<metric>_<class>``."""
+
+        def one(confusion: npt.ArrayLike, absent: Absent) -> F64:
+            return np.asarray(self.of(confusion, absent)[..., index])
+
+        name, title = f"{self.name}_{class_name}", f"{self.title} {class_name}"
+        return replace(self, name=name, title=title, of=one, per_class=False, class_name=class_name)
 
 
 #: every metric of a run, of reports, comparisons, plots and chance levels
@@ -51,35 +64,23 @@ METRICS: Registry[Metric] = Registry(
         "uf1": "merkit.scoring.metrics:UF1",
         "uar": "merkit.scoring.metrics:UAR",
         "acc": "merkit.scoring.metrics:ACC",
+        "f1": "merkit.scoring.metrics:F1",
     },
     group="merkit.metrics",
 )
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Every metric of one result by name, and how many clips it is over."""
-
-    values: Mapping[str, float]
-    n: int
-
-    def __getitem__(self, metric: str) -> float:
-        return self.values[metric]
-
-
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One class: ``support`` clips are of it, ``predicted`` are called it.
+    """One class: ``support`` clips are of it, ``predicted`` are called it. A ratio without a
+    denominator is NaN."""
 
-    A ratio without a denominator is NaN.
-    """
-
-    label: int
-    precision: float
-    recall: float
-    f1: float
+    name: str
     support: int
     predicted: int
+    precision: Number
+    recall: Number
+    f1: Number
 
 
 def confusion_matrix(y_true: npt.ArrayLike, y_pred: npt.ArrayLike, n_classes: int) -> I64:
@@ -136,98 +137,41 @@ def accuracy(confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
     return _divide(hits.sum(axis=-1), true.sum(axis=-1))
 
 
+def f1_by_class(confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
+    """F1 of each class, (..., C) for (..., C, C); an absent class has NaN, or 0."""
+    hits, true, predicted = _margins(confusion)
+    values = _divide(2 * hits, true + predicted)
+    return np.nan_to_num(values) if _checked(absent) == "zero" else values
+
+
 UF1 = Metric("uf1", "UF1", uf1)
 UAR = Metric("uar", "UAR", uar)
 ACC = Metric("acc", "ACC", accuracy)
+F1 = Metric("f1", "F1", f1_by_class, per_class=True)
 
 
-def usable_metrics() -> dict[str, Metric]:
-    """Every metric by name; one of another package that cannot be loaded is warned of."""
+def metrics_of(classes: Sequence[str]) -> dict[str, Metric]:
+    """Every metric of results over these classes, by name; one that is per class stands once for
+    each class. A metric of another package that cannot be loaded is warned of."""
     metrics, errors = METRICS.load_all()
     for error in errors:
         warnings.warn(error.found, MerkitWarning, stacklevel=2)
-    return metrics
+    found = []
+    for metric in metrics.values():
+        if metric.per_class:
+            found += [metric.of_class(index, name) for index, name in enumerate(classes)]
+        else:
+            found.append(metric)
+    return {metric.name: metric for metric in found}
 
 
-def metric_titles() -> dict[str, str]:
-    """Title of every metric by name."""
-    return {name: metric.title for name, metric in usable_metrics().items()}
-
-
-def score(name: str, confusion: npt.ArrayLike, absent: Absent = "skip") -> F64:
-    """One metric by name, (...) for matrices (..., C, C).
-
-    Raises:
-        ConfigError: no such metric.
-    """
-    return METRICS[name].of(confusion, absent)
-
-
-def every_score(confusion: npt.ArrayLike, absent: Absent = "skip") -> dict[str, F64]:
-    """Every metric of matrices (..., C, C), by name."""
-    return {name: metric.of(confusion, absent) for name, metric in usable_metrics().items()}
-
-
-def pooled(confusions: Sequence[npt.ArrayLike]) -> I64:
-    """The sum of the folds' confusion matrices, in any order.
-
-    Raises:
-        ConfigError: none was given.
-    """
-    if not confusions:
-        raise ConfigError("no confusion matrices to pool", "one a fold")
-    total: I64 = np.stack([np.asarray(m, dtype=np.int64) for m in confusions]).sum(axis=0)
-    return total
-
-
-def scores_of(confusion: npt.ArrayLike, absent: Absent = "skip") -> Scores:
-    """Every metric of one (C, C) matrix.
-
-    Raises:
-        ConfigError: the matrix holds no clip.
-    """
-    matrix = np.asarray(confusion)
-    n = int(matrix.sum())
-    if n == 0:
-        raise ConfigError("no predictions to score", "at least one")
-    return Scores({name: float(v) for name, v in every_score(matrix, absent).items()}, n)
-
-
-def scores(
-    y_true: npt.ArrayLike, y_pred: npt.ArrayLike, n_classes: int, absent: Absent = "skip"
-) -> Scores:
-    """Every metric of predictions pooled over folds (class indices, one a clip)."""
-    return scores_of(confusion_matrix(y_true, y_pred, n_classes), absent)
-
-
-def scores_by_part(
-    y_true: npt.ArrayLike,
-    y_pred: npt.ArrayLike,
-    parts: npt.ArrayLike,
-    n_classes: int,
-    absent: Absent = "skip",
-) -> dict[str, Scores]:
-    """Scores of each part (database, subject ...), sorted by name; ``parts`` one a clip."""
-    true, predicted = np.asarray(y_true), np.asarray(y_pred)
-    names = np.asarray(parts).astype(str)
-    if names.shape != true.shape:
-        raise ConfigError(f"{names.size} part names for {true.size} clips", "one a clip")
-    return {
-        str(name): scores(true[names == name], predicted[names == name], n_classes, absent)
-        for name in np.unique(names)
-    }
-
-
-def class_scores(confusion: npt.ArrayLike) -> tuple[ClassScore, ...]:
-    """Precision, recall, F1, support of every class of one (C, C) matrix."""
+def class_scores(confusion: npt.ArrayLike, classes: Sequence[str]) -> tuple[ClassScore, ...]:
+    """Precision, recall, F1 and support of every class of one (C, C) matrix."""
     hits, true, predicted = _margins(confusion)
-    precision, recall = _divide(hits, predicted), _divide(hits, true)
-    f1 = _divide(2 * hits, true + predicted)
+    columns = (_divide(hits, predicted), _divide(hits, true), f1_by_class(confusion))
     return tuple(
-        ClassScore(
-            c, float(precision[c]), float(recall[c]), float(f1[c]), int(true[c]), int(predicted[c])
-        )
-        for c in range(len(hits))
+        ClassScore(name, int(true[i]), int(predicted[i]), *(float(values[i]) for values in columns))
+        for i, name in enumerate(classes)
     )
 
 
@@ -250,8 +194,12 @@ def _mean_over_classes(top: F64, bottom: F64, absent: Absent) -> F64:
     """Mean of top / bottom over the last axis; classes with bottom 0 skipped or zero."""
     defined = bottom > 0
     ratio = np.where(defined, top / np.where(defined, bottom, 1.0), 0.0)
-    if absent == "skip":
-        return _divide(ratio.sum(axis=-1), defined.sum(axis=-1).astype(np.float64))
-    if absent == "zero":
+    if _checked(absent) == "zero":
         return np.asarray(ratio.mean(axis=-1))
-    raise ConfigError(f"absent is '{absent}'", "skip or zero")
+    return _divide(ratio.sum(axis=-1), defined.sum(axis=-1).astype(np.float64))
+
+
+def _checked(absent: Absent) -> Absent:
+    if absent not in ("skip", "zero"):
+        raise ConfigError(f"absent is '{absent}'", "skip or zero")
+    return absent

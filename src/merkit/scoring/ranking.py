@@ -14,12 +14,12 @@ from scipy.stats import friedmanchisquare, rankdata, studentized_range, wilcoxon
 from merkit.errors import ConfigError
 from merkit.scoring.intervals import (
     Interval,
+    Resampling,
     paired_difference,
     paired_permutation_test,
-    subject_confusions,
-    subject_scores,
 )
-from merkit.scoring.metrics import MAIN_METRIC
+from merkit.scoring.metrics import UF1, Metric
+from merkit.scoring.subjects import SubjectTables
 from merkit.types import F64
 
 #: with 5 pairs the smallest two-sided p of a sign-flip or Wilcoxon test is 2/2^5 = 0.0625
@@ -41,6 +41,11 @@ class Comparison:
     p_permutation_holm: float
     p_wilcoxon: float
     p_wilcoxon_holm: float
+
+    def apart(self, alpha: float) -> bool:
+        """Whether the two are told apart: the permutation test, after Holm's adjustment, reaches
+        ``alpha``, and the interval of the difference does not cover zero."""
+        return self.p_permutation_holm <= alpha and self.difference.excludes_zero()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,59 +108,46 @@ def wilcoxon_over_subjects(scores_a: npt.ArrayLike, scores_b: npt.ArrayLike) -> 
 
 
 def compare_methods(
-    y_true: npt.ArrayLike,
-    predictions: Mapping[str, npt.ArrayLike],
-    subjects: npt.ArrayLike,
-    n_classes: int,
+    methods: Mapping[str, SubjectTables],
+    metric: Metric = UF1,
     *,
-    metric: str = MAIN_METRIC,
     reference: str | None = None,
-    level: float = 0.95,
-    n_resamples: int = 2000,
+    how: Resampling | None = None,
     n_permutations: int = 10_000,
     seed: int = 0,
-    seeds: npt.ArrayLike | None = None,
 ) -> tuple[Comparison, ...]:
     """All pairs of methods, or each method against a reference, on one database.
 
-    The permutation test and the interval are about the pooled ``metric``; Wilcoxon's test is
-    about the subjects' accuracies (averaged over seeds), since UF1 of one subject is not
-    defined on the classes that subject never shows.
+    The permutation test and the interval are about the ``metric``; Wilcoxon's test is about the
+    subjects' accuracies (averaged over seeds), since UF1 of one subject is not defined on the
+    classes that subject never shows.
 
     Args:
-        y_true, subjects, seeds: one entry a clip (and seed).
-        predictions: method name -> predicted class indices, in the same order.
+        methods: name -> predictions of the same clips.
+        n_permutations, seed: of the permutation tests.
 
     Raises:
-        ConfigError: fewer than two methods, an unknown reference, or arrays that do not fit.
+        ConfigError: fewer than two methods, an unknown reference, or other subjects.
     """
-    names = list(predictions)
+    names = list(methods)
     if len(names) < 2 or (reference is not None and reference not in names):
         raise ConfigError(
             f"methods {names}, reference {reference}", "two or more, the reference among them"
         )
+    if len({tables.subjects for tables in methods.values()}) > 1:
+        raise ConfigError(f"methods {names} were tested on different subjects", "the same clips")
     pairs = (
         list(combinations(names, 2))
         if reference is None
         else [(name, reference) for name in names if name != reference]
     )
-    accuracy = {
-        name: subject_scores(subject_confusions(y_true, p, subjects, n_classes, seeds)[0])
-        for name, p in predictions.items()
-    }
+    accuracy = {name: tables.accuracies() for name, tables in methods.items()}
     differences, permuted = [], []
-    for a, b in pairs:
-        data = (y_true, predictions[a], predictions[b], subjects, n_classes)
-        differences.append(
-            paired_difference(
-                *data, metric=metric, level=level, n_resamples=n_resamples, seed=seed, seeds=seeds
-            )
-        )
-        permuted.append(
-            paired_permutation_test(
-                *data, metric=metric, n_permutations=n_permutations, seed=seed, seeds=seeds
-            ).p_value
-        )
+    for first, second in pairs:
+        a, b = methods[first], methods[second]
+        differences.append(paired_difference(a, b, metric, how))
+        test = paired_permutation_test(a, b, metric, n_permutations=n_permutations, seed=seed)
+        permuted.append(test.p_value)
     ranked = [wilcoxon_over_subjects(accuracy[a], accuracy[b]) for a, b in pairs]
     columns = zip(pairs, differences, permuted, holm(permuted), ranked, holm(ranked), strict=True)
     return tuple(
@@ -188,12 +180,7 @@ def ranking_refusal(
                 f"the scores (at least {MIN_SUBJECTS} subjects are needed)",
             )
         )
-    apart = [
-        c
-        for c in comparisons
-        if c.p_permutation_holm <= alpha and not c.difference.low <= 0 <= c.difference.high
-    ]
-    if apart:
+    if any(comparison.apart(alpha) for comparison in comparisons):
         return None
     closest = min(comparisons, key=lambda c: c.p_permutation_holm)
     gap = closest.difference
@@ -201,7 +188,7 @@ def ranking_refusal(
         (
             f"no two of the methods are told apart over {n_subjects} subjects: the clearest pair, "
             f"{closest.a} against {closest.b}, differs by {gap.value:+.3f} "
-            f"({gap.level:.0%} interval {gap.low:+.3f} to {gap.high:+.3f}, "
+            f"({gap.level:.0%} interval {gap.bounds('+.3f')}, "
             f"Holm-adjusted p = {closest.p_permutation_holm:.3f})",
             "a higher score in this table is not evidence of a better method",
         )

@@ -24,7 +24,7 @@ from merkit.scoring.metrics import confusion_matrix, uf1
 from merkit.training.config import TrainConfig, class_weights, make_optimiser, make_schedule
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader, Served, Use
-from merkit.types import I64
+from merkit.types import I64, EpochRecord
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,6 @@ class FitContext:
     device: str = "cpu"
     threads: int = 1
     bf16: bool = False
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch: mean training loss, and the validation scores (None without validation)."""
-
-    epoch: int
-    train_loss: float
-    val_loss: float | None = None
-    val_uf1: float | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
