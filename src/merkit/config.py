@@ -87,6 +87,13 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
+def told_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Nested settings that are not alike, with both values; "" where all are."""
+    there, here = flat(before), flat(now)
+    different = sorted(k for k in there.keys() | here.keys() if there.get(k) != here.get(k))
+    return "; ".join(f"{k}: {there.get(k)!r} there, {here.get(k)!r} now" for k in different)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds one mapping of settings.
 

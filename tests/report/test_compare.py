@@ -18,7 +18,7 @@ from merkit.report.plots import cd_plot
 from merkit.report.result import short_names
 from merkit.report.sweep import Sweep, find_sweep
 from merkit.scoring.ranking import CriticalDifference, compare_methods
-from merkit.scoring.scores import tables_of
+from merkit.scoring.subjects import tabulate
 
 
 class _Parts(HTMLParser):
@@ -63,7 +63,7 @@ def test_table_page_and_files_tell_the_same_differences(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / "base", low), write_run(tmp_path / "all", high, bins=4)]
     text = compare_runs(runs, tmp_path / "out" / "comparison.html")
 
-    tables = {name: tables_of(table, 3, "pooled") for name, table in (("base", low), ("all", high))}
+    tables = {name: tabulate(table, 3, "pooled") for name, table in (("base", low), ("all", high))}
     expected = compare_methods(tables, reference="base")[0]
     assert f"{expected.difference.value:+.3f}" in text
     assert f"{expected.difference.low:+.3f} to {expected.difference.high:+.3f}" in text
@@ -129,7 +129,7 @@ def test_several_seeds_are_paired_seed_by_seed(tmp_path: Path) -> None:
     a, b = predictions(0.5, seeds=(0, 1), draw=4), predictions(0.8, seeds=(0, 1), draw=5)
     runs = [write_run(tmp_path / "a", a), write_run(tmp_path / "b", b)]
     text = compare_runs(runs, tmp_path / "c.html")
-    tables = {name: tables_of(table, 3, "pooled") for name, table in (("a", a), ("b", b))}
+    tables = {name: tabulate(table, 3, "pooled") for name, table in (("a", a), ("b", b))}
     expected = compare_methods(tables, reference="a")[0]
     assert f"{expected.difference.low:+.3f} to {expected.difference.high:+.3f}" in text
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,15 +15,21 @@ from hypothesis import strategies as st
 from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.protocols import ClipRow, FoldSet, ProtocolConfig, make_folds
 from merkit.report.result import read_document
+from merkit.runs.config import EvaluateConfig
 from merkit.runs.fold import FoldOutcome
 from merkit.runs.folder import RunFolder
 from merkit.scoring.scores import FoldTraining
 from merkit.training.loop import FitSummary
 from merkit.types import EpochRecord
 
-SETTINGS = {"method": "m", "seeds": [0], "workers": 1}
+CONFIG = EvaluateConfig(method="majority", data=("synthetic",))
 EPOCH = EpochRecord(1, 0.5, 0.4, 0.3)
-FACTS = {"classes": ["a", "b"], "method_marks": [], "refused_clips": {}}
+FACTS = {"classes": ["a", "b"], "refused_clips": {}}
+
+
+def begin(run: RunFolder, folds: FoldSet, **changes: Any) -> None:
+    config = replace(CONFIG, **changes)
+    run.begin(config, config.make(), folds, FACTS)
 
 
 @pytest.fixture
@@ -44,10 +52,11 @@ def test_a_fold_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert run.has_fold(0, "db/s1")
     assert not run.has_fold(1, "db/s1")
     stored = run.read_fold(0, "db/s1")
-    pd.testing.assert_frame_equal(stored.predictions, outcome("db/s1").predictions)
+    expected = outcome("db/s1").predictions.assign(fold="db/s1", seed=0)
+    pd.testing.assert_frame_equal(stored.predictions, expected)
     assert stored.training == FoldTraining("db/s1", 0, 1, 0.0, 10, 5, (EPOCH,))
     assert stored.epochs is not None
-    assert stored.named(stored.epochs).iloc[0].to_dict() == {
+    assert stored.epochs.iloc[0].to_dict() == {
         "epoch": 1, "clip_id": "x", "y_pred": 0, "fold": "db/s1", "seed": 0
     }  # fmt: skip
     run.write_fold(outcome("db/s2"))
@@ -87,23 +96,23 @@ def test_names_that_read_alike_are_kept_apart(tmp_path: Path) -> None:
 
 def test_beginning_writes_the_settings_once(tmp_path: Path, folds: FoldSet) -> None:
     run = RunFolder(tmp_path / "run")
-    run.begin(SETTINGS, folds, FACTS)
+    begin(run, folds)
     written = (run.path / "run.json").read_bytes()
-    run.begin(SETTINGS | {"workers": 8}, folds, FACTS)  # not what decides a result
+    begin(run, folds, workers=8)  # not what decides a result
     assert (run.path / "run.json").read_bytes() == written
     assert read_document(run.path)["fold_hash"] == folds.hash
 
 
 def test_another_division_is_another_run(tmp_path: Path, folds: FoldSet) -> None:
     run = RunFolder(tmp_path / "run")
-    run.begin(SETTINGS, folds, FACTS)
+    begin(run, folds)
     other = make_folds(
         [ClipRow(f"s{s}/0", "db", f"db/s{s}", s % 2) for s in range(5)], ProtocolConfig()
     )
     with pytest.raises(ConfigError, match="folds"):
-        run.begin(SETTINGS, other, FACTS)
-    with pytest.raises(ConfigError, match="method: 'm' there, 'n' now"):
-        run.begin(SETTINGS | {"method": "n"}, folds, FACTS)
+        begin(run, other)
+    with pytest.raises(ConfigError, match="shuffle_labels: False there, True now"):
+        begin(run, folds, shuffle_labels=True)
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:

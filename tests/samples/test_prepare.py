@@ -16,6 +16,8 @@ import tiny_pipeline as tiny
 from merkit.datasets import load_dataset
 from merkit.errors import FaceError, StoreError
 from merkit.face.align import AlignConfig
+from merkit.runs.config import DataConfig
+from merkit.runs.data import LabelledClips, prepare_clips
 from merkit.samples.prepare import prepare
 from merkit.samples.recipes import RgbRecipe
 from merkit.samples.store import SampleStore
@@ -42,7 +44,6 @@ def test_every_clip_is_stored_once(clips: tuple[Clip, ...], tmp_path: Path) -> N
     again = prepare(clips, RECIPE, tmp_path, 1)
     assert again.made == 0
     assert again.keys == first.keys
-    first.check()
     assert same(first.read(clips[0].clip_id), again.read(clips[0].clip_id))
     assert (first.store.folder / "index.parquet").is_file()
 
@@ -61,8 +62,9 @@ def test_bad_clips_are_refused_by_name_and_the_others_kept(
     assert set(prepared.refused) == {"gone", "empty"}
     assert set(prepared.keys) == {c.clip_id for c in clips}
     assert "900" in prepared.refused["empty"]
+    data = LabelledClips((*clips, gone, empty), (), ())
     with pytest.raises(FaceError, match="2 of 5 clips") as caught:
-        prepared.check()
+        prepare_clips(data, RECIPE, DataConfig(store=tmp_path / "store", workers=1))
     assert "gone" in str(caught.value)
     assert "--bad-clips skip" in str(caught.value)
 

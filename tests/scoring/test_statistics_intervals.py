@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -16,7 +17,7 @@ from merkit.scoring.intervals import (
     paired_permutation_test,
 )
 from merkit.scoring.metrics import ACC, UF1, confusion_matrix, f1_by_class, metrics_of, uf1
-from merkit.scoring.subjects import SubjectTables, subject_tables
+from merkit.scoring.subjects import SubjectTables, tabulate
 
 
 def _case(n_subjects=20, clips=6, n_classes=3, right=0.6, seed=0):
@@ -29,8 +30,10 @@ def _case(n_subjects=20, clips=6, n_classes=3, right=0.6, seed=0):
     return true, np.where(random.random(len(true)) < ability, true, guess), subjects
 
 
-def _tables(*case, **options) -> SubjectTables:
-    return subject_tables(*case, 3, **options)
+def _tables(true, predicted, subjects, n_classes=3, seeds=0, folds=None) -> SubjectTables:
+    columns = {"y_true": true, "y_pred": predicted, "subject": subjects}
+    table = pd.DataFrame(columns).assign(seed=seeds, fold="" if folds is None else folds)
+    return tabulate(table, n_classes, "pooled" if folds is None else "fold_mean")
 
 
 def _score(true, predicted, metric=UF1, n_classes=3) -> float:
@@ -44,7 +47,7 @@ def _score(true, predicted, metric=UF1, n_classes=3) -> float:
 )
 def test_interval_agrees_with_scipy(method, metric, n_subjects, n_classes):
     true, predicted, subjects = _case(n_subjects, 6 if n_classes == 3 else 3, n_classes)
-    tables = subject_tables(true, predicted, subjects, n_classes)
+    tables = _tables(true, predicted, subjects, n_classes)
     counts = tables.counts[0, 0]
 
     def statistic(index, axis=-1):
@@ -81,7 +84,7 @@ def test_subjects_are_resampled_not_clips():
         true = np.tile([0, 1], 10 * clips // 2)
         predicted = np.where(np.repeat(right, clips), true, 1 - true)
         subjects = np.repeat(np.arange(10), clips)
-        interval = bootstrap_interval(subject_tables(true, predicted, subjects, 2), ACC)
+        interval = bootstrap_interval(_tables(true, predicted, subjects, 2), ACC)
         widths.append(interval.high - interval.low)
     assert widths[0] == pytest.approx(widths[1])
     assert widths[0] > 0.5
@@ -95,7 +98,7 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
     for i in range(200):
         ability = np.repeat(random.beta(6, 4, 30), 5)  # mean 0.6
         predicted = np.where(random.random(150) < ability, 0, 1)
-        tables = subject_tables(np.zeros(150, int), predicted, subjects, 2)
+        tables = _tables(np.zeros(150, int), predicted, subjects, 2)
         interval = bootstrap_interval(tables, ACC, Resampling(400, seed=i))
         covered += interval.low <= 0.6 <= interval.high
     assert 0.88 <= covered / 200 <= 0.99
@@ -156,7 +159,7 @@ def test_value_over_seeds_is_the_mean_of_pooled_scores():
     tables = _tables(true, predicted, subjects, seeds=seeds)
     interval = bootstrap_interval(tables)
     each = [_score(true[seeds == s], predicted[seeds == s]) for s in (0, 1)]
-    assert tables.values(UF1) == pytest.approx(each)
+    assert tables.value(UF1) == pytest.approx(np.mean(each))
     assert interval.value == pytest.approx(np.mean(each))
     assert (interval.n_seeds, interval.n_subjects) == (2, 20)
 
@@ -265,30 +268,27 @@ def test_permutation_p_is_uniform_when_methods_are_alike():
 
 
 def test_subject_scores_are_each_subjects_accuracy():
-    tables = subject_tables([0, 1, 1, 0], [0, 0, 1, 0], ["b", "b", "a", "a"], 2)
+    tables = _tables([0, 1, 1, 0], [0, 0, 1, 0], ["b", "b", "a", "a"], 2)
     assert tables.subjects == ("a", "b")
     assert tables.accuracies() == pytest.approx([1.0, 0.5])
-    by_fold = subject_tables(
-        [0, 1, 1, 0], [0, 0, 1, 0], ["b", "b", "a", "a"], 2, folds=[1, 0, 1, 0]
-    )
+    by_fold = _tables([0, 1, 1, 0], [0, 0, 1, 0], ["b", "b", "a", "a"], 2, folds=[1, 0, 1, 0])
     assert by_fold.accuracies() == pytest.approx([1.0, 0.5])
 
 
 _T, _P, _S = [0, 1, 0], [0, 1, 1], ["a", "b", "c"]
-_TWO = subject_tables(_T, _P, _S, 2)
+_TWO = _tables(_T, _P, _S, 2)
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: subject_tables(_T, _P[:2], _S, 2), "2 predictions"),
-        (lambda: subject_tables([], [], [], 2), "at least one"),
+        (lambda: _tables(*np.zeros((3, 0), int), 2), "at least one"),
         (lambda: Resampling(level=95), "level is 95"),
         (lambda: Resampling(0), "n_resamples"),
         (lambda: Resampling(method="t"), "percentile or bca"),
         (lambda: Resampling(seed_factor="x"), "nested or average"),
-        (lambda: subject_tables(_T, _P, _S, 2, seeds=[0, 0, 1]), "same clips"),
-        (lambda: subject_tables(_T, [0, 5, 0], _S, 2), "class index 5"),
+        (lambda: _tables(_T, _P, _S, 2, seeds=[0, 0, 1]), "same clips"),
+        (lambda: _tables(_T, [0, 5, 0], _S, 2), "class index 5"),
         (lambda: paired_permutation_test(_TWO, _TWO, n_permutations=0), "1 or more"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from merkit.scoring.ranking import (
     ranking_refusal,
     wilcoxon_over_subjects,
 )
-from merkit.scoring.subjects import subject_tables
+from merkit.scoring.subjects import tabulate
 
 
 def test_holm_by_hand():
@@ -55,7 +56,8 @@ def _methods(n_subjects: int, rights: dict[str, float]):
         name: np.where(random.random(len(true)) < right, true, (true + 1) % 3)
         for name, right in rights.items()
     }
-    return {name: subject_tables(true, p, subjects, 3) for name, p in predictions.items()}
+    table = pd.DataFrame({"y_true": true, "subject": subjects, "seed": 0, "fold": 0})
+    return {name: tabulate(table.assign(y_pred=p), 3, "pooled") for name, p in predictions.items()}
 
 
 def test_clearly_better_method_is_told_apart():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from merkit.datasets.base import Database
@@ -34,7 +35,11 @@ DATASETS: Registry[Database] = Registry(
 
 
 def load_dataset(
-    name: str, root: Path | str, variant: str = "", corrections: str = "certain"
+    name: str,
+    root: Path | str,
+    variant: str = "",
+    corrections: str = "certain",
+    alias: str = "",
 ) -> tuple[Clip, ...]:
     """Every annotated clip of a database below ``root``, sorted by clip id.
 
@@ -42,6 +47,8 @@ def load_dataset(
         corrections: ``none``, the sheet as distributed; ``certain``, its known errors
             corrected and noted in ``Clip.raw``; ``all``, also what public code puts in for
             missing or doubtful values (:mod:`merkit.datasets.corrections`).
+        alias: what clips and people carry in place of the database's name, such as
+            ``synthetic:slow``.
 
     Raises:
         ConfigError: unknown database or variant.
@@ -65,4 +72,7 @@ def load_dataset(
         )
     clips = database.load(root, variant)
     refuse_links_out((clip.media for clip in clips), root)
-    return apply_corrections(clips, corrections)
+    clips = apply_corrections(clips, corrections)
+    if not alias:
+        return clips
+    return tuple(replace(c, dataset=alias, clip_id=f"{alias}/{c.clip_id}") for c in clips)

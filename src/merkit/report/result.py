@@ -15,8 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.files import atomic_file, read_json, write_json
-from merkit.scoring.scores import Pooling, Scores, tables_of
-from merkit.scoring.subjects import SubjectTables
+from merkit.scoring.scores import Scores
+from merkit.scoring.subjects import Pooling, SubjectTables, tabulate
 
 #: of run.json
 FORMAT = 1
@@ -60,7 +60,7 @@ class Result:
     def tables(self, seeds: Sequence[int], pooling: Pooling) -> SubjectTables:
         """The predictions of these seeds by subject, to be scored again or beside another run's."""
         chosen = self.predictions[self.predictions.seed.isin(seeds)]
-        return tables_of(chosen, len(self.scores.classes), pooling)
+        return tabulate(chosen, len(self.scores.classes), pooling)
 
     def write(self) -> None:
         """Write metrics.json and predictions.parquet, each whole or not at all."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from merkit.datasets import load_dataset
 from merkit.datasets.label_maps import clip_label, label_map
-from merkit.errors import ConfigError, DatasetError
+from merkit.errors import ConfigError, DatasetError, FaceError
 from merkit.labels import LabelMap
 from merkit.progress import Progress, silent
 from merkit.protocols import ClipRow, rows
@@ -78,7 +77,9 @@ def load_clips(config: DataConfig) -> LabelledClips:
     maps: list[LabelMap] = []
     for name, root, variant in config.sources():
         task_map = label_map(name, config.classes)
-        loaded = _with_own_names(load_dataset(name, root, variant), name, root, config.data)
+        # the same database twice, as several synthetic ones: clips and people stay apart
+        alias = f"{name}:{root.resolve().name}" if config.data.count(name) > 1 else ""
+        loaded = load_dataset(name, root, variant, alias=alias)
         labelled = rows(loaded, partial(clip_label, task_map))
         if not labelled:
             raise _nothing_labelled(name, loaded, task_map)
@@ -100,20 +101,21 @@ def prepare_clips(
     """
     store = config.store or default_store()
     samples = prepare(data.clips, recipe, store, config.workers, progress)
-    if config.bad_clips == "refuse":
-        samples.check()
+    if samples.refused and config.bad_clips == "refuse":
+        raise _refused(samples)
     return data.only(samples.keys), samples
 
 
-def _with_own_names(
-    clips: tuple[Clip, ...], name: str, root: Path, names: tuple[str, ...]
-) -> tuple[Clip, ...]:
-    """Clips of a database that is named more than once (several synthetic ones, say) carry
-    their root's name, so that clips and subjects stay apart: ``synthetic:slow``."""
-    if names.count(name) == 1:
-        return clips
-    own = f"{name}:{root.resolve().name}"
-    return tuple(replace(c, dataset=own, clip_id=f"{own}/{c.clip_id}") for c in clips)
+def _refused(samples: SampleSet) -> FaceError:
+    """One error that lists the clips that could not be prepared."""
+    refused = sorted(samples.refused.items())
+    lines = [f"{clip_id}: {message.splitlines()[0]}" for clip_id, message in refused]
+    shown = "\n  ".join(lines[:20]) + ("\n  ..." if len(lines) > 20 else "")
+    return FaceError(
+        f"{len(lines)} of {len(lines) + len(samples.keys)} clips cannot be prepared:\n  {shown}",
+        "every clip usable",
+        "mend those clips, or leave them out and record it: --bad-clips skip",
+    )
 
 
 def _nothing_labelled(name: str, clips: tuple[Clip, ...], task_map: LabelMap) -> DatasetError:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from merkit.config import to_mapping
-from merkit.methods.base import Method
 from merkit.progress import Progress, silent
 from merkit.protocols import audit_folds, audit_reads, make_folds
 from merkit.report.result import Result
 from merkit.runs.config import EvaluateConfig
-from merkit.runs.data import LabelledClips, load_clips, prepare_clips
+from merkit.runs.data import load_clips, prepare_clips
 from merkit.runs.fold import Trainings, run_fold
 from merkit.runs.folder import RunFolder
 from merkit.runs.summary import summarise
-from merkit.samples.prepare import SampleSet
 from merkit.training.device import choose_device
 from merkit.training.loop import FitContext
 from merkit.workers import run_jobs
@@ -36,10 +31,11 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
     if not run.finished:
         method.build(len(data.classes))
     data, samples = prepare_clips(data, method.recipe, config, progress)
+    facts = data.facts() | {"refused_clips": dict(samples.refused)}
     folds = make_folds(data.rows, config.protocol)
     audit_folds(folds, data.rows, data.contents())
     pending = run.pending(config.seeds, folds)
-    run.begin(to_mapping(config) | method.settings(), folds, _facts(method, data, samples))
+    run.begin(config, method, folds, facts)
     context = FitContext(0, device, config.threads, config.bf16)
     trainings = Trainings(
         method, data, samples, context, config.shuffle_labels, config.oracle_epoch
@@ -54,14 +50,3 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
         run.write_fold(outcome)
         progress("training folds", done, len(jobs))
     return summarise(run, folds, data.rows, config)
-
-
-def _facts(method: Method, data: LabelledClips, samples: SampleSet) -> dict[str, Any]:
-    """What a reader of run.json wants to know besides settings."""
-    return data.facts() | {
-        "method_title": method.title,
-        "method_citation": method.citation,
-        "method_marks": list(method.marks()),
-        "recipe_key": "" if method.recipe is None else method.recipe.key(),
-        "refused_clips": dict(samples.refused),
-    }

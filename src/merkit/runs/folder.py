@@ -21,11 +21,13 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter
 
-from merkit.config import flat
+from merkit.config import to_mapping, told_differences
 from merkit.errors import ConfigError, StoreError
 from merkit.files import atomic_folder, remove_leftovers, write_json
+from merkit.methods.base import Method
 from merkit.protocols import FoldSet, save_folds
 from merkit.report.result import FORMAT, read_document
+from merkit.runs.config import EvaluateConfig
 from merkit.runs.fold import FoldOutcome
 from merkit.scoring.scores import FoldTraining
 from merkit.types import Fold
@@ -47,16 +49,12 @@ _FREE = {"out", "workers", "store", "resamples", "metric_pooling", "device"}
 
 @dataclass(frozen=True)
 class StoredFold:
-    """A finished fold: ``predictions`` of its test clips (clip_id, y_pred, p_<class>...) and, where
-    asked for, of every epoch."""
+    """A finished fold: ``predictions`` of its test clips (clip_id, y_pred, p_<class>..., fold,
+    seed) and, where asked for, of every epoch."""
 
     training: FoldTraining
     predictions: pd.DataFrame
     epochs: pd.DataFrame | None
-
-    def named(self, table: pd.DataFrame) -> pd.DataFrame:
-        """A table of this fold with the fold and its seed in columns."""
-        return table.assign(fold=self.training.fold, seed=self.training.seed)
 
 
 class RunFolder:
@@ -90,15 +88,31 @@ class RunFolder:
         every = [(fold, seed) for seed in seeds for fold in folds.folds]
         return [(fold, seed) for fold, seed in every if not self.has_fold(seed, fold.name)]
 
-    def begin(self, settings: Mapping[str, Any], folds: FoldSet, facts: Mapping[str, Any]) -> None:
+    def begin(
+        self, config: EvaluateConfig, method: Method, folds: FoldSet, facts: Mapping[str, Any]
+    ) -> None:
         """Write ``run.json`` and ``folds.json``, or check that they are of this same run.
 
+        Args:
+            facts: what a reader of the run wants to know of its clips.
+
         Raises:
-            ConfigError: the folder holds another run, or files that are no run.
+            ConfigError: the folder holds another run.
         """
+        path = self.path / "run.json"
+        begun = read_document(self.path) if path.exists() else None
+        settings = to_mapping(config) | method.settings()
         identity = {k: v for k, v in settings.items() if k not in _FREE} | {"folds": folds.hash}
-        if (self.path / "run.json").exists():
-            self._check_same(identity)
+        if begun is not None:
+            different = told_differences(
+                begun["identity"], json.loads(json.dumps(identity, default=str))
+            )
+            if different:
+                raise ConfigError(
+                    f"{self.path} holds a run with other settings ({different})",
+                    "the same settings to resume it",
+                    "choose another --out",
+                )
             remove_leftovers(self.path / "folds")
             return
         save_folds(folds, self.path / "folds.json")
@@ -111,23 +125,13 @@ class RunFolder:
             "versions": versions(),
             "platform": f"{platform.platform()}, Python {platform.python_version()}",
             "git_commit": git_commit(),
+            "method_title": method.title,
+            "method_citation": method.citation,
+            "method_marks": list(method.marks()),
+            "recipe_key": "" if method.recipe is None else method.recipe.key(),
             **facts,
         }
-        write_json(self.path / "run.json", document)
-
-    def _check_same(self, identity: Mapping[str, Any]) -> None:
-        found = flat(read_document(self.path)["identity"])
-        wanted = flat(json.loads(json.dumps(identity, default=str)))
-        different = sorted(k for k in found.keys() | wanted.keys() if found.get(k) != wanted.get(k))
-        if different:
-            changes = "; ".join(
-                f"{k}: {found.get(k)!r} there, {wanted.get(k)!r} now" for k in different
-            )
-            raise ConfigError(
-                f"{self.path} holds a run with other settings ({changes})",
-                "the same settings to resume it",
-                "choose another --out",
-            )
+        write_json(path, document)
 
     def fold_path(self, seed: int, fold: str) -> Path:
         """Folder of one fold; the digest keeps apart names that read alike ("s 1", "s_1")."""
@@ -158,11 +162,15 @@ class RunFolder:
         """
         folder = self.fold_path(seed, fold)
         oracle = folder / "oracle.parquet"
+
+        def read(path: Path) -> pd.DataFrame:
+            return pd.read_parquet(path).assign(fold=fold, seed=seed)
+
         try:
             summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
             training = TypeAdapter(FoldTraining).validate_python(summary)
-            predictions = pd.read_parquet(folder / "predictions.parquet")
-            epochs = pd.read_parquet(oracle) if oracle.is_file() else None
+            predictions = read(folder / "predictions.parquet")
+            epochs = read(oracle) if oracle.is_file() else None
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{folder} cannot be read: {error}",

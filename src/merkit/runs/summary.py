@@ -28,14 +28,15 @@ def summarise(
     document = read_document(run.path)
     stored = [run.read_fold(seed, fold.name) for seed in config.seeds for fold in folds.folds]
     trainings = [fold.training for fold in stored]
-    predictions = join_labels([fold.named(fold.predictions) for fold in stored], rows)
-    epochs = [fold.named(fold.epochs) for fold in stored if fold.epochs is not None]
+    predictions = join_labels([fold.predictions for fold in stored], rows)
+    recorded = [fold.epochs for fold in stored if fold.epochs is not None]
+    epochs = join_labels(recorded, rows) if len(recorded) == len(stored) else None
     shuffled = ["shuffled-labels"] if config.shuffle_labels else []
     scores = score_run(
         predictions,
         document["classes"],
         trainings,
-        epochs=join_labels(epochs, rows) if len(epochs) == len(stored) else None,
+        epochs=epochs,
         pooling=config.metric_pooling,
         resamples=config.resamples,
         list_folds=folds.protocol in PROTOCOLS and PROTOCOLS[folds.protocol].folds_matter,

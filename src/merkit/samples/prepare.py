@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from merkit.errors import FaceError, MerkitError
+from merkit.errors import MerkitError
 from merkit.progress import Progress, silent
 from merkit.samples.recipes import Recipe
 from merkit.samples.store import SampleStore
@@ -54,25 +54,6 @@ class SampleSet:
         """Cached tokens (V,T,...) of a clip, one row an augmented view; row 0 the clip itself."""
         assert self.tokens is not None
         return _open_tokens(self.tokens[clip_id])
-
-    def check(self) -> None:
-        """Raise one error that lists every clip that could not be prepared.
-
-        Raises:
-            FaceError: at least one was refused.
-        """
-        if not self.refused:
-            return
-        lines = [
-            f"{clip_id}: {message.splitlines()[0]}"
-            for clip_id, message in sorted(self.refused.items())
-        ]
-        shown = "\n  ".join(lines[:20]) + ("\n  ..." if len(lines) > 20 else "")
-        raise FaceError(
-            f"{len(lines)} of {len(lines) + len(self.keys)} clips cannot be prepared:\n  {shown}",
-            "every clip usable",
-            "mend those clips, or leave them out and record it: --bad-clips skip",
-        )
 
 
 @cache

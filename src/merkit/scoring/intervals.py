@@ -141,7 +141,7 @@ def paired_permutation_test(
     if n_permutations < 1:
         raise ConfigError(f"n_permutations is {n_permutations}", "1 or more")
     n_subjects = len(a.subjects)
-    both = SubjectTables(np.concatenate([a.counts, b.counts], axis=2), a.subjects + b.subjects)
+    both = a.beside(b)
 
     def gap(ours: F64, theirs: F64) -> F64:
         """Difference where ``ours`` (..., S) is 0 for subjects that stay and 1 for swapped ones."""
@@ -168,7 +168,7 @@ def paired_permutation_test(
 def _interval(scores: Callable[[F64], F64], tables: SubjectTables, how: Resampling) -> Interval:
     """SciPy resamples the places of subjects and, nested, of seeds; ``scores``: weights of subjects
     (R, S) -> value of each resample and seed (R, K)."""
-    n_subjects, n_seeds = len(tables.subjects), tables.n_seeds
+    n_subjects, n_seeds = len(tables.subjects), len(tables.seeds)
     value = float(scores(np.ones((1, n_subjects))).mean())
     low = high = np.nan
     nested = how.seed_factor == "nested" and n_seeds > 1

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 
-from merkit.scoring.chance import best_test_epochs, chance_scores
+from merkit.errors import ConfigError
 from merkit.scoring.intervals import Interval, Resampling, bootstrap_interval
-from merkit.scoring.metrics import (
-    MAIN_METRIC,
-    ClassScore,
-    class_scores,
-    confusion_matrix,
-    metrics_of,
-)
-from merkit.scoring.subjects import SubjectTables, subject_tables
+from merkit.scoring.metrics import MAIN_METRIC, ClassScore, class_scores, metrics_of
+from merkit.scoring.subjects import Pooling, SubjectScore, SubjectTables, tabulate
 from merkit.types import EpochRecord, Number
-
-Pooling: TypeAlias = Literal["pooled", "fold_mean"]
 
 
 @dataclass(frozen=True)
@@ -31,18 +22,6 @@ class PartScore:
     name: str
     n: int
     values: Mapping[str, Number]
-
-
-@dataclass(frozen=True)
-class SubjectScore:
-    """One person. ``recalls``: correct of the clips of each class, such as "1/2"; "" where there
-    are none. Every seed counts."""
-
-    subject: str
-    clips: int
-    correct: int
-    acc: float
-    recalls: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -120,13 +99,6 @@ class Scores:
         }
 
 
-def tables_of(predictions: pd.DataFrame, n_classes: int, pooling: Pooling) -> SubjectTables:
-    """The predictions of a run by seed, fold (where scores are means over folds) and subject."""
-    p = predictions
-    folds = p.fold if pooling == "fold_mean" else None
-    return subject_tables(p.y_true, p.y_pred, p.subject, n_classes, p.seed, folds)
-
-
 def score_run(
     predictions: pd.DataFrame,
     classes: Sequence[str],
@@ -145,59 +117,47 @@ def score_run(
         predictions: one row a test prediction (``report.result.Result``).
         classes: names in the order of their indices.
         trainings: how each fold was trained, one or more.
-        epochs: predictions of test clips after every epoch, with the column ``epoch``.
+        epochs: the same after every epoch, in the column ``epoch``, where that was recorded.
         list_folds: whether a fold means something by itself.
     """
-    once = predictions[predictions.seed == predictions.seed.iloc[0]]
-    tables = tables_of(predictions, len(classes), pooling)
-    how = Resampling(resamples)
-    matrix = confusion_matrix(predictions.y_true, predictions.y_pred, len(classes))
+    cost, metrics, how = _cost(trainings), metrics_of(classes), Resampling(resamples)
     leaked = None if epochs is None else best_test_epochs(epochs)
+    tables = tabulate(predictions, len(classes), pooling)
+    scores = {name: bootstrap_interval(tables, metric, how) for name, metric in metrics.items()}
 
-    def parts(column: str) -> tuple[PartScore, ...]:
-        return tuple(
-            PartScore(str(name), len(part) // part.seed.nunique(), _values(part, classes, pooling))
-            for name, part in predictions.groupby(column, sort=True)
-        )
+    def values(part: SubjectTables) -> dict[str, float]:
+        return {name: part.value(metric) for name, metric in metrics.items()}
 
+    def parts(axis: int, names: Sequence[str]) -> tuple[PartScore, ...]:
+        found = []
+        for name in dict.fromkeys(names):
+            part = tables.part(axis, [other == name for other in names])
+            found.append(PartScore(name, part.n_clips, values(part)))
+        return tuple(found)
+
+    datasets = predictions.groupby("subject").dataset.first()
+    matrix = tables.counts.sum(axis=(0, 1, 2)).astype(np.int64)
     return Scores(
         classes=tuple(classes),
-        scores={n: bootstrap_interval(tables, m, how) for n, m in metrics_of(classes).items()},
+        scores=scores,
         interval=str(how),
         pooling=pooling,
         confusion=tuple(map(tuple, matrix.tolist())),
         per_class=class_scores(matrix, classes),
-        per_subject=_per_subject(predictions, len(classes)),
-        per_dataset=parts("dataset"),
-        per_fold=parts("fold") if list_folds else (),
-        per_seed=parts("seed"),
-        chance=chance_scores(once.y_true, classes, once.fold if pooling == "fold_mean" else None),
-        oracle=None if leaked is None else _values(leaked, classes, pooling),
-        n_clips=int(once.clip_id.nunique()),
-        n_subjects=int(once.subject.nunique()),
-        n_folds=int(once.fold.nunique()),
+        per_subject=tables.by_subject(),
+        per_dataset=parts(2, [datasets[subject] for subject in tables.subjects]),
+        per_fold=parts(1, tables.folds) if list_folds else (),
+        per_seed=parts(0, tables.seeds),
+        oracle=None if leaked is None else values(tabulate(leaked, len(classes), pooling)),
+        chance=tables.chance(metrics),
+        n_clips=int(predictions.clip_id.nunique()),
+        n_subjects=len(tables.subjects),
+        n_folds=len(tables.folds),
         marks=tuple(marks),
         fold_hash=fold_hash,
-        training=_cost(trainings),
+        training=cost,
         folds=tuple(trainings),
     )
-
-
-def _values(part: pd.DataFrame, classes: Sequence[str], pooling: Pooling) -> dict[str, float]:
-    tables = tables_of(part, len(classes), pooling)
-    metrics = metrics_of(classes)
-    return {name: float(tables.values(metric).mean()) for name, metric in metrics.items()}
-
-
-def _per_subject(predictions: pd.DataFrame, n_classes: int) -> tuple[SubjectScore, ...]:
-    rows = []
-    for subject, part in predictions.groupby("subject", sort=True):
-        clips = np.bincount(part.y_true, minlength=n_classes)
-        right = np.bincount(part.y_true[part.y_true == part.y_pred], minlength=n_classes)
-        recalls = tuple(f"{r}/{n}" if n else "" for r, n in zip(right, clips, strict=True))
-        correct = int(right.sum())
-        rows.append(SubjectScore(str(subject), len(part), correct, correct / len(part), recalls))
-    return tuple(rows)
 
 
 def _cost(trainings: Sequence[FoldTraining]) -> TrainingCost:
@@ -212,3 +172,25 @@ def _cost(trainings: Sequence[FoldTraining]) -> TrainingCost:
         chosen_min=min(chosen),
         chosen_max=max(chosen),
     )
+
+
+def best_test_epochs(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the epoch of each fold and seed that has the best accuracy on its own test clips
+    (ties: the first), as much published work chooses it.
+
+    What they score is no score: it uses test labels. It is for reading a run beside work that
+    scores so.
+
+    Args:
+        table: columns fold, seed, epoch, y_true and y_pred, one row a test clip and epoch.
+
+    Raises:
+        ConfigError: no rows.
+    """
+    if table.empty:
+        raise ConfigError("no epochs to choose among", "one row a test clip and epoch")
+    right = table.assign(right=table.y_true == table.y_pred)
+    shares = right.groupby(["fold", "seed", "epoch"]).right.mean()
+    chosen = shares.groupby(["fold", "seed"]).idxmax()
+    rows = pd.MultiIndex.from_frame(table[["fold", "seed", "epoch"]])
+    return table[rows.isin(chosen.to_list())]

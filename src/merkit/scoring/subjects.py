@@ -7,36 +7,68 @@ matrix product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 
 from merkit.errors import ConfigError
 from merkit.scoring.metrics import ACC, Metric, class_indices
-from merkit.types import F64
+from merkit.types import F64, I64
+
+#: simulated predictions of the whole database for the chance level: draws that are scored together,
+#: which bounds memory, and how many times
+_DRAWS, _CHUNKS = 100, 20
+#: whether a score is that of all folds' clips together, or the mean of the folds' scores
+Pooling: TypeAlias = Literal["pooled", "fold_mean"]
+
+
+@dataclass(frozen=True)
+class SubjectScore:
+    """One person. ``recalls``: correct of the clips of each class, such as "1/2"; "" where there
+    are none. Every seed counts."""
+
+    subject: str
+    clips: int
+    correct: int
+    acc: float
+    recalls: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class SubjectTables:
     """``counts``: confusion matrices (K seeds, F folds, S subjects, C, C), zero where a fold does
-    not test a subject; one fold stands for all where scores are pooled. ``subjects``: their keys,
-    sorted.
+    not test a subject. ``seeds``, ``folds`` and ``subjects``: their names, sorted.
 
-    A score is the mean over folds (one where pooled) and then over seeds. A class may have no clips
-    in a resample; ``merkit.scoring.metrics`` says how it is scored.
+    A score is that of the folds together, or the mean over folds (``pooling``), and then the mean
+    over seeds. A class may have no clips in a resample; ``merkit.scoring.metrics`` says how it is
+    scored.
     """
 
     counts: F64
+    seeds: tuple[str, ...]
+    folds: tuple[str, ...]
     subjects: tuple[str, ...]
+    pooling: Pooling = "pooled"
 
     @property
-    def n_seeds(self) -> int:
-        return len(self.counts)
+    def n_clips(self) -> int:
+        """Predictions of one seed."""
+        return int(self.counts[0].sum())
 
-    def values(self, metric: Metric) -> F64:
-        """The score of each seed (K,)."""
-        return np.asarray(self.scores(metric, np.ones((1, len(self.subjects))))[0])
+    def part(self, axis: int, chosen: Sequence[bool]) -> SubjectTables:
+        """Those of the chosen seeds (axis 0) or folds (1), or of clips of chosen subjects (2)."""
+        names = [self.seeds, self.folds, self.subjects]
+        names[axis] = tuple(n for n, wanted in zip(names[axis], chosen, strict=True) if wanted)
+        counts = np.compress(chosen, self.counts, axis=axis)
+        return replace(self, counts=counts, seeds=names[0], folds=names[1], subjects=names[2])
+
+    def value(self, metric: Metric) -> float:
+        """The score, the mean over seeds."""
+        return float(self.scores(metric, np.ones((1, len(self.subjects)))).mean())
 
     def scores(self, metric: Metric, weights: F64) -> F64:
         """Scores (R, K) of subjects weighted by (R, S).
@@ -45,13 +77,12 @@ class SubjectTables:
         mean over folds does: the mean number of draws of its subjects. With one subject a fold this
         is the bootstrap of the mean of the subjects' scores. A fold without a score is left out.
         """
+        if self.pooling == "pooled":
+            return metric.of(_weighted(self.counts.sum(axis=1), weights), "skip")
         folds = self.counts.swapaxes(0, 1)
-        found = [metric.of(_weighted(tables, weights), "skip") for tables in folds]
-        if len(found) == 1:
-            return found[0]
-        values = np.stack(found)
+        values = np.stack([metric.of(_weighted(tables, weights), "skip") for tables in folds])
         tested = (folds.sum(axis=(1, 3, 4)) > 0).astype(np.float64)
-        drawn = (tested / tested.sum(axis=1, keepdims=True)) @ weights.T
+        drawn = (tested / np.maximum(tested.sum(axis=1, keepdims=True), 1.0)) @ weights.T
         used = np.where(np.isnan(values), 0.0, drawn[:, :, None])
         with np.errstate(invalid="ignore"):  # no fold has a score: neither has the mean
             return np.asarray((np.nan_to_num(values) * used).sum(axis=0) / used.sum(axis=0))
@@ -64,52 +95,82 @@ class SubjectTables:
         """
         return np.asarray(ACC.of(self.counts.sum(axis=1), "skip").mean(axis=0))
 
+    def chance(self, metrics: Mapping[str, Metric], seed: int = 0) -> dict[str, float]:
+        """Expected scores of predictions that know nothing of the clips: the true labels in random
+        order, by simulation; NaN for a class without clips.
 
-def subject_tables(
-    y_true: npt.ArrayLike,
-    y_pred: npt.ArrayLike,
-    subjects: npt.ArrayLike,
-    n_classes: int,
-    seeds: npt.ArrayLike | None = None,
-    folds: npt.ArrayLike | None = None,
-) -> SubjectTables:
-    """Count predictions, one entry a clip (and seed).
+        Args:
+            metrics: by name.
+            seed: of the simulation.
+        """
+        clips = self.counts[0].sum(axis=(1, 3)).astype(np.int64)  # (F, C)
+        fold, true = (np.repeat(place.ravel(), clips.ravel()) for place in np.indices(clips.shape))
+        random = np.random.default_rng(seed)
+        shape = (_DRAWS, *clips.shape, clips.shape[1])
+        found: dict[str, list[F64]] = {name: [] for name in metrics}
+        for _ in range(_CHUNKS):
+            guesses = random.permuted(np.tile(true, (_DRAWS, 1)), axis=1)
+            cells = np.ravel_multi_index((np.arange(_DRAWS)[:, None], fold, true, guesses), shape)
+            drawn = np.bincount(cells.ravel(), minlength=int(np.prod(shape))).reshape(shape)
+            if self.pooling == "pooled":
+                drawn = drawn.sum(axis=1, keepdims=True)
+            for name, metric in metrics.items():
+                found[name].append(metric.of(drawn, "skip"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # the mean of nothing is NaN
+            each = {name: np.nanmean(np.concatenate(v), axis=1) for name, v in found.items()}
+            return {name: float(np.nanmean(of_draws)) for name, of_draws in each.items()}
+
+    def by_subject(self) -> tuple[SubjectScore, ...]:
+        """Every person's own clips, those of all seeds."""
+        rows = []
+        for subject, matrix in zip(self.subjects, self.counts.sum(axis=(0, 1)), strict=True):
+            of, right = matrix.sum(axis=1), np.diagonal(matrix)
+            recalls = tuple(f"{r:.0f}/{n:.0f}" if n else "" for r, n in zip(right, of, strict=True))
+            clips, correct = int(of.sum()), int(right.sum())
+            rows.append(SubjectScore(subject, clips, correct, correct / clips, recalls))
+        return tuple(rows)
+
+    def beside(self, other: SubjectTables) -> SubjectTables:
+        """Two methods' tables of the same clips, the subjects of one after those of the other."""
+        counts = np.concatenate([self.counts, other.counts], axis=2)
+        return replace(self, counts=counts, subjects=self.subjects + other.subjects)
+
+
+def tabulate(predictions: pd.DataFrame, n_classes: int, pooling: Pooling) -> SubjectTables:
+    """Count predictions.
 
     Args:
-        y_true, y_pred: class indices.
-        subjects: subject keys.
+        predictions: columns y_true and y_pred (class indices), subject, seed and fold; one row a
+            clip and seed.
         n_classes: C.
-        seeds: training seed of each prediction, where there are several.
-        folds: fold of each prediction, for the mean of the folds' scores in place of the pooled
-            one.
 
     Raises:
-        ConfigError: arrays of different length, no rows, class indices out of range, or
-            seeds that scored different clips.
+        ConfigError: no rows, class indices out of range, or seeds that scored different clips.
     """
-    true, predicted = class_indices(y_true, n_classes), class_indices(y_pred, n_classes)
-    columns = [
-        np.zeros(true.size, np.int64) if column is None else np.asarray(column).ravel()
-        for column in (seeds, folds, np.asarray(subjects).astype(str))
-    ]
-    if len({true.size, predicted.size, *(len(c) for c in columns)}) > 1 or true.size == 0:
-        raise ConfigError(
-            f"{true.size} true classes, {predicted.size} predictions, {len(columns[2])} subjects, "
-            f"{len(columns[0])} seeds",
-            "as many of each, at least one",
-        )
-    keys, places = zip(*(np.unique(c, return_inverse=True) for c in columns), strict=True)
-    shape = (*(len(key) for key in keys), n_classes, n_classes)
-    cells = np.ravel_multi_index((*places, true, predicted), shape)
-    counts = np.bincount(cells, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
-    true_counts = counts.sum(axis=-1)
-    if (true_counts != true_counts[0]).any():
+    if predictions.empty:
+        raise ConfigError("no predictions to score", "at least one")
+    columns = [_places(predictions[name]) for name in ("seed", "fold", "subject")]
+    (seeds, seed), (folds, fold), (subjects, subject) = columns
+    true, predicted = (class_indices(predictions[name], n_classes) for name in ("y_true", "y_pred"))
+    shape = (len(seeds), len(folds), len(subjects), n_classes, n_classes)
+    cells = np.ravel_multi_index((seed, fold, subject, true, predicted), shape)
+    ones = np.ones(len(cells))  # so that the counts come as floats at once: they may be many
+    counts = np.asarray(np.bincount(cells, ones, int(np.prod(shape))), np.float64).reshape(shape)
+    clips = counts.sum(axis=-1)
+    if (clips != clips[0]).any():
         raise ConfigError(
             f"the {len(counts)} seeds did not score the same clips",
             "every clip once a seed",
             "finish the run, or leave the unfinished seed out",
         )
-    return SubjectTables(counts, tuple(str(key) for key in keys[2]))
+    return SubjectTables(counts, seeds, folds, subjects, pooling)
+
+
+def _places(column: pd.Series) -> tuple[tuple[str, ...], I64]:
+    """The sorted values of a column, and the place of each row's among them."""
+    values, places = np.unique(np.asarray(column), return_inverse=True)
+    return tuple(map(str, values)), places
 
 
 def _weighted(tables: F64, weights: F64) -> F64:
