@@ -23,7 +23,7 @@ from merkit.samples.batch import Arrays, collate
 from merkit.samples.recipes import Recipe
 from merkit.spotting.spot import SpotConfig, Window, motion_signal, spot
 from merkit.spotting.video_pass import TrackedVideo, track_video
-from merkit.training.device import choose_device
+from merkit.training.config import choose_device
 from merkit.types import I64, Clip, Event, Frame, Frames, Sample
 from merkit.video import iter_frames
 

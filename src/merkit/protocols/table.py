@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from merkit.errors import DatasetError
@@ -27,17 +27,13 @@ class ClipRow:
     split: str = ""
 
 
-def rows(
-    clips: Iterable[Clip],
-    label_of: Callable[[Clip], int | None],
-    splits: Mapping[str, str] | None = None,
-) -> tuple[ClipRow, ...]:
-    """Rows of the clips that have a class, sorted by clip id.
+def rows(clips: Iterable[Clip], label_of: Callable[[Clip], int | None]) -> tuple[ClipRow, ...]:
+    """Rows of the clips that have a class, sorted by clip id; their official split is that of
+    ``Clip.raw``.
 
     Args:
         clips: of one or several databases.
         label_of: class index of a clip, or None where the task leaves it out.
-        splits: clip id -> official split; by default ``Clip.raw["split"]``.
 
     Raises:
         DatasetError: two clips have the same id.
@@ -45,10 +41,9 @@ def rows(
     found = []
     for clip in clips:
         label = label_of(clip)
-        if label is None:
-            continue
-        split = clip.raw.get(SPLIT_FIELD, "") if splits is None else splits.get(clip.clip_id, "")
-        found.append(ClipRow(clip.clip_id, clip.dataset, clip.subject_key, label, split))
+        if label is not None:
+            split = clip.raw.get(SPLIT_FIELD, "")
+            found.append(ClipRow(clip.clip_id, clip.dataset, clip.subject_key, label, split))
     return checked(found)
 
 
