@@ -7,7 +7,14 @@ import pytest
 import torch
 from explain_models import OpenCase
 
-from merkit.explain.attention import EDGES, frame_maps, layer_graphs, time_mean
+from merkit.explain.attention import (
+    EDGES,
+    frame_maps,
+    graph_figure,
+    strongest_edges,
+    time_mean,
+)
+from merkit.explain.case import Drawn
 
 
 @pytest.mark.parametrize(
@@ -40,13 +47,22 @@ def test_a_model_without_attention_has_no_map(open_named: OpenCase) -> None:
 
 
 def test_strongest_edges_of_a_small_graph() -> None:
-    matrix = np.array([[[0.2, 0.6, 0.2], [0.1, 0.1, 0.8], [0.5, 0.4, 0.1]]], np.float32)
-    (graph,) = layer_graphs(matrix, 2)
+    matrix = np.array([[[0.2, 0.6, 0.2], [0.1, 0.1, 0.8], [0.5, 0.4, 0.1]]])
+    edges, weights = strongest_edges(matrix, 2)
     # means of both directions: 01 0.35, 02 0.35, 12 0.6; weakest first
-    assert graph.edges[-1].tolist() == [1, 2]
-    np.testing.assert_allclose(graph.weights, [0.35, 0.6], atol=1e-6)
-    np.testing.assert_allclose(graph.received, [0.6, 1.0, 1.0], atol=1e-6)
-    assert graph.itself == pytest.approx(0.4 / 3)
+    assert edges[0, -1].tolist() == [1, 2]
+    np.testing.assert_allclose(weights, [[0.35, 0.6]], atol=1e-6)
+
+
+def test_what_regions_receive_is_without_what_they_keep(open_named: OpenCase) -> None:
+    case = open_named("stag")
+    drawn = graph_figure(case)
+    assert isinstance(drawn, Drawn)
+    mean = time_mean(case.output.aux["adjacency"], case)
+    first = drawn.values["layer 1"]
+    assert first["kept_for_itself"] == pytest.approx(np.trace(mean[0]) / len(mean[0]))
+    others = mean[0] * (1 - np.eye(len(mean[0])))
+    assert list(first["received"].values()) == pytest.approx(others.sum(axis=0).tolist())
 
 
 def test_the_graph_is_averaged_over_real_frames(open_named: OpenCase) -> None:
@@ -56,5 +72,4 @@ def test_the_graph_is_averaged_over_real_frames(open_named: OpenCase) -> None:
     mean = time_mean(padded, case)
     np.testing.assert_allclose(mean, adjacency[0].mean(1).detach().numpy(), atol=1e-6)
     np.testing.assert_allclose(mean.sum(axis=-1), 1, atol=1e-5)
-    graphs = layer_graphs(mean, EDGES)
-    assert all(len(graph.edges) == EDGES for graph in graphs)
+    assert strongest_edges(mean, EDGES)[0].shape == (2, EDGES, 2)

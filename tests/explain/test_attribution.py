@@ -8,14 +8,14 @@ import torch
 from explain_models import OpenCase
 from torch import Tensor, nn
 
-from merkit.explain.attribution import (
+from merkit.explain.case import Scorer
+from merkit.explain.effects import (
     gradient_by_frame,
     integrated_gradients,
     occlusion,
+    pooled,
     token_relevance,
 )
-from merkit.explain.case import Scorer
-from merkit.explain.effects import pooled
 from merkit.explain.view import RegionMotion
 from merkit.samples.batch import Inputs
 from merkit.samples.recipes import RegionFlowRecipe
@@ -59,10 +59,10 @@ def test_the_score_is_the_log_odds(linear: Scorer) -> None:
 
 def test_integrated_gradients_of_a_linear_score(linear: Scorer) -> None:
     baseline = linear.baseline("mean")
-    found = integrated_gradients(linear, baseline, steps=3, chunk=2)
+    effect, _, residual = integrated_gradients(linear, baseline, steps=3, chunk=2)
     expected = weights(linear) * (linear.values - baseline)[0].numpy()
-    np.testing.assert_allclose(found.effect, expected, atol=1e-5)
-    assert found.residual == pytest.approx(0, abs=1e-5)
+    np.testing.assert_allclose(effect, expected, atol=1e-5)
+    assert residual == pytest.approx(0, abs=1e-5)
 
 
 def test_occlusion_of_a_linear_score_is_the_sum_of_its_parts(
@@ -83,13 +83,13 @@ def test_occlusion_of_a_linear_score_is_the_sum_of_its_parts(
 def test_integrated_gradients_are_complete(open_named: OpenCase, method: str) -> None:
     case = open_named(method)
     baseline = case.scorer.baseline("still")
-    found = integrated_gradients(case.scorer, baseline, steps=32, chunk=8)
-    size = float(np.abs(found.effect).sum())
-    assert found.effect.shape == tuple(case.scorer.values.shape[1:])
-    assert found.change != 0
-    assert abs(found.residual) < 0.05 * max(abs(found.change), 0.02 * size)
-    effects = pooled(case, found.effect)
-    total = float(found.effect.sum(dtype=np.float64))
+    effect, change, residual = integrated_gradients(case.scorer, baseline, steps=32, chunk=8)
+    size = float(np.abs(effect).sum())
+    assert effect.shape == tuple(case.scorer.values.shape[1:])
+    assert change != 0
+    assert abs(residual) < 0.05 * max(abs(change), 0.02 * size)
+    effects = pooled(case, effect)
+    total = float(effect.sum(dtype=np.float64))
     shown = float(effects.table.sum(dtype=np.float64))
     if case.n_frames == len(case.view.time_ms):  # nothing cut off
         assert shown == pytest.approx(total, abs=1e-4 * max(1, size))

@@ -13,12 +13,12 @@ from merkit.errors import ConfigError
 from merkit.registry import Registry
 
 if TYPE_CHECKING:
-    from merkit.explain.case import Case, Drawn, Skipped
+    from merkit.explain.case import Case, Drawn
 
 Baseline = Literal["still", "mean", "zero"]
 
-#: the figures of a clip: each is drawn of a case, or says why it does not apply
-FIGURES: Registry[Callable[[Case], Drawn | Skipped]] = Registry(
+#: the figures of a clip: each is drawn of a case, or says in one line why it does not apply
+FIGURES: Registry[Callable[[Case], Drawn | str]] = Registry(
     "figure",
     {
         "patch-pca": "merkit.explain.features:patch_figure",

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from torch import Tensor
 
 from merkit.explain import style
-from merkit.explain.case import Case, Drawn, Skipped, numpy_of
+from merkit.explain.case import Case, Drawn, numpy_of
 from merkit.report.plots import INK
 from merkit.types import F32, F64, I64
 
@@ -43,22 +43,11 @@ class FrameMaps:
     hidden: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
-class LayerGraph:
-    """One layer: the strongest undirected ``edges`` (E,2) with their ``weights`` (E,), how much
-    attention each region ``received`` (R,), and the mean share regions keep for ``itself``."""
-
-    edges: I64
-    weights: F64
-    received: F64
-    itself: float
-
-
-def frames_figure(case: Case) -> Drawn | Skipped:
+def frames_figure(case: Case) -> Drawn | str:
     """A map a head, or a layer; rows attend, columns are attended to."""
     maps = frame_maps(case)
     if maps is None:
-        return Skipped(f"{case.name} as configured has no attention over frames")
+        return f"{case.name} as configured has no attention over frames"
     count = len(maps.weights)
     note = case.says
     if maps.hidden > 0.005:
@@ -116,30 +105,33 @@ def _by_layer(attention: F32, frames: I64) -> FrameMaps:
     return FrameMaps(mean[:, :, :kept], names, np.append(-1, frames), even, hidden)
 
 
-def graph_figure(case: Case) -> Drawn | Skipped:
+def graph_figure(case: Case) -> Drawn | str:
     """One face a layer: nodes at region centres, edges by adjacency, averaged over time."""
     if "adjacency" not in case.output.aux:
-        return Skipped(f"{case.name} as configured has no graph of facial regions")
-    layers = layer_graphs(time_mean(case.output.aux["adjacency"], case), EDGES)
-    count, names = len(layers), case.view.regions
+        return f"{case.name} as configured has no graph of facial regions"
+    adjacency = time_mean(case.output.aux["adjacency"], case)
+    edges, weights = strongest_edges(adjacency, EDGES)
+    itself = np.diagonal(adjacency, axis1=1, axis2=2)
+    received = adjacency.sum(axis=1) - itself
+    count, names = len(adjacency), case.view.regions
     pairs = len(names) * (len(names) - 1) // 2
-    shown = f"the {len(layers[0].edges)} strongest of {pairs} pairs, mean over frames"
+    shown = f"the {edges.shape[1]} strongest of {pairs} pairs, mean over frames"
     title = "E-GAT: adjacency of facial regions by layer"
     figure = style.new_figure(2.0 + 2.4 * count, 3.6, title, f"{case.says}; {shown}")
     *grid, legend = figure.subplots(1, count + 1, width_ratios=[2.4] * count + [1.5])
-    weights = np.concatenate([layer.weights for layer in layers])
     low, high = float(weights.min()), float(weights.max())
     pale = low - 0.3 * (high - low)  # the weakest edge drawn is still seen
     scale = ScalarMappable(Normalize(pale, high), _EDGE_COLOURS)
-    received = np.stack([layer.received for layer in layers])
     spread = (received - received.min()) / max(float(np.ptp(received)), 1e-9)
     values = {}
-    for k, (axes, layer) in enumerate(zip(grid, layers, strict=True)):
-        title = f"layer {k + 1}: {layer.itself:.0%} kept for itself"
+    for k, axes in enumerate(grid):
+        kept = float(itself[k].mean())
+        title = f"layer {k + 1}: {kept:.0%} kept for itself"
         style.show_face(axes, case.view.picture, title, fade=0.55)
-        _draw_graph(axes, layer, case.view.centres_px, scale, 45 + 110 * spread[k])
-        received_by = style.by_name(names, layer.received)
-        values[f"layer {k + 1}"] = {"received": received_by, "kept_for_itself": layer.itself}
+        centres, sizes = case.view.centres_px, 45 + 110 * spread[k]
+        _draw_graph(axes, edges[k], weights[k], centres, scale, sizes)
+        received_by = style.by_name(names, received[k])
+        values[f"layer {k + 1}"] = {"received": received_by, "kept_for_itself": kept}
     lines = [f"{number}  {name}" for number, name in enumerate(names, start=1)]
     lines += ["", "larger node:", "more attention received"]
     style.bare(legend)
@@ -148,37 +140,33 @@ def graph_figure(case: Case) -> Drawn | Skipped:
     return Drawn(figure, values)
 
 
-def time_mean(adjacency: Tensor, case: Case) -> F32:
+def time_mean(adjacency: Tensor, case: Case) -> F64:
     """(B,layers,T,R,R) of one clip -> (layers,R,R), the mean over its frames."""
     frames = adjacency[0, :, : case.n_frames] if adjacency.shape[2] > 1 else adjacency[0]
-    return numpy_of(frames.float().mean(dim=1))
+    return numpy_of(frames.float().mean(dim=1)).astype(np.float64)
 
 
-def layer_graphs(adjacency: F32, most: int) -> list[LayerGraph]:
-    """Each layer's graph. Adjacency (layers,R,R) has rows that sum to one; an undirected edge
-    has the mean of its two directions.
+def strongest_edges(adjacency: F64, most: int) -> tuple[I64, F64]:
+    """Undirected edges (layers,E,2) of each layer's graph (layers,R,R), and their weights
+    (layers,E): the mean of the two directions.
 
     Args:
         most: edges kept, strongest last so that they are drawn on top.
     """
-    graphs = []
     first, second = np.triu_indices(adjacency.shape[-1], 1)
-    for matrix in adjacency.astype(np.float64):
-        pairs = (matrix[first, second] + matrix[second, first]) / 2
-        kept = np.argsort(pairs, kind="stable")[-most:]
-        edges = np.stack([first[kept], second[kept]], axis=1)
-        received = matrix.sum(axis=0) - np.diag(matrix)
-        graphs.append(LayerGraph(edges, pairs[kept], received, float(np.diag(matrix).mean())))
-    return graphs
+    pairs = (adjacency[:, first, second] + adjacency[:, second, first]) / 2
+    kept = np.argsort(pairs, axis=1, kind="stable")[:, -most:]
+    edges = np.stack([first[kept], second[kept]], axis=-1)
+    return edges, np.take_along_axis(pairs, kept, axis=1)
 
 
 def _draw_graph(
-    axes: Axes, graph: LayerGraph, centres: F64, scale: ScalarMappable, sizes: F64
+    axes: Axes, edges: I64, weights: F64, centres: F64, scale: ScalarMappable, sizes: F64
 ) -> None:
     """Edges by colour and width; a node is larger the more attention it receives."""
-    colours, shares = scale.to_rgba(graph.weights), np.asarray(scale.norm(graph.weights))
-    edges = list(centres[graph.edges])
-    axes.add_collection(LineCollection(edges, colors=colours, linewidths=0.2 + 2.2 * shares))
+    colours, shares = scale.to_rgba(weights), np.asarray(scale.norm(weights))
+    lines = LineCollection(list(centres[edges]), colors=colours, linewidths=0.2 + 2.2 * shares)
+    axes.add_collection(lines)
     x, y = centres.T
     axes.scatter(x, y, sizes, "white", edgecolors=INK, linewidths=0.8, zorder=3)
     for number, (x, y) in enumerate(centres, start=1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,14 +26,7 @@ class Drawn:
     """A finished figure, or an ``<svg>``, and the numbers in it, for ``explain.json``."""
 
     figure: Figure | str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A figure that does not apply, and why, in one line."""
-
-    reason: str
+    values: Mapping[str, Any]
 
 
 class Scorer:
@@ -45,10 +38,10 @@ class Scorer:
         model: on its device, in evaluation mode.
         reading: of the model's input.
         inputs: a batch of the one clip.
-        label: class index.
+        label: class index; may be set once the model has spoken.
     """
 
-    def __init__(self, model: Model, reading: Reading, inputs: Inputs, label: int) -> None:
+    def __init__(self, model: Model, reading: Reading, inputs: Inputs, label: int = 0) -> None:
         self.model, self.reading, self.label = model, reading, label
         device = next(model.parameters()).device
         self._others = {name: t.to(device) for name, t in inputs.items()}
@@ -98,11 +91,6 @@ class Case:
         return self.loaded.method.name
 
     @property
-    def label(self) -> str:
-        """The class that is explained."""
-        return self.loaded.classes[self.scorer.label]
-
-    @property
     def probabilities(self) -> F32:
         """Of the classes (C,) for this clip, without test-time mirroring."""
         return numpy_of(self.output.logits[0].float().softmax(0))
@@ -110,8 +98,19 @@ class Case:
     @property
     def says(self) -> str:
         """Which clip and which class, for a figure's second line."""
-        share = self.probabilities[self.scorer.label]
-        return f"{self.name} on {self.view.clip.clip_id}: {self.label} {share:.0%}"
+        label = self.scorer.label
+        share = f"{self.loaded.classes[label]} {self.probabilities[label]:.0%}"
+        return f"{self.name} on {self.view.clip.clip_id}: {share}"
+
+    @property
+    def baseline(self) -> Tensor:
+        """The input that stands for "nothing", (1, ...)."""
+        return self.scorer.baseline(self.config.baseline)
+
+    @property
+    def nothing(self) -> str:
+        """What stands for it, in words."""
+        return self.scorer.reading.nothing(self.scorer.values)[self.config.baseline][0]
 
     @property
     def n_frames(self) -> int:
@@ -139,7 +138,7 @@ class Case:
             "media": str(clip.media),
             "frames": [clip.first_frame, clip.last_frame],
             "method": self.name,
-            "label": self.label,
+            "label": classes[self.scorer.label],
             "probabilities": dict(zip(classes, self.probabilities.tolist(), strict=True)),
             "score": "log-odds of the label, ln p/(1-p)",
             "settings": to_mapping(self.config),
@@ -153,7 +152,9 @@ def open_case(loaded: LoadedModel, clip: Clip, config: ExplainConfig, device: st
         VideoError, MissingDataError, FaceError: the clip cannot be read or shows no face.
         ConfigError: ``config.label`` is no class of the model, or it reads nothing of a clip.
     """
-    label = _label(config.label, loaded.classes)
+    classes = loaded.classes
+    if config.label and config.label not in classes:
+        raise ConfigError(f"--effect.label {config.label}", f"one of: {', '.join(classes)}")
     reading = reading_of(loaded.method)
     if config.face:
         track = replace(reading.recipe.track, face=config.face)
@@ -163,20 +164,12 @@ def open_case(loaded: LoadedModel, clip: Clip, config: ExplainConfig, device: st
     annotation = loaded.method.annotation(clip)
     if annotation:
         inputs |= collate([annotation], list(annotation))
-    scorer = Scorer(loaded.model.to(device).eval(), reading, inputs, label or 0)
+    scorer = Scorer(loaded.model.to(device).eval(), reading, inputs)
     with torch.no_grad():
         output = scorer.output(scorer.values)
-    if label is None:
-        scorer.label = int(output.logits[0].argmax())
+    predicted = int(output.logits[0].argmax())
+    scorer.label = classes.index(config.label) if config.label else predicted
     return Case(loaded, view, config, scorer, output)
-
-
-def _label(name: str, classes: tuple[str, ...]) -> int | None:
-    if not name:
-        return None
-    if name not in classes:
-        raise ConfigError(f"--effect.label {name}", f"one of: {', '.join(classes)}")
-    return classes.index(name)
 
 
 def numpy_of(values: Tensor) -> F32:

@@ -1,24 +1,29 @@
-"""Figures of what a score comes from: integrated gradients, Grad-CAM, occlusion, frames."""
+"""Figures of which parts of a clip a score comes from: integrated gradients, Grad-CAM, occlusion,
+frames.
+
+Computed by captum (Kokhlikyan et al. 2020, arXiv:2009.07896), an optional dependency. Effects
+are in units of the score, that is log-odds: an effect of 0.7 doubles the odds of the class. Where a
+gradient is taken cuDNN is off: it has none of an LSTM in evaluation mode.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from torch.backends import cudnn
 
+from merkit.errors import MissingPackageError
 from merkit.explain import style
-from merkit.explain.attribution import (
-    gradient_by_frame,
-    integrated_gradients,
-    occlusion,
-    token_relevance,
-)
-from merkit.explain.case import Case, Drawn, Skipped
+from merkit.explain.case import Case, Drawn, Scorer, numpy_of
 from merkit.explain.view import ClipView, Pictures
+from merkit.methods.encoder.network import Encoder
 from merkit.report.plots import INK
 from merkit.types import F32
 
@@ -50,17 +55,17 @@ class Effects:
         }
 
 
-def gradients_figure(case: Case) -> Drawn | Skipped:
+def gradients_figure(case: Case) -> Drawn | str:
     """Integrated gradients: over pixels where the model reads pictures, by region and frame."""
     if not case.loaded.model.differentiable:
-        return Skipped(f"{case.name} has no gradient: what it reads of a clip is counted")
+        return f"{case.name} has no gradient: what it reads of a clip is counted"
     steps = case.config.steps
-    baseline = case.scorer.baseline(case.config.baseline)
-    found = integrated_gradients(case.scorer, baseline, steps, case.config.chunk)
-    effects = pooled(case, found.effect)
+    found = integrated_gradients(case.scorer, case.baseline, steps, case.config.chunk)
+    effect, change, residual = found
+    effects = pooled(case, effect)
     note = (
-        f"{case.says}\nlog-odds {found.change:+.2g} against the {_nothing(case)}; "
-        f"{found.residual:+.1g} of it unaccounted for at {steps} steps"
+        f"{case.says}\nlog-odds {change:+.2g} against the {case.nothing}; "
+        f"{residual:+.1g} of it unaccounted for at {steps} steps"
     )
     title = "Integrated gradients: red speaks for the class, blue against it"
     pictures = isinstance(case.scorer.reading, Pictures)
@@ -69,40 +74,37 @@ def gradients_figure(case: Case) -> Drawn | Skipped:
     if pictures:
         upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 2.6)))
         sigma = case.view.size_px / 50  # single pixels cannot be seen
-        maps = gaussian_filter(found.effect.sum(axis=1), (0, sigma, sigma))
+        maps = gaussian_filter(effect.sum(axis=1), (0, sigma, sigma))
         maps = maps / style.symmetric_limit(np.percentile(np.abs(maps), 99.5))
         style.faces_row(upper, case.view, maps, label="relative")
     _panels(lower, case.view, effects)
-    return Drawn(figure, effects.values | {"change": found.change, "residual": found.residual})
+    return Drawn(figure, effects.values | {"change": change, "residual": residual})
 
 
 def occlusion_figure(case: Case) -> Drawn:
     """Occlusion: each region in each frame, each region throughout, each frame whole."""
     scorer, names = case.scorer, case.parts
-    baseline = scorer.baseline(case.config.baseline)
     regions = scorer.reading.regions(scorer.values, case.view)
-
-    def fall(groups: Tensor, count: int) -> F32:
-        return occlusion(scorer, baseline, groups, count, case.config.chunk)
-
-    by_region, by_frame = fall(regions, len(names)), fall(scorer.frames, scorer.length)
+    by_region = _fall(case, regions, len(names))
+    by_frame = _fall(case, scorer.frames, scorer.length)
     table = by_region
     if scorer.length > 1:
-        table = fall(regions * scorer.length + scorer.frames, len(names) * scorer.length)
+        cells = regions * scorer.length + scorer.frames
+        table = _fall(case, cells, len(names) * scorer.length)
     shown = slice(case.n_frames)
     table = table.reshape(len(names), -1)[:, shown]
     effects = Effects(table, by_region, by_frame[shown], names)
     title = "Occlusion: how far the log-odds fall without a part"
-    note = f"{case.says}; each part replaced by the {_nothing(case)}"
+    note = f"{case.says}; each part replaced by the {case.nothing}"
     figure = style.new_figure(9.2, effects.height_in, title, note)
     _panels(figure, case.view, effects)
     return Drawn(figure, effects.values)
 
 
-def gradcam_figure(case: Case) -> Drawn | Skipped:
+def gradcam_figure(case: Case) -> Drawn | str:
     """Relevance of each patch token in the last block, over the faces."""
     if case.encoder is None:
-        return Skipped(f"{case.name} has no encoder with patch tokens")
+        return f"{case.name} has no encoder with patch tokens"
     maps = token_relevance(case.scorer, case.encoder)
     limit = style.symmetric_limit(maps)
     title = "Grad-CAM of the last block: red patches speak for the class"
@@ -111,18 +113,17 @@ def gradcam_figure(case: Case) -> Drawn | Skipped:
     return Drawn(figure, {"by_frame": maps.sum(axis=(1, 2)).tolist()})
 
 
-def frames_figure(case: Case) -> Drawn | Skipped:
+def frames_figure(case: Case) -> Drawn | str:
     """Importance of each frame: occluded one at a time, and the gradient's guess of it."""
     scorer = case.scorer
     if scorer.length < 2:
-        return Skipped(f"{case.name} reads one picture a clip, not a run of frames")
+        return f"{case.name} reads one picture a clip, not a run of frames"
     shown = slice(case.n_frames)
-    baseline = scorer.baseline(case.config.baseline)
-    fall = occlusion(scorer, baseline, scorer.frames, scorer.length, case.config.chunk)[shown]
+    fall = _fall(case, scorer.frames, scorer.length)[shown]
     values = {"occlusion": fall.tolist()}
     pictures = isinstance(scorer.reading, Pictures)
     title = "Frame importance: how far the log-odds fall without a frame"
-    note = f"{case.says}; each frame replaced by the {_nothing(case)}"
+    note = f"{case.says}; each frame replaced by the {case.nothing}"
     figure = style.new_figure(7.6, 3.7 if pictures else 2.7, title, note)
     lower: Figure | SubFigure = figure
     if pictures:
@@ -131,7 +132,7 @@ def frames_figure(case: Case) -> Drawn | Skipped:
     axes = lower.subplots()
     _frame_bars(axes, fall, case.view)
     if case.loaded.model.differentiable:
-        guess = gradient_by_frame(scorer, baseline)[shown]
+        guess = gradient_by_frame(scorer, case.baseline)[shown]
         values["gradient"] = guess.tolist()
         label = "gradient × (frame − baseline)"
         axes.plot(range(len(guess)), guess, "D", color=INK, markersize=4, label=label)
@@ -150,9 +151,8 @@ def pooled(case: Case, effect: F32) -> Effects:
     return Effects(table, table.sum(axis=1), table.sum(axis=0), names)
 
 
-def _nothing(case: Case) -> str:
-    """What stands for it, in words."""
-    return case.scorer.reading.nothing(case.scorer.values)[case.config.baseline][0]
+def _fall(case: Case, groups: Tensor, count: int) -> F32:
+    return occlusion(case.scorer, case.baseline, groups, count, case.config.chunk)
 
 
 def _panels(figure: Figure | SubFigure, view: ClipView, effects: Effects) -> None:
@@ -212,3 +212,99 @@ def _regions_on_face(
 
 def _colours(values: F32) -> list[str]:
     return [_FOR if value > 0 else _AGAINST for value in values]
+
+
+def require_captum() -> Any:
+    """captum's module of attributions.
+
+    Raises:
+        MissingPackageError: it is not installed.
+    """
+    try:
+        import captum.attr
+    except ImportError:
+        raise MissingPackageError(
+            "captum is not installed",
+            "captum, which computes integrated gradients, Grad-CAM and occlusion",
+            "pip install 'merkit[explain]', or name figures that need none: "
+            "--figures patch-pca attention graph flow",
+        ) from None
+    return captum.attr
+
+
+def integrated_gradients(
+    scorer: Scorer, baseline: Tensor, steps: int, chunk: int
+) -> tuple[F32, float, float]:
+    """Integrated gradients along the straight line from ``baseline`` to the clip.
+
+    Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks", eq 1; by their
+    completeness axiom the effects add up to the change of the score.
+
+    Args:
+        baseline: (1, ...), of the input's shape.
+        steps: points of the Gauss-Legendre rule.
+        chunk: clips computed at a time.
+
+    Returns:
+        The effect of every input number (same shape as the input, without the batch axis); the
+        change of the score from baseline to clip; and the residual of it that the effects do not
+        add up to, from the finite number of steps.
+    """
+    method = require_captum().IntegratedGradients(scorer)
+    with cudnn.flags(enabled=False):
+        effect = method.attribute(
+            scorer.values, baselines=baseline, n_steps=steps, internal_batch_size=chunk
+        )
+    with torch.no_grad():
+        change = float(scorer(scorer.values) - scorer(baseline))
+    return numpy_of(effect[0]), change, change - float(effect.double().sum())
+
+
+def occlusion(scorer: Scorer, baseline: Tensor, groups: Tensor, count: int, chunk: int) -> F32:
+    """How much the score falls when a group of input numbers is replaced by the baseline.
+
+    Zeiler & Fergus 2014, "Visualizing and understanding convolutional networks", with groups
+    that follow the face in place of a sliding square.
+
+    Args:
+        groups: int64 of the input's shape (1, ...), values 0 to count - 1; groups may be empty.
+        chunk: clips computed at a time.
+
+    Returns:
+        F32 (count,); positive: the group speaks for the class.
+    """
+    method = require_captum().FeatureAblation(scorer)
+    _, compact = torch.unique(groups, return_inverse=True)
+    effect = method.attribute(
+        scorer.values, baselines=baseline, feature_mask=compact, perturbations_per_eval=chunk
+    )
+    found = torch.zeros(count, device=effect.device)
+    found[groups.flatten()] = effect.float().flatten()  # the same for all of a group
+    return numpy_of(found)
+
+
+def token_relevance(scorer: Scorer, encoder: Encoder) -> F32:
+    """Grad-CAM for patch tokens, element by element: the sum over channels of token times
+    gradient, F32 (T, rows, columns).
+
+    Read where tokens enter the attention of the last block, since after it the class token
+    alone may be computed. Element-wise products are Draelos & Carin 2020 (arXiv:2011.08891),
+    who show that averaging the gradient over positions first, as Grad-CAM does (Selvaraju et
+    al. 2017), may point at places that the network did not use.
+    """
+    layer = encoder.backbone.encoder.layer[-1].norm1
+    method = require_captum().LayerGradientXActivation(scorer, layer)
+    with cudnn.flags(enabled=False):
+        relevance = method.attribute(scorer.values)
+    patches = relevance[:, 1 + encoder.n_registers :].sum(dim=-1)
+    rows, columns = encoder.grid
+    return numpy_of(patches.reshape(-1, rows, columns))
+
+
+def gradient_by_frame(scorer: Scorer, baseline: Tensor) -> F32:
+    """First-order guess of occluding each frame: gradient times (clip - baseline), (T,)."""
+    values = scorer.values.clone().requires_grad_(True)
+    with cudnn.flags(enabled=False):
+        (slope,) = torch.autograd.grad(scorer(values).sum(), values)
+    product = slope * (scorer.values - baseline)
+    return numpy_of(product[0].flatten(1).sum(dim=1))

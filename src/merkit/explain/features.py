@@ -19,7 +19,7 @@ from torch import Tensor
 
 from merkit.errors import ConfigError
 from merkit.explain import ExplainConfig, style
-from merkit.explain.case import Case, Drawn, Skipped
+from merkit.explain.case import Case, Drawn
 from merkit.inference.modelfolder import LoadedModel
 from merkit.methods.encoder.network import Encoder
 from merkit.progress import Progress, silent
@@ -38,14 +38,13 @@ class Component:
 
     scores: F64
     share: float
-    direction: F64
 
 
-def patch_figure(case: Case) -> Drawn | Skipped:
+def patch_figure(case: Case) -> Drawn | str:
     """One row of faces with LoRA and one without; one row where there are no adapters."""
     encoder = case.encoder
     if encoder is None:
-        return Skipped(f"{case.name} has no encoder with patch tokens")
+        return f"{case.name} has no encoder with patch tokens"
     rows = _rows(encoder, case.scorer.values)
     values: dict[str, object] = {name: {"variance_share": c.share} for name, c in rows.items()}
     note = f"{case.says}; this encoder has no LoRA to switch off"
@@ -72,7 +71,7 @@ def _rows(encoder: Encoder, frames: Tensor) -> dict[str, Component]:
     with without_adapters(encoder):
         plain = first_component(flat(patch_tokens(encoder, frames)))
     if float(plain.scores @ found.scores) < 0:  # two rows that can be compared rise together
-        plain = Component(-plain.scores, plain.share, -plain.direction)
+        plain = Component(-plain.scores, plain.share)
     return {"with LoRA": found, "without LoRA": plain}
 
 
@@ -112,7 +111,7 @@ def first_component(rows: F64) -> Component:
     total = float((spread**2).sum())
     direction = directions[0] * np.sign(directions[0][np.abs(directions[0]).argmax()])
     share = float(spread[0] ** 2 / total) if total > 0 else 0.0
-    return Component(centred @ direction, share, direction)
+    return Component(centred @ direction, share)
 
 
 def adapters(encoder: Encoder) -> list[torch.nn.Module]:

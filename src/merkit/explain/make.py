@@ -12,8 +12,8 @@ from typing import Any
 
 from merkit.errors import ConfigError
 from merkit.explain import FIGURES, NEED_CAPTUM, ExplainConfig
-from merkit.explain.attribution import require_captum
-from merkit.explain.case import Drawn, Skipped, open_case
+from merkit.explain.case import Drawn, open_case
+from merkit.explain.effects import require_captum
 from merkit.explain.features import database_features, tsne_figure
 from merkit.files import atomic_file, write_json, write_text
 from merkit.inference.modelfolder import load_model
@@ -74,8 +74,8 @@ def explain_clip(
     for done, name in enumerate(names):
         progress("drawing figures", done, len(names))
         result = draw[name](case)
-        if isinstance(result, Skipped):
-            skipped[name] = result.reason
+        if isinstance(result, str):
+            skipped[name] = result
         else:
             drawn[name] = result
     progress("drawing figures", len(names), len(names))
