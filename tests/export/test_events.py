@@ -12,8 +12,14 @@ import pytest
 
 from merkit import registry
 from merkit.errors import ConfigError, MissingPackageError
-from merkit.export import EXPORTERS, Exporter, check_target, choose_exporter, write_events
-from merkit.export.tables import COLUMNS
+from merkit.export import (
+    COLUMNS,
+    EXPORTERS,
+    Exporter,
+    check_target,
+    choose_exporter,
+    write_events,
+)
 from merkit.inference.recognizer import Analysis
 from merkit.types import Event
 
