@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from merkit import spotting
 from merkit.errors import FaceError
 from merkit.face.follow import FaceFollower, track
 from merkit.face.tracker import TRACKERS, DetectedFace, TrackConfig, overlap
-from merkit.spotting import video_pass
-from merkit.spotting.spot import SpotConfig
 from merkit.types import F32, U8, Frame, VideoInfo
 
 Frames = Callable[..., list[Frame]]
@@ -153,9 +152,9 @@ def test_a_long_video_is_followed_as_a_clip_is(
     frames = scripted(faces)
     config = TrackConfig(detect_every=4)
     info = VideoInfo(Path("v.mp4"), 400, 60, 30.0, len(frames), 1.0)
-    monkeypatch.setattr(video_pass, "probe", lambda *a: info)
-    monkeypatch.setattr(video_pass, "iter_frames", lambda *a, **k: iter(frames))
-    seen = video_pass.track_video(Path("v.mp4"), config, SpotConfig())
+    monkeypatch.setattr(spotting, "probe", lambda *a: info)
+    monkeypatch.setattr(spotting, "iter_frames", lambda *a, **k: iter(frames))
+    seen = spotting.track_video(Path("v.mp4"), config, spotting.SpotConfig())
     clip = track(frames, config)
     assert 0 < clip.found.sum() < len(frames)
     np.testing.assert_array_equal(seen.face.found, clip.found)

@@ -17,8 +17,7 @@ from merkit.datasets import load_dataset
 from merkit.datasets.synthetic import load_recordings
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.inference.recognizer import Analysis, window_clip, window_samples
-from merkit.spotting.spot import SpotConfig, Window
-from merkit.spotting.video_pass import track_video
+from merkit.spotting import SpotConfig, Window, track_video
 from merkit.types import Recording
 from merkit.video import iter_frames, read_frames, write_frames
 
@@ -193,7 +192,7 @@ def test_every_kind_of_recipe_and_none_reads_a_video(
     method: str, model: dict[str, object], images: Path, tiny_database: Path, tmp_path: Path
 ) -> None:
     """Trained for one epoch from the real database, then used on a video it has not seen."""
-    from merkit.inference.final import train_model
+    from merkit.inference.modelfolder import train_model
 
     training = {} if method in ("hoof", "majority") else {"epochs": 1}
     config = tiny.final(

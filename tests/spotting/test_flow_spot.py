@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merkit.errors import ConfigError
-from merkit.spotting.spot import SpotConfig, Window, motion_signal, spot, threshold_px
+from merkit.spotting import SpotConfig, Window, motion_signal, spot, threshold_px
 
 FPS = 30.0
 

@@ -14,7 +14,7 @@ import tyro
 from merkit.cli.options import parse
 from merkit.errors import ConfigError
 from merkit.progress import terminal_progress
-from merkit.spotting.spot import SpotConfig
+from merkit.spotting import SpotConfig
 
 if TYPE_CHECKING:
     from merkit.inference.recognizer import Analysis, Recognizer

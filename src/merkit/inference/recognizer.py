@@ -21,8 +21,7 @@ from merkit.methods.base import ORACLE_AU
 from merkit.progress import Progress, silent
 from merkit.samples.batch import Arrays, collate
 from merkit.samples.recipes import Recipe
-from merkit.spotting.spot import SpotConfig, Window, motion_signal, spot
-from merkit.spotting.video_pass import TrackedVideo, track_video
+from merkit.spotting import SpotConfig, TrackedVideo, Window, motion_signal, spot, track_video
 from merkit.training.config import choose_device
 from merkit.types import I64, Clip, Event, Frame, Frames, Sample
 from merkit.video import iter_frames
@@ -106,15 +105,15 @@ class Recognizer:
         seen = track_video(video, track or self.track, settings, fps_hz=fps_hz, progress=progress)
         duration_s = float(seen.time_s[-1] - seen.time_s[0]) + 1 / seen.rate_hz
         share = seen.face.found_share
-        if not seen.found.any():
-            problem = f"{video}: no face found in any of {len(seen.found)} frames"
+        if not seen.face.found.any():
+            problem = f"{video}: no face found in any of {len(seen.face.found)} frames"
             return Analysis(video, (), duration_s, share, problem)
         windows = [w for w in _windows(seen, duration_s, settings) if self._usable(w, seen)]
         events = tuple(self._events(windows, seen, fps_hz, progress))
         return Analysis(video, events, duration_s, share)
 
     def _usable(self, window: Window, seen: TrackedVideo) -> bool:
-        found = seen.found[window.onset : window.offset + 1]
+        found = seen.face.found[window.onset : window.offset + 1]
         least = 0.0 if self.method.recipe is None else self.method.recipe.min_found_share
         return bool(found.mean() >= max(least, 1e-9))
 
@@ -158,7 +157,7 @@ def _windows(seen: TrackedVideo, duration_s: float, settings: SpotConfig) -> Seq
     """A video no longer than a micro-expression is a cut clip: it is one event as it stands,
     with the middle frame for an apex. Spotting needs rest before and after, which it lacks."""
     if duration_s <= settings.max_duration_s:
-        n_frames = len(seen.found)
+        n_frames = len(seen.face.found)
         return [Window(0, n_frames // 2, n_frames - 1, 0.0)]
     return spot(motion_signal(seen.motion, seen.rate_hz, settings), seen.rate_hz, settings)
 

@@ -1,1 +1,0 @@
-"""Where in a long video a brief movement comes and goes."""
