@@ -56,7 +56,7 @@ def test_natural_sort(
     rng.shuffle(shuffled)
     for n in shuffled:
         (folder / f"s1_img{n:0{rng.randint(1, pad)}d}.jpg").touch()
-    assert [image.number for image in list_images(folder)] == sorted(numbers)
+    assert list(list_images(folder)) == sorted(numbers)
     assert frame_numbers(folder).tolist() == sorted(numbers)
 
 

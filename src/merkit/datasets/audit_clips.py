@@ -169,17 +169,17 @@ def _unreadable(clip: Clip, first: int, last: int) -> Iterator[Finding]:
                 pass
         return
     size: tuple[int, ...] | None = None
-    for image in list_images(clip.media):
-        if not first <= image.number <= last:
+    for number, path in list_images(clip.media).items():
+        if not first <= number <= last:
             continue
         try:
-            shape = read_image(image.path).shape
+            shape = read_image(path).shape
         except VideoError as error:
             yield _broken(clip, error)
             continue
         size = size or shape
         if shape != size:
-            detail = f"{image.path.name} is {shape[1]}x{shape[0]}, others {size[1]}x{size[0]}"
+            detail = f"{path.name} is {shape[1]}x{shape[0]}, others {size[1]}x{size[0]}"
             yield Finding("broken", "size of images", detail, clip.clip_id, _COPY_AGAIN)
 
 

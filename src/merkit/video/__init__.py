@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from merkit.video.images import frame_files, read_image
+from merkit.video.images import read_image
 from merkit.video.read import frame_numbers, iter_frames, probe, read_frames
 from merkit.video.write import write_frames, write_video
 
 __all__ = [
-    "frame_files",
     "frame_numbers",
     "iter_frames",
     "probe",

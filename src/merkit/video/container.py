@@ -30,13 +30,24 @@ _REENCODE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenVideo:
-    """A file that is open, and its video stream."""
+    """A file that is open, its video stream, and what of it has passed in one reading.
+
+    Counts are of the video stream, ``end_s`` of any stream. ``partial``: reading began inside the
+    file, so that packets cannot be compared with the header (they have been, to find where to
+    begin).
+    """
 
     path: Path
     container: InputContainer
     stream: VideoStream
+    packets: int = 0
+    frames: int = 0
+    end_s: float = 0.0
+    last_packet_pts: int | None = None
+    last_frame_pts: int | None = None
+    partial: bool = False
 
     @property
     def fps_hz(self) -> float:
@@ -108,7 +119,10 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
         MissingDataError: no such file.
         VideoError: no video in it, or not a video at all.
     """
-    _check_file(path)
+    if not existing(path).is_file():
+        raise VideoError(f"'{path}' is not a regular file", "a video file")
+    if path.stat().st_size == 0:
+        raise VideoError(f"'{path}' is empty (0 bytes)", "a video file", "copy the file again")
     try:
         # "file:" keeps a colon in a name from being read as a protocol, and the whitelist
         # keeps a playlist from reaching the network.
@@ -147,13 +161,6 @@ def outside(
         f"frames {asked} asked of '{source}', which has frames {lowest} to {highest}",
         "a range inside the source that holds at least one frame",
     )
-
-
-def _check_file(path: Path) -> None:
-    if not existing(path).is_file():
-        raise VideoError(f"'{path}' is not a regular file", "a video file")
-    if path.stat().st_size == 0:
-        raise VideoError(f"'{path}' is empty (0 bytes)", "a video file", "copy the file again")
 
 
 def _diagnose(path: Path, error: Exception) -> str:

@@ -20,7 +20,6 @@ from merkit.types import U8, Frame, VideoInfo
 from merkit.video.container import Clock, OpenVideo, open_video, outside
 from merkit.video.packets import (
     Entry,
-    Seen,
     check_last_frame,
     count_packets,
     entry_before,
@@ -89,9 +88,6 @@ def count_video(path: Path) -> int:
 def probe_video(path: Path) -> VideoInfo:
     """What the container says, after decoding one frame to prove that it can be done.
 
-    Width and height are those of the upright picture, ``rotation_deg`` the clockwise turn
-    that makes it so.
-
     Raises:
         As ``iter_video``.
     """
@@ -132,31 +128,32 @@ def _pictures(path: Path, first: int = 0) -> Pictures:
 def _pictures_from(path: Path, entry: Entry | None) -> Pictures:
     """Decode from a key frame (None: frame 0) to the end; nothing when the jump misses it."""
     with open_video(path) as video:
-        seen, clock = Seen(), Clock(video)
+        clock = Clock(video)
         if entry is not None:
             video.container.seek(entry.pts, stream=video.stream)
-            seen, clock = Seen(frames=entry.number, partial=True), Clock(video, entry.first_pts)
-        for packet in iter_packets(video, seen):
+            video.frames, video.partial = entry.number, True
+            clock = Clock(video, entry.first_pts)
+        for packet in iter_packets(video):
             if entry is not None and packet.pts is not None and packet.pts < entry.pts:
                 continue  # the jump landed early
-            for picture in _decode(video, packet, seen):
-                if entry is not None and seen.frames == entry.number and picture.pts != entry.pts:
+            for picture in _decode(video, packet):
+                if entry is not None and video.frames == entry.number and picture.pts != entry.pts:
                     return
                 if picture.is_corrupt:
-                    raise video.damaged(seen.frames, "the decoder marks it as broken")
-                yield seen.frames, clock.time_s(picture.pts), picture
-                seen.frames += 1
-                seen.last_frame_pts = picture.pts
-        if seen.frames == 0:
+                    raise video.damaged(video.frames, "the decoder marks it as broken")
+                yield video.frames, clock.time_s(picture.pts), picture
+                video.frames += 1
+                video.last_frame_pts = picture.pts
+        if video.frames == 0:
             raise video.no_frames()
-        check_last_frame(video, seen)
+        check_last_frame(video)
 
 
-def _decode(video: OpenVideo, packet: Packet[Stream], seen: Seen) -> list[VideoFrame]:
+def _decode(video: OpenVideo, packet: Packet[Stream]) -> list[VideoFrame]:
     try:
         return [f for f in packet.decode() if isinstance(f, VideoFrame)]
     except FFmpegError as error:
-        raise video.damaged(seen.frames, str(error.strerror)) from error
+        raise video.damaged(video.frames, str(error.strerror)) from error
 
 
 def _orientation(path: Path, picture: VideoFrame) -> _Orientation:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from math import inf
 from pathlib import Path
 
 from merkit.errors import MissingDataError
 from merkit.types import Clip
-from merkit.video import frame_files
+from merkit.video.images import list_images
 
 
 def clip_key(clip: Clip) -> str:
@@ -34,19 +35,20 @@ def content_key(clip: Clip) -> str:
 
 def _media_digest(clip: Clip) -> str:
     if clip.media.is_file():
-        span = f"{clip.first_frame}-{clip.last_frame}"
-        return _file_digest(*_identity(clip.media)) + span
-    files = frame_files(clip.media, clip.first_frame, clip.last_frame)
-    return "".join(_file_digest(*_identity(path)) for path in files)
+        return f"{_file_digest(clip.media)}{clip.first_frame}-{clip.last_frame}"
+    low = -inf if clip.first_frame is None else clip.first_frame
+    high = inf if clip.last_frame is None else clip.last_frame
+    images = list_images(clip.media)
+    return "".join(_file_digest(path) for n, path in images.items() if low <= n <= high)
 
 
-def _identity(path: Path) -> tuple[Path, int, int]:
+def _file_digest(path: Path) -> str:
     stat = path.stat()
-    return path, stat.st_size, stat.st_mtime_ns
+    return _digest_of_version(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=100_000)
-def _file_digest(path: Path, size: int, modified_ns: int) -> str:
+def _digest_of_version(path: Path, size: int, modified_ns: int) -> str:
     """Digest of a file's bytes; size and time only make the cache notice a change."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

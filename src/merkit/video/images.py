@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,16 +17,8 @@ from merkit.types import U8, Frame
 _LARGEST = 2**63 - 1  # frame numbers are kept as 64-bit integers
 
 
-@dataclass(frozen=True, slots=True)
-class NumberedImage:
-    """One image file and the frame number its name ends in."""
-
-    number: int
-    path: Path
-
-
-def list_images(folder: Path) -> list[NumberedImage]:
-    """Images of a folder in order of frame number; nothing is decoded.
+def list_images(folder: Path) -> dict[int, Path]:
+    """Images of a folder by frame number, in its order; nothing is decoded.
 
     Hidden files, sub-folders and files of other kinds (Thumbs.db, .txt) are left out.
 
@@ -41,39 +32,40 @@ def list_images(folder: Path) -> list[NumberedImage]:
     paths = sorted(p for p in files if is_image(p) and p.is_file())
     if not paths:
         raise _no_images(folder, files)
-    images = sorted((_numbered(p) for p in paths), key=lambda image: image.number)
-    for before, after in pairwise(images):
-        if before.number == after.number:
+    images = sorted((_number(p), p) for p in paths)
+    for (number, path), (following, other) in pairwise(images):
+        if number == following:
             raise VideoError(
-                f"'{folder}' has two images with frame number {after.number}: "
-                f"'{before.path.name}' and '{after.path.name}'",
+                f"'{folder}' has two images with frame number {number}: "
+                f"'{path.name}' and '{other.name}'",
                 "one image a number",
                 "move one of them out of the folder",
             )
-    return images
+    return dict(images)
 
 
 def iter_images(
-    images: Sequence[NumberedImage], first: NumberedImage, fps_hz: float
+    images: Mapping[int, Path], numbers: Iterable[int], fps_hz: float
 ) -> Iterator[Frame]:
-    """Decode some images of a folder one at a time; ``first`` is the folder's first, at 0 s.
+    """Decode some images of a folder one at a time; the folder's first is at 0 s.
 
     Raises:
-        VideoError: an image cannot be read, or its size is not that of ``first``.
+        VideoError: an image cannot be read, or its size is not that of the folder's first.
     """
+    first = next(iter(images))
     wanted: tuple[int, ...] | None = None
-    for image in images:
-        rgb = read_image(image.path)
+    for number in numbers:
+        rgb = read_image(images[number])
         if wanted is None:
-            wanted = rgb.shape if image == first else read_image(first.path).shape
+            wanted = rgb.shape if number == first else read_image(images[first]).shape
         if rgb.shape != wanted:
             raise VideoError(
-                f"'{image.path}' is {rgb.shape[1]}x{rgb.shape[0]}, while the folder's first "
-                f"image '{first.path.name}' is {wanted[1]}x{wanted[0]}",
+                f"'{images[number]}' is {rgb.shape[1]}x{rgb.shape[0]}, while the folder's first "
+                f"image '{images[first].name}' is {wanted[1]}x{wanted[0]}",
                 "images of one size",
                 "move foreign images out of the folder",
             )
-        yield Frame(image.number, (image.number - first.number) / fps_hz, rgb)
+        yield Frame(number, (number - first) / fps_hz, rgb)
 
 
 def read_image(path: Path) -> U8:
@@ -124,7 +116,7 @@ def _cut_off(data: bytes) -> bool:
     return len(data) == 0
 
 
-def _numbered(path: Path) -> NumberedImage:
+def _number(path: Path) -> int:
     number = frame_number(path)
     if number is None or number > _LARGEST:
         what = "no number" if number is None else "too long a number"
@@ -133,7 +125,7 @@ def _numbered(path: Path) -> NumberedImage:
             "names that end in the frame number, such as img46.jpg",
             "rename it, or move it out of the folder",
         )
-    return NumberedImage(number, path)
+    return number
 
 
 def _no_images(folder: Path, files: Sequence[Path]) -> VideoError:
@@ -157,16 +149,3 @@ def _no_images(folder: Path, files: Sequence[Path]) -> VideoError:
         f"'{folder}' holds {len(files)} file(s), none of them an image",
         f"images ({', '.join(sorted(IMAGE_SUFFIXES))})",
     )
-
-
-def frame_files(folder: Path, first: int | None = None, last: int | None = None) -> list[Path]:
-    """Files of the images numbered ``first`` to ``last`` (inclusive; None: no bound), in order.
-
-    Raises:
-        VideoError: as ``list_images``.
-    """
-    return [
-        image.path
-        for image in list_images(folder)
-        if (first is None or image.number >= first) and (last is None or image.number <= last)
-    ]

@@ -40,23 +40,7 @@ class Entry:
     first_pts: int  # of frame 0
 
 
-@dataclass(slots=True)
-class Seen:
-    """What has passed so far. Counts are of the video stream, ``end_s`` of any stream.
-
-    ``partial``: reading began inside the file, so that packets cannot be compared with the
-    header (they have been, to find where to begin).
-    """
-
-    packets: int = 0
-    frames: int = 0
-    end_s: float = 0.0
-    last_packet_pts: int | None = None
-    last_frame_pts: int | None = None
-    partial: bool = False
-
-
-def iter_packets(video: OpenVideo, seen: Seen) -> Iterator[Packet[Stream]]:
+def iter_packets(video: OpenVideo) -> Iterator[Packet[Stream]]:
     """Packets of the video stream; the empty one at the end flushes the decoder.
 
     Raises:
@@ -67,13 +51,13 @@ def iter_packets(video: OpenVideo, seen: Seen) -> Iterator[Packet[Stream]]:
         try:
             packet = next(packets, None)
         except FFmpegError as error:
-            raise video.damaged(seen.packets, str(error.strerror)) from error
+            raise video.damaged(video.packets, str(error.strerror)) from error
         if packet is None:
             return
-        _note(video, packet, seen)
+        _note(video, packet)
         if packet.stream.index == video.stream.index:
             if packet.size == 0:
-                _check_end(video, seen)
+                _check_end(video)
             yield packet
 
 
@@ -117,7 +101,7 @@ def entry_before(path: Path, first: int) -> Entry | None:
     return None if key is None else Entry(bisect_left(times, key), key, times[0])
 
 
-def check_last_frame(video: OpenVideo, seen: Seen) -> None:
+def check_last_frame(video: OpenVideo) -> None:
     """The last packet must have come out as a frame: a broken tail is dropped silently.
 
     Raises:
@@ -125,12 +109,12 @@ def check_last_frame(video: OpenVideo, seen: Seen) -> None:
     """
     if not video.has_own_times or video.stream.time_base is None:
         return
-    if seen.last_packet_pts is None or seen.last_frame_pts is None:
+    if video.last_packet_pts is None or video.last_frame_pts is None:
         return
     # A field of an interlaced frame may have its own packet, hence not "any gap".
-    gap_s = (seen.last_packet_pts - seen.last_frame_pts) * video.stream.time_base
+    gap_s = (video.last_packet_pts - video.last_frame_pts) * video.stream.time_base
     if gap_s > Fraction(3, 4) / Fraction(video.fps_hz):
-        raise video.damaged(seen.frames, "the frames from here to the end cannot be decoded")
+        raise video.damaged(video.frames, "the frames from here to the end cannot be decoded")
 
 
 def _last_clean_key(packets: list[tuple[int | None, bool]], latest: int) -> int | None:
@@ -148,13 +132,13 @@ def _last_clean_key(packets: list[tuple[int | None, bool]], latest: int) -> int 
 def _shown(video: OpenVideo) -> Iterator[Packet[Stream]]:
     """Leave out what no decoder shows: before the first key frame, or cut by an edit list."""
     begun = False
-    for packet in iter_packets(video, Seen()):
+    for packet in iter_packets(video):
         begun = begun or packet.is_keyframe
         if begun and packet.size and not packet.is_discard:
             yield packet
 
 
-def _note(video: OpenVideo, packet: Packet[Stream], seen: Seen) -> None:
+def _note(video: OpenVideo, packet: Packet[Stream]) -> None:
     """Count one packet.
 
     Raises:
@@ -162,17 +146,17 @@ def _note(video: OpenVideo, packet: Packet[Stream], seen: Seen) -> None:
     """
     if packet.pts is not None and packet.time_base:
         end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-        seen.end_s = max(seen.end_s, end_s)
+        video.end_s = max(video.end_s, end_s)
     if packet.stream.index != video.stream.index or packet.size == 0:
         return
     if packet.is_corrupt:
-        raise video.damaged(seen.packets, "the file ends, or data is missing, inside this frame")
-    seen.packets += 1
+        raise video.damaged(video.packets, "the file ends, or data is missing, inside this frame")
+    video.packets += 1
     if packet.pts is not None and not packet.is_discard:
-        seen.last_packet_pts = max(packet.pts, seen.last_packet_pts or packet.pts)
+        video.last_packet_pts = max(packet.pts, video.last_packet_pts or packet.pts)
 
 
-def _check_end(video: OpenVideo, seen: Seen) -> None:
+def _check_end(video: OpenVideo) -> None:
     """Compare the packets that came with the header, once all have come.
 
     MP4 and MOV have an exact table of frames, AVI a count (capture programs round it),
@@ -181,34 +165,34 @@ def _check_end(video: OpenVideo, seen: Seen) -> None:
     Raises:
         VideoError: clearly fewer came than the header promises.
     """
-    if seen.partial:
+    if video.partial:
         return
     formats = video.container.format.name.split(",")
     if "mov" in formats:
-        _check_count(video, seen, len(video.stream.index_entries), 0.0)
+        _check_count(video, len(video.stream.index_entries), 0.0)
     elif "avi" in formats:
         promised = video.stream.frames
         slack = max(END_TOLERANCE_S * video.fps_hz, END_TOLERANCE_SHARE * promised)
-        _check_count(video, seen, promised, slack)
+        _check_count(video, promised, slack)
     elif "matroska" in formats:
-        _check_matroska(video, seen)
+        _check_matroska(video)
 
 
-def _check_count(video: OpenVideo, seen: Seen, promised: int, slack: float) -> None:
-    if seen.packets < promised - slack:
+def _check_count(video: OpenVideo, promised: int, slack: float) -> None:
+    if video.packets < promised - slack:
         reason = f"it ends here, its header says {promised} frames"
-        raise video.damaged(seen.packets, reason)
+        raise video.damaged(video.packets, reason)
 
 
-def _check_matroska(video: OpenVideo, seen: Seen) -> None:
+def _check_matroska(video: OpenVideo) -> None:
     n_bytes, promised_bytes = video.path.stat().st_size, _matroska_bytes(video.path)
     promised_s = (video.container.duration or 0) / 1e6
     if promised_bytes is not None and n_bytes < promised_bytes:
         reason = f"it is {n_bytes} bytes long, its header says {promised_bytes}"
-        raise video.damaged(seen.packets, reason)
-    if seen.end_s < promised_s - max(END_TOLERANCE_S, END_TOLERANCE_SHARE * promised_s):
-        reason = f"it ends at {seen.end_s:.2f} s, its header says {promised_s:.2f} s"
-        raise video.damaged(seen.packets, reason)
+        raise video.damaged(video.packets, reason)
+    if video.end_s < promised_s - max(END_TOLERANCE_S, END_TOLERANCE_SHARE * promised_s):
+        reason = f"it ends at {video.end_s:.2f} s, its header says {promised_s:.2f} s"
+        raise video.damaged(video.packets, reason)
 
 
 def _matroska_bytes(path: Path) -> int | None:

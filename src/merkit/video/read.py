@@ -16,7 +16,7 @@ from merkit.errors import VideoError
 from merkit.types import I64, Frame, Frames, VideoInfo
 from merkit.video.container import PathInput, existing, outside
 from merkit.video.decode import count_video, iter_video, probe_video
-from merkit.video.images import NumberedImage, iter_images, list_images, read_image
+from merkit.video.images import iter_images, list_images, read_image
 
 #: Frame rate of a folder of images when the caller gives none.
 DEFAULT_FOLDER_FPS_HZ = 25.0
@@ -41,8 +41,9 @@ def probe(path: PathInput, fps_hz: float | None = None) -> VideoInfo:
         return probe_video(source)
     rate = _folder_rate(fps_hz)
     images = list_images(source)
-    height, width = read_image(images[0].path).shape[:2]
-    duration_s = (images[-1].number - images[0].number + 1) / rate
+    first, last = min(images), max(images)
+    height, width = read_image(images[first]).shape[:2]
+    duration_s = (last - first + 1) / rate
     return VideoInfo(source, width, height, rate, len(images), duration_s)
 
 
@@ -70,8 +71,8 @@ def iter_frames(
     if not source.is_dir():
         return iter_video(source, first, last, lambda n: (n - (first or 0)) % step == 0)
     images = list_images(source)
-    chosen = _within(source, images, first, last)[::step]
-    return iter_images(chosen, images[0], _folder_rate(fps_hz))
+    chosen = _within(source, list(images), first, last)[::step]
+    return iter_images(images, chosen, _folder_rate(fps_hz))
 
 
 def read_frames(
@@ -119,8 +120,7 @@ def frame_numbers(path: PathInput, first: int | None = None, last: int | None = 
     source = existing(path)
     _check_range(source, first, last, 1)
     if source.is_dir():
-        images = _within(source, list_images(source), first, last)
-        return np.array([image.number for image in images], dtype=np.int64)
+        return np.array(_within(source, list(list_images(source)), first, last), dtype=np.int64)
     count = count_video(source)
     if max(first or 0, last or 0) >= count:
         raise outside(source, first, last, 0, count - 1)
@@ -133,10 +133,8 @@ def _read_numbers(source: Path, wanted: list[int], fps_hz: float | None) -> list
         raise VideoError(f"0 frame numbers asked of '{source}'", "at least 1")
     if source.is_dir():
         images = list_images(source)
-        by_number = {image.number: image for image in images}
-        _check_all_there(source, wanted, list(by_number))
-        chosen = [by_number[number] for number in wanted]
-        return list(iter_images(chosen, images[0], _folder_rate(fps_hz)))
+        _check_all_there(source, wanted, list(images))
+        return list(iter_images(images, wanted, _folder_rate(fps_hz)))
     _check_range(source, wanted[0], wanted[-1], 1)
     return list(iter_video(source, wanted[0], wanted[-1], set(wanted).__contains__))
 
@@ -161,15 +159,12 @@ def _check_all_there(source: Path, wanted: list[int], there: list[int]) -> None:
         )
 
 
-def _within(
-    source: Path, images: list[NumberedImage], first: int | None, last: int | None
-) -> list[NumberedImage]:
-    lowest, highest = images[0].number, images[-1].number
-    low = lowest if first is None else first
-    high = highest if last is None else last
-    chosen = [image for image in images if low <= image.number <= high]
-    if low < lowest or high > highest or not chosen:
-        raise outside(source, first, last, lowest, highest)
+def _within(source: Path, there: list[int], first: int | None, last: int | None) -> list[int]:
+    low = there[0] if first is None else first
+    high = there[-1] if last is None else last
+    chosen = [number for number in there if low <= number <= high]
+    if low < there[0] or high > there[-1] or not chosen:
+        raise outside(source, first, last, there[0], there[-1])
     return chosen
 
 
