@@ -60,19 +60,16 @@ class Scorer:
         """The model's output for inputs (B, ...) in place of this one."""
         count = len(values)
         others = {k: v.expand(count, *v.shape[1:]) for k, v in self._others.items()}
-        exact = values if self.model.differentiable else self._as_read(values)
-        return self.model({self.reading.recipe.makes: exact, **others})  # type: ignore[no-any-return]
+        if not self.model.differentiable:
+            values = values if self._dtype.is_floating_point else values.round().clamp(0, 255)
+            values = values.to(self._dtype)
+        return self.model({self.reading.recipe.makes: values, **others})  # type: ignore[no-any-return]
 
     def __call__(self, values: Tensor) -> Tensor:
         """Log-odds (B,) of the class."""
         logits = self.output(values).logits.float()
         rest = [i for i in range(logits.shape[1]) if i != self.label]
         return logits[:, self.label] - logits[:, rest].logsumexp(dim=1)
-
-    def _as_read(self, values: Tensor) -> Tensor:
-        if self._dtype.is_floating_point:
-            return values.to(self._dtype)
-        return values.round().clamp(0, 255).to(self._dtype)
 
 
 @dataclass(frozen=True, eq=False)

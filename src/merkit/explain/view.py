@@ -27,7 +27,7 @@ from merkit.face.regions import (
     region_layout,
     region_names,
 )
-from merkit.flow.crop import cut, face_crop
+from merkit.flow.crop import crop_layout, cut
 from merkit.methods.base import Method
 from merkit.samples.recipes import (
     FlowMapRecipe,
@@ -152,8 +152,7 @@ class Flow(Reading):
     def face(self, frames: Frames, face: FaceTrack, sample: Sample) -> tuple[U8, F64, int]:
         """The crop that flow is measured in."""
         landmarks, config = first_landmarks(face), self.recipe.flow
-        crop = face_crop(landmarks, config)
-        layout = region_layout(crop.points(landmarks), config.windows, config.crop_size_px)
+        crop, layout = crop_layout(landmarks, config)
         boxes = layout.boxes_px[list(region_indices(config.regions))]
         return cut(frames.rgb[0], crop), boxes.astype(np.float64), config.regions
 
