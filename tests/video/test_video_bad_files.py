@@ -105,8 +105,8 @@ def test_truncated_before_the_index(tmp_path: Path) -> None:
 
 def test_frames_before_the_damage_can_be_read(tmp_path: Path) -> None:
     whole = encode(tmp_path / "a.mp4", noisy_frames(60), container_options=FASTSTART)
-    path = cut(whole, 0.8, "b.mp4")
-    np.testing.assert_array_equal(read_frames(path, 2, 6).rgb, read_frames(whole, 2, 6).rgb)
+    path, numbers = cut(whole, 0.8, "b.mp4"), range(2, 7)
+    np.testing.assert_array_equal(read_frames(path, numbers).rgb, read_frames(whole, numbers).rgb)
 
 
 @pytest.mark.parametrize(
@@ -157,17 +157,12 @@ def test_bad_ranges(tmp_path: Path, first, last, step: int, message: str) -> Non
     path = encode(tmp_path / "a.mp4", noisy_frames(25))
     with pytest.raises(VideoError, match=message):
         list(iter_frames(path, first, last, step))
-    if step == 1:
-        with pytest.raises(VideoError, match=message):
-            frame_numbers(path, first, last)
 
 
 def test_nothing_asked_for(tmp_path: Path) -> None:
     path = encode(tmp_path / "a.mp4", noisy_frames(3))
     with pytest.raises(VideoError, match="0 frame numbers"):
         read_frames(path, numbers=[])
-    with pytest.raises(VideoError, match="both a range"):
-        read_frames(path, 0, 1, [0, 1])
 
 
 def test_change_of_size_is_named(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from merkit.progress import Progress, silent
 from merkit.samples.recipes import Recipe
 from merkit.samples.store import SampleStore
 from merkit.types import Clip, Sample
-from merkit.video.fingerprint import clip_key
+from merkit.video.read import clip_key
 from merkit.workers import run_jobs
 
 

@@ -168,17 +168,14 @@ def _check_end(video: OpenVideo) -> None:
     if video.partial:
         return
     formats = video.container.format.name.split(",")
+    promised, slack = 0, 0.0
     if "mov" in formats:
-        _check_count(video, len(video.stream.index_entries), 0.0)
+        promised = len(video.stream.index_entries)
     elif "avi" in formats:
         promised = video.stream.frames
         slack = max(END_TOLERANCE_S * video.fps_hz, END_TOLERANCE_SHARE * promised)
-        _check_count(video, promised, slack)
     elif "matroska" in formats:
         _check_matroska(video)
-
-
-def _check_count(video: OpenVideo, promised: int, slack: float) -> None:
     if video.packets < promised - slack:
         reason = f"it ends here, its header says {promised} frames"
         raise video.damaged(video.packets, reason)

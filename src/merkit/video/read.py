@@ -1,4 +1,5 @@
-"""Read frames from a video file or a folder of images, through the same four functions.
+"""What a video file or a folder of images holds, through the same functions for both: its frames,
+their numbers, and the identity of its content.
 
 Frame numbers are those of the source: the digits of an image's name, or the 0-based decoding
 position in a video file. Ranges are inclusive. Times come from a file's own timestamps
@@ -7,13 +8,16 @@ position in a video file. Ranges are inclusive. Times come from a file's own tim
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from math import inf
 from pathlib import Path
 
 import numpy as np
 
-from merkit.errors import VideoError
-from merkit.types import I64, Frame, Frames, VideoInfo
+from merkit.errors import MissingDataError, VideoError
+from merkit.types import I64, Clip, Frame, Frames, VideoInfo
 from merkit.video.container import PathInput, existing, outside
 from merkit.video.decode import count_video, iter_video, probe_video
 from merkit.video.images import iter_images, list_images, read_image
@@ -77,13 +81,11 @@ def iter_frames(
 
 def read_frames(
     path: PathInput,
-    first: int | None = None,
-    last: int | None = None,
     numbers: Sequence[int] | I64 | None = None,
     *,
     fps_hz: float | None = None,
 ) -> Frames:
-    """Read a range, or the frames in ``numbers`` (any order, repeats allowed), into memory.
+    """Read all frames, or those in ``numbers`` (any order, repeats allowed), into memory.
 
     Only the frames asked for are kept.
 
@@ -92,13 +94,10 @@ def read_frames(
         VideoError: as ``iter_frames``, or a number that the source does not have, named.
     """
     if numbers is None:
-        found = list(iter_frames(path, first, last, fps_hz=fps_hz))
+        found = list(iter_frames(path, fps_hz=fps_hz))
         order = np.arange(len(found))
     else:
-        if first is not None or last is not None:
-            raise VideoError(f"both a range ({first} to {last}) and frame numbers", "one of them")
-        wanted = np.asarray(numbers, dtype=np.int64)
-        unique, order = np.unique(wanted, return_inverse=True)
+        unique, order = np.unique(np.asarray(numbers, dtype=np.int64), return_inverse=True)
         found = _read_numbers(existing(path), unique.tolist(), fps_hz)
     return Frames(
         np.stack([found[i].rgb for i in order]),
@@ -107,24 +106,62 @@ def read_frames(
     )
 
 
-def frame_numbers(path: PathInput, first: int | None = None, last: int | None = None) -> I64:
-    """Numbers of the frames there are between ``first`` and ``last`` (inclusive), increasing.
+def frame_numbers(path: PathInput) -> I64:
+    """Numbers of the frames there are, increasing.
 
     A folder is only listed. A file's packets are read without decoding where its codec allows,
     which is right for variable frame rates too; otherwise it is decoded.
 
     Raises:
         MissingDataError: nothing there.
-        VideoError: it cannot be read, is truncated, or does not reach the range.
+        VideoError: it cannot be read, or is truncated.
     """
     source = existing(path)
-    _check_range(source, first, last, 1)
     if source.is_dir():
-        return np.array(_within(source, list(list_images(source)), first, last), dtype=np.int64)
-    count = count_video(source)
-    if max(first or 0, last or 0) >= count:
-        raise outside(source, first, last, 0, count - 1)
-    return np.arange(first or 0, count if last is None else last + 1, dtype=np.int64)
+        return np.array(list(list_images(source)), dtype=np.int64)
+    return np.arange(count_video(source), dtype=np.int64)
+
+
+def clip_key(clip: Clip) -> str:
+    """Hash of the clip's media content and frame range; labels do not enter it.
+
+    Raises:
+        MissingDataError: the media does not exist.
+    """
+    if not clip.media.exists():
+        raise MissingDataError(
+            f"clip '{clip.clip_id}' has no media at {clip.media}", "a video or image folder"
+        )
+    digest = hashlib.sha256(_media_digest(clip).encode())
+    marks = (clip.first_frame, clip.last_frame, clip.onset_frame, clip.apex_frame)
+    digest.update(repr((*marks, clip.offset_frame, clip.fps_hz)).encode())
+    return digest.hexdigest()[:24]
+
+
+def content_key(clip: Clip) -> str:
+    """Hash of the frames alone: equal for one recording kept under two names."""
+    return hashlib.sha256(_media_digest(clip).encode()).hexdigest()[:24]
+
+
+def _media_digest(clip: Clip) -> str:
+    if clip.media.is_file():
+        return f"{_file_digest(clip.media)}{clip.first_frame}-{clip.last_frame}"
+    low = -inf if clip.first_frame is None else clip.first_frame
+    high = inf if clip.last_frame is None else clip.last_frame
+    images = list_images(clip.media)
+    return "".join(_file_digest(path) for n, path in images.items() if low <= n <= high)
+
+
+def _file_digest(path: Path) -> str:
+    stat = path.stat()
+    return _digest_of_version(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _digest_of_version(path: Path, size: int, modified_ns: int) -> str:
+    """Digest of a file's bytes; size and time only make the cache notice a change."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _read_numbers(source: Path, wanted: list[int], fps_hz: float | None) -> list[Frame]:
@@ -133,7 +170,14 @@ def _read_numbers(source: Path, wanted: list[int], fps_hz: float | None) -> list
         raise VideoError(f"0 frame numbers asked of '{source}'", "at least 1")
     if source.is_dir():
         images = list_images(source)
-        _check_all_there(source, wanted, list(images))
+        missing = [number for number in wanted if number not in images]
+        if missing:
+            more = len(missing) - 1
+            nor = f" (nor {more} more that were asked for)" if more else ""
+            raise VideoError(
+                f"'{source}' has no frame {missing[0]}{nor}",
+                f"frames between {min(images)} and {max(images)} ({len(images)} of them)",
+            )
         return list(iter_images(images, wanted, _folder_rate(fps_hz)))
     _check_range(source, wanted[0], wanted[-1], 1)
     return list(iter_video(source, wanted[0], wanted[-1], set(wanted).__contains__))
@@ -147,16 +191,6 @@ def _check_range(source: Path, first: int | None, last: int | None, step: int) -
         raise VideoError(f"frames {first} to {last} of '{source}'", "frame numbers from 0")
     if first is not None and last is not None and first > last:
         raise VideoError(f"frames {first} to {last} of '{source}'", "first not after last")
-
-
-def _check_all_there(source: Path, wanted: list[int], there: list[int]) -> None:
-    missing = sorted(set(wanted) - set(there))
-    if missing:
-        raise VideoError(
-            f"'{source}' has no frame {missing[0]}"
-            + (f" (nor {len(missing) - 1} more that were asked for)" if len(missing) > 1 else ""),
-            f"frames between {there[0]} and {there[-1]} ({len(there)} of them)",
-        )
 
 
 def _within(source: Path, there: list[int], first: int | None, last: int | None) -> list[int]:
