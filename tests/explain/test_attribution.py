@@ -58,7 +58,7 @@ def test_the_score_is_the_log_odds(linear: Scorer) -> None:
 
 
 def test_integrated_gradients_of_a_linear_score(linear: Scorer) -> None:
-    baseline = linear.baseline("mean")
+    baseline = linear.nothing("mean")[1]
     effect, _, residual = integrated_gradients(linear, baseline, steps=3, chunk=2)
     expected = weights(linear) * (linear.values - baseline)[0].numpy()
     np.testing.assert_allclose(effect, expected, atol=1e-5)
@@ -68,7 +68,7 @@ def test_integrated_gradients_of_a_linear_score(linear: Scorer) -> None:
 def test_occlusion_of_a_linear_score_is_the_sum_of_its_parts(
     linear: Scorer, open_named: OpenCase
 ) -> None:
-    baseline = linear.baseline("zero")
+    baseline = linear.nothing("zero")[1]
     parts = weights(linear) * linear.values[0].numpy()
     by_frame = occlusion(linear, baseline, linear.frames, 5, chunk=3)
     np.testing.assert_allclose(by_frame, parts.sum(axis=(1, 2)), atol=1e-5)
@@ -82,7 +82,7 @@ def test_occlusion_of_a_linear_score_is_the_sum_of_its_parts(
 @pytest.mark.parametrize("method", ["sfa-dgat", "lora", "stag", "evodyn", "ststnet"])
 def test_integrated_gradients_are_complete(open_named: OpenCase, method: str) -> None:
     case = open_named(method)
-    baseline = case.scorer.baseline("still")
+    baseline = case.scorer.nothing("still")[1]
     effect, change, residual = integrated_gradients(case.scorer, baseline, steps=32, chunk=8)
     size = float(np.abs(effect).sum())
     assert effect.shape == tuple(case.scorer.values.shape[1:])
@@ -104,7 +104,7 @@ def test_occluding_nothing_changes_nothing(open_named: OpenCase, method: str) ->
 
 def test_occlusion_equals_replacing_by_hand(open_named: OpenCase) -> None:
     case = open_named("sfa-dgat")
-    scorer, baseline = case.scorer, case.scorer.baseline("still")
+    scorer, baseline = case.scorer, case.scorer.nothing("still")[1]
     regions, groups = case.view.region_map(), scorer.reading.regions(scorer.values, case.view)
     found = occlusion(scorer, baseline, groups, 15, chunk=4)
     mouth = case.view.regions.index("upper lip (p51)")
@@ -134,12 +134,12 @@ def test_token_relevance_is_token_times_gradient(open_named: OpenCase, method: s
 
 def test_baselines(open_named: OpenCase) -> None:
     rgb = open_named("sfa-dgat").scorer
-    assert torch.equal(rgb.baseline("still")[:, 2], rgb.values[:, 0])
-    assert rgb.baseline("mean").std(dim=(1, 3, 4)).max() < 1e-3
-    assert not rgb.baseline("zero").any()
+    assert torch.equal(rgb.nothing("still")[1][:, 2], rgb.values[:, 0])
+    assert rgb.nothing("mean")[1].std(dim=(1, 3, 4)).max() < 1e-3
+    assert not rgb.nothing("zero")[1].any()
     flow = open_named("stag").scorer
-    assert not flow.baseline("still").any()
-    assert torch.allclose(flow.baseline("mean")[0, 3], flow.values[0].mean(0))
+    assert not flow.nothing("still")[1].any()
+    assert torch.allclose(flow.nothing("mean")[1][0, 3], flow.values[0].mean(0))
     flow_map = open_named("ststnet").scorer
-    middle = flow_map.baseline("still")
+    middle = flow_map.nothing("still")[1]
     assert torch.equal(middle[0, :, 0, 0], flow_map.values[0].flatten(1).median(dim=1).values)

@@ -52,9 +52,10 @@ class Scorer:
         self.frames = reading.frames(self.values)
         self.length = int(self.frames.max()) + 1
 
-    def baseline(self, kind: Baseline) -> Tensor:
-        """The input that stands for "nothing", (1, ...); see ``ExplainConfig.baseline``."""
-        return self.reading.nothing(self.values)[kind][1].expand_as(self.values).clone()
+    def nothing(self, kind: Baseline) -> tuple[str, Tensor]:
+        """What stands for it in words, and as an input (1, ...); see ``ExplainConfig.baseline``."""
+        words, values = self.reading.nothing(self.values)[kind]
+        return words, values.expand_as(self.values).clone()
 
     def output(self, values: Tensor) -> Output:
         """The model's output for inputs (B, ...) in place of this one."""
@@ -74,13 +75,19 @@ class Scorer:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One model and one clip. ``output``: of the forward pass, with its aux."""
+    """One model and one clip.
+
+    ``output``: of the forward pass, with its aux. ``nothing``, ``baseline``: what stands for
+    "nothing" in words, and as an input (1, ...).
+    """
 
     loaded: LoadedModel
     view: ClipView
     config: ExplainConfig
     scorer: Scorer
     output: Output
+    nothing: str
+    baseline: Tensor
 
     @property
     def name(self) -> str:
@@ -98,16 +105,6 @@ class Case:
         label = self.scorer.label
         share = f"{self.loaded.classes[label]} {self.probabilities[label]:.0%}"
         return f"{self.name} on {self.view.clip.clip_id}: {share}"
-
-    @property
-    def baseline(self) -> Tensor:
-        """The input that stands for "nothing", (1, ...)."""
-        return self.scorer.baseline(self.config.baseline)
-
-    @property
-    def nothing(self) -> str:
-        """What stands for it, in words."""
-        return self.scorer.reading.nothing(self.scorer.values)[self.config.baseline][0]
 
     @property
     def n_frames(self) -> int:
@@ -166,7 +163,7 @@ def open_case(loaded: LoadedModel, clip: Clip, config: ExplainConfig, device: st
         output = scorer.output(scorer.values)
     predicted = int(output.logits[0].argmax())
     scorer.label = classes.index(config.label) if config.label else predicted
-    return Case(loaded, view, config, scorer, output)
+    return Case(loaded, view, config, scorer, output, *scorer.nothing(config.baseline))
 
 
 def numpy_of(values: Tensor) -> F32:
