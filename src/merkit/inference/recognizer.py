@@ -109,26 +109,18 @@ class Recognizer:
             problem = f"{video}: no face found in any of {len(seen.face.found)} frames"
             return Analysis(video, (), duration_s, share, problem)
         windows = [w for w in _windows(seen, duration_s, settings) if self._usable(w, seen)]
-        events = tuple(self._events(windows, seen, fps_hz, progress))
-        return Analysis(video, events, duration_s, share)
+        clips = [window_clip(window, seen) for window in windows]
+        samples = window_samples(self.method.recipe, clips, seen, fps_hz)
+        events = []
+        for window, sample in zip(windows, samples, strict=True):
+            events.append(self._event(window, sample, seen))
+            progress(f"recognising {video.name}", len(events), len(windows))
+        return Analysis(video, tuple(events), duration_s, share)
 
     def _usable(self, window: Window, seen: TrackedVideo) -> bool:
         found = seen.face.found[window.onset : window.offset + 1]
         least = 0.0 if self.method.recipe is None else self.method.recipe.min_found_share
         return bool(found.mean() >= max(least, 1e-9))
-
-    def _events(
-        self,
-        windows: Sequence[Window],
-        seen: TrackedVideo,
-        fps_hz: float | None,
-        progress: Progress,
-    ) -> Iterator[Event]:
-        clips = [window_clip(window, seen) for window in windows]
-        samples = window_samples(self.method.recipe, clips, seen, fps_hz)
-        for done, (window, sample) in enumerate(zip(windows, samples, strict=True), start=1):
-            yield self._event(window, sample, seen)
-            progress(f"recognising {seen.info.path.name}", done, len(windows))
 
     def _event(self, window: Window, sample: Sample, seen: TrackedVideo) -> Event:
         probabilities = self.probabilities([sample.arrays])[0]
