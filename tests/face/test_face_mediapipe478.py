@@ -11,7 +11,7 @@ from face_points import MIRROR_68
 from merkit.errors import ConfigError, MissingPackageError, MissingWeightsError
 from merkit.face import TrackConfig, mediapipe478, track
 from merkit.face.dlib68 import Dlib68Tracker
-from merkit.face.mediapipe478 import MESH_TO_68, MediaPipeTracker, mesh_to_68
+from merkit.face.mediapipe478 import MESH_TO_68, MediaPipeTracker, _face
 from merkit.types import U8, Frame
 
 needs_mediapipe = pytest.mark.skipif(
@@ -28,7 +28,8 @@ def test_table_names_68_different_vertices() -> None:
 
 def test_mesh_rows_are_taken_in_order() -> None:
     mesh = np.arange(478 * 2, dtype=np.float32).reshape(478, 2)
-    assert mesh_to_68(mesh)[[8, 30, 36, 66], 0].tolist() == [2 * 152, 2 * 4, 2 * 33, 2 * 14]
+    points = _face(mesh + 0.5).landmarks_px
+    assert points[[8, 30, 36, 66], 0].tolist() == [2 * 152, 2 * 4, 2 * 33, 2 * 14]
 
 
 @pytest.mark.skipif(find_spec("mediapipe") is not None, reason="mediapipe is installed")

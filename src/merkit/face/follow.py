@@ -135,11 +135,9 @@ class FaceFollower:
 def track(frames: Iterable[Frame], config: TrackConfig) -> FaceTrack:
     """Follow one face through a clip.
 
-    Frames without the face keep the last known values and ``found`` False; those before the
-    first find take the first known ones. Where the detector misses a face that was being
-    followed, the unconfirmed frames since its last hit are not found either, so every
-    ``found`` frame is either seen by the detector or lies between two frames that are (or
-    among the last ``detect_every - 1`` of the clip).
+    Where the detector misses a face that was being followed, the unconfirmed frames since its
+    last hit are not found either, so every ``found`` frame is either seen by the detector or lies
+    between two frames that are (or among the last ``detect_every - 1`` of the clip).
 
     Args:
         frames: in order, all of one size.

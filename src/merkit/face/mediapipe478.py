@@ -67,14 +67,10 @@ class MediaPipeTracker(FaceTracker):
         self._landmarker.close()
 
 
-def mesh_to_68(mesh: F32) -> F32:
-    """Choose (68,2) iBUG points from a (478,2) mesh (468 vertices suffice)."""
-    return mesh[list(MESH_TO_68)]
-
-
 def _face(mesh_px: F32) -> DetectedFace:
+    """From a mesh (478,2), of which 468 vertices suffice."""
     # x of MediaPipe counts from the left edge of the picture, ours from the first pixel's centre.
-    points = mesh_to_68(mesh_px - np.float32(0.5))
+    points = (mesh_px - np.float32(0.5))[list(MESH_TO_68)]
     return DetectedFace(points, np.concatenate([points.min(axis=0), points.max(axis=0)]))
 
 

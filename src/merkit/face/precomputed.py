@@ -123,20 +123,17 @@ def _read_csv(path: Path) -> Rows:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, skipinitialspace=True)
             columns = {name.strip(): i for i, name in enumerate(next(reader, []))}
-            _check_columns(path, columns)
+            absent = [name for name in _XY if name not in columns]
+            if absent:
+                raise FaceError(
+                    f"{path}: {len(absent)} of 136 landmark columns are missing, "
+                    f"first '{absent[0]}'",
+                    "columns x_0 to x_67 and y_0 to y_67",
+                    "run OpenFace with -2Dfp",
+                )
             return _parse_rows(path, columns, reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise FaceError(f"{path} is not a CSV text: {error}", "an OpenFace .csv") from error
-
-
-def _check_columns(path: Path, columns: dict[str, int]) -> None:
-    absent = [name for name in _XY if name not in columns]
-    if absent:
-        raise FaceError(
-            f"{path}: {len(absent)} of 136 landmark columns are missing, first '{absent[0]}'",
-            "columns x_0 to x_67 and y_0 to y_67",
-            "run OpenFace with -2Dfp",
-        )
 
 
 def _parse_rows(path: Path, columns: dict[str, int], reader: Iterable[list[str]]) -> Rows:

@@ -123,11 +123,8 @@ def mirror_order(n_regions: int) -> tuple[int, ...]:
         ConfigError: for a number of regions other than 18 or 14.
     """
     kept = region_indices(n_regions)
-    partner = {i: i for i in kept}
-    for a, b in MIRROR_PAIRS:
-        if a in partner:
-            partner[a], partner[b] = b, a
-    return tuple(kept.index(partner[i]) for i in kept)
+    partner = dict(MIRROR_PAIRS) | {b: a for a, b in MIRROR_PAIRS}
+    return tuple(kept.index(partner.get(i, i)) for i in kept)
 
 
 def check_landmarks(landmarks: npt.NDArray[np.floating]) -> F64:
@@ -184,8 +181,10 @@ def region_layout(
     if windows.layout == "code":
         return _code_layout(np.rint(points), size_px)
     boxes = _clip(_symmetric_boxes(points, windows), size_px)
-    patches = np.stack([_bounding(boxes[part == _PARTS]) for part in range(6)])
-    return RegionLayout(boxes[:18], boxes[18], _clip(patches, size_px), _PARTS)
+    parts = [boxes[part == _PARTS] for part in range(6)]
+    whole = [np.concatenate([b[:, :2].min(axis=0), b[:, 2:].max(axis=0)]) for b in parts]
+    patches = _clip(np.stack(whole) + _CONTEXT, size_px)
+    return RegionLayout(boxes[:18], boxes[18], patches, _PARTS)
 
 
 #: Flow is estimated in parts, about half the crop's area: each brow, the mouth, the nose, each
@@ -194,11 +193,6 @@ _PARTS = np.array([0] * 4 + [1] * 4 + [2] * 6 + [3] * 2 + [4, 5, 3])
 #: Flow needs neighbours: a part reaches this far beyond its regions. On warped faces the error
 #: of region means is that of flow over the whole crop (0.08 px) for motion up to 3 px.
 _CONTEXT = np.array([-8, -8, 8, 8])
-
-
-def _bounding(boxes: I64) -> I64:
-    whole: I64 = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)]) + _CONTEXT
-    return whole
 
 
 def _around(points: F64, indices: Iterable[int], *grow: float) -> F64:
@@ -259,12 +253,13 @@ def _code_layout(points: F64, size_px: int) -> RegionLayout:
     )
     # Whole points and windows: what is one pixel too many is the inclusive right and bottom.
     boxes = _symmetric_boxes(points, RegionWindows()) - np.array([0, 0, 1, 1])
-    trimmed = {0: (10, 10, 10, 10), 1: (10, 10, 10, 10), 2: (10, 10, 10, 10),
-               4: (5, 5, 5, 5), 5: (5, 5, 5, 5), 6: (5, 15, 5, 10)}  # fmt: skip
-    patch_of = np.array([0] * 4 + [1] * 4 + [2] * 6 + [3] * 2 + [4, 5, 6])
-    for region, patch in ((0, 0), (4, 1), (8, 2), (16, 4), (17, 5), (18, 6)):
-        left, top, right, bottom = trimmed[patch]
-        boxes[region] = patches[patch] + np.array([left, top, -right, -bottom])
+    patch_of = np.append(_PARTS[:18], 6)  # the nose tip has a patch of its own
+    for regions, edges in (
+        ([0, 4, 8], (10, 10, -10, -10)),
+        ([16, 17], (5, 5, -5, -5)),
+        ([18], (5, 15, -5, -10)),
+    ):
+        boxes[regions] = patches[patch_of[regions]] + np.array(edges)
     inside = _clip(boxes, size_px, patches[patch_of])
     return RegionLayout(inside[:18], inside[18], patches, patch_of)
 
