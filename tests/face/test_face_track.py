@@ -3,14 +3,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from merkit.errors import ConfigError, FaceError, MissingDataError
-from merkit.face import NoFaceError, TrackConfig, landmarks_for, require_found, track
+from merkit.errors import ConfigError, FaceError
+from merkit.face import TrackConfig, require_found, track
 from merkit.samples.recipes import RgbRecipe
 from merkit.types import U8, FaceTrack, Frame
 
@@ -36,7 +35,7 @@ def test_real_clip(read_clip: Frames) -> None:
 
 
 def test_no_face_in_the_whole_clip(read_clip: Frames) -> None:
-    with pytest.raises(NoFaceError, match="no face in any of 8 frames"):
+    with pytest.raises(FaceError, match="no face in any of 8 frames"):
         track(read_clip("no_face.mp4", 0, 80, 10), TrackConfig())
 
 
@@ -84,17 +83,6 @@ def test_number_and_text_are_the_same_recipe() -> None:
     one, text = (RgbRecipe(track=TrackConfig(face=face)) for face in (1, "1"))
     assert one.key() == text.key()
     assert one.key() != RgbRecipe().key()
-
-
-def test_landmarks_of_each_clip(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").touch()
-    (tmp_path / "b.npy").touch()
-    config = TrackConfig("precomputed", landmarks_path=str(tmp_path))
-    assert landmarks_for(config, "a").landmarks_path == str(tmp_path / "a.csv")
-    assert landmarks_for(config, "b").landmarks_path == str(tmp_path / "b.npy")
-    assert landmarks_for(TrackConfig(), "a") == TrackConfig()
-    with pytest.raises(MissingDataError, match="'c'"):
-        landmarks_for(config, "c")
 
 
 def test_importing_faces_loads_nothing_heavy() -> None:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from merkit.face.align import AlignConfig, align_clip, align_points, transforms
 from merkit.face.follow import FaceFollower, require_found, track
-from merkit.face.tracker import (
-    TRACKERS,
-    DetectedFace,
-    FaceTracker,
-    NoFaceError,
-    TrackConfig,
-    landmarks_for,
-)
+from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig
 
 __all__ = [
-    "TRACKERS",
     "AlignConfig",
     "DetectedFace",
     "FaceFollower",
     "FaceTracker",
-    "NoFaceError",
     "TrackConfig",
     "align_clip",
     "align_points",
-    "landmarks_for",
     "require_found",
     "track",
     "transforms",

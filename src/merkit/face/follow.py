@@ -15,14 +15,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from merkit.errors import FaceError
-from merkit.face.tracker import (
-    TRACKERS,
-    DetectedFace,
-    NoFaceError,
-    TrackConfig,
-    area,
-    overlap,
-)
+from merkit.face.tracker import TRACKERS, DetectedFace, TrackConfig, area, overlap
 from merkit.types import F32, U8, FaceTrack, Frame
 
 #: Correlation of the boxed picture between two frames under which the detector must look.
@@ -143,15 +136,14 @@ def track(frames: Iterable[Frame], config: TrackConfig) -> FaceTrack:
         frames: in order, all of one size.
 
     Raises:
-        NoFaceError: no face in any frame.
-        FaceError: no frames, or as ``FaceFollower.follow``.
+        FaceError: no face in any frame, no frames, or as ``FaceFollower.follow``.
     """
     follower = FaceFollower(config)
     for _ in follower.follow(frames):
         pass
     face = follower.track()
     if not face.found.any():
-        raise NoFaceError(
+        raise FaceError(
             f"no face in any of {len(face.found)} frames",
             "a frontal, upright face at least 80 pixels wide",
             "check the video's rotation, or raise search_width_px for small faces",

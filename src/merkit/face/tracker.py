@@ -6,17 +6,12 @@ Importing this loads neither OpenCV nor a detector.
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from merkit.errors import ConfigError, FaceError, MissingDataError
+from merkit.errors import ConfigError
 from merkit.registry import Registry
 from merkit.types import F32, Frame
-
-
-class NoFaceError(FaceError):
-    """No face in any frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +102,8 @@ class TrackConfig:
     faces of about a quarter of it and larger). ``search_width_px``: width for the thorough look,
     when the ordinary one found nothing. ``min_score``: faces with a lower detector score are
     not taken (dlib only). ``model_path``: MediaPipe's ``.task`` file. ``landmarks_path``: an
-    OpenFace ``.csv``, a ``.npy`` (T,68,2), or a folder of them named after the clips (see
-    ``landmarks_for``). ``landmarks_first``: the frame number that the first row belongs to;
-    -1 means that rows and frames correspond in order and are equally many.
+    OpenFace ``.csv`` or a ``.npy`` (T,68,2). ``landmarks_first``: the frame number that the first
+    row belongs to; -1 means that rows and frames correspond in order and are equally many.
     """
 
     tracker: str = "dlib68"
@@ -139,22 +133,3 @@ class TrackConfig:
                 f"detect_width_px {self.detect_width_px}, search_width_px {self.search_width_px}",
                 "80 <= detect_width_px <= search_width_px (dlib's window is 80 px wide)",
             )
-
-
-def landmarks_for(config: TrackConfig, name: str) -> TrackConfig:
-    """The settings for one clip: a ``landmarks_path`` folder becomes its file ``name``.csv/.npy.
-
-    Raises:
-        MissingDataError: the folder has neither file.
-    """
-    folder = Path(config.landmarks_path)
-    if config.tracker != "precomputed" or not config.landmarks_path or not folder.is_dir():
-        return config
-    for candidate in (folder / f"{name}.csv", folder / f"{name}.npy"):
-        if candidate.is_file():
-            return replace(config, landmarks_path=str(candidate))
-    raise MissingDataError(
-        f"no landmarks for '{name}' in {folder}",
-        f"'{name}.csv' (OpenFace) or '{name}.npy' (T,68,2)",
-        "run OpenFace on that clip, or use another tracker",
-    )

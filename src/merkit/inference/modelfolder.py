@@ -40,7 +40,6 @@ class LoadedModel:
     method: Method
     model: Model
     classes: tuple[str, ...]
-    facts: Mapping[str, Any]
 
 
 def save_model(
@@ -93,7 +92,7 @@ def load_model(name: str | Path) -> LoadedModel:
     classes = tuple(config["classes"])
     model = method.build(len(classes))
     _fill(model, folder / "model.safetensors")
-    return LoadedModel(method, model.eval(), classes, config)
+    return LoadedModel(method, model.eval(), classes)
 
 
 def _local_folder(name: str | Path) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from merkit.video.images import read_image
 from merkit.video.read import frame_numbers, iter_frames, probe, read_frames
 from merkit.video.write import write_frames, write_video
 
@@ -11,7 +10,6 @@ __all__ = [
     "iter_frames",
     "probe",
     "read_frames",
-    "read_image",
     "write_frames",
     "write_video",
 ]
