@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from explain_models import OpenCase
 from torch import Tensor, nn
 
-from merkit.explain.case import Scorer
+from merkit.explain import Baseline, ExplainConfig
+from merkit.explain.case import Case, Scorer
 from merkit.explain.effects import (
     gradient_by_frame,
     integrated_gradients,
@@ -45,6 +48,13 @@ def linear() -> Scorer:
     return Scorer(Linear().eval(), reading, {"flow": torch.from_numpy(flow)}, 1)
 
 
+def against(scorer: Scorer, baseline: Baseline) -> Case:
+    """The case of a score by itself: attributions look at no clip."""
+    config = ExplainConfig(baseline=baseline, steps=3, chunk=2)
+    nothing = scorer.nothing(baseline)
+    return Case(None, None, config, scorer, None, *nothing)  # type: ignore[arg-type]
+
+
 def weights(scorer: Scorer) -> np.ndarray:
     """With two classes the log-odds are the difference of the logits."""
     w = scorer.model.head.weight.detach().numpy()  # type: ignore[union-attr,operator]
@@ -58,9 +68,9 @@ def test_the_score_is_the_log_odds(linear: Scorer) -> None:
 
 
 def test_integrated_gradients_of_a_linear_score(linear: Scorer) -> None:
-    baseline = linear.nothing("mean")[1]
-    effect, _, residual = integrated_gradients(linear, baseline, steps=3, chunk=2)
-    expected = weights(linear) * (linear.values - baseline)[0].numpy()
+    case = against(linear, "mean")
+    effect, _, residual = integrated_gradients(case)
+    expected = weights(linear) * (linear.values - case.baseline)[0].numpy()
     np.testing.assert_allclose(effect, expected, atol=1e-5)
     assert residual == pytest.approx(0, abs=1e-5)
 
@@ -68,22 +78,21 @@ def test_integrated_gradients_of_a_linear_score(linear: Scorer) -> None:
 def test_occlusion_of_a_linear_score_is_the_sum_of_its_parts(
     linear: Scorer, open_named: OpenCase
 ) -> None:
-    baseline = linear.nothing("zero")[1]
+    case = against(linear, "zero")
     parts = weights(linear) * linear.values[0].numpy()
-    by_frame = occlusion(linear, baseline, linear.frames, 5, chunk=3)
+    by_frame = occlusion(case, linear.frames, 5)
     np.testing.assert_allclose(by_frame, parts.sum(axis=(1, 2)), atol=1e-5)
     regions = linear.reading.regions(linear.values, open_named("stag").view)
-    by_region = occlusion(linear, baseline, regions, 4, chunk=3)
+    by_region = occlusion(case, regions, 4)
     np.testing.assert_allclose(by_region[:3], parts.sum(axis=(0, 2)), atol=1e-5)
     assert by_region[3] == 0  # a group without members
-    np.testing.assert_allclose(gradient_by_frame(linear, baseline), by_frame, atol=1e-5)
+    np.testing.assert_allclose(gradient_by_frame(case), by_frame, atol=1e-5)
 
 
 @pytest.mark.parametrize("method", ["sfa-dgat", "lora", "stag", "evodyn", "ststnet"])
 def test_integrated_gradients_are_complete(open_named: OpenCase, method: str) -> None:
     case = open_named(method)
-    baseline = case.scorer.nothing("still")[1]
-    effect, change, residual = integrated_gradients(case.scorer, baseline, steps=32, chunk=8)
+    effect, change, residual = integrated_gradients(replace(case, config=ExplainConfig()))
     size = float(np.abs(effect).sum())
     assert effect.shape == tuple(case.scorer.values.shape[1:])
     assert change != 0
@@ -97,22 +106,23 @@ def test_integrated_gradients_are_complete(open_named: OpenCase, method: str) ->
 
 @pytest.mark.parametrize("method", ["sfa-dgat", "lora", "stag", "ststnet", "hoof"])
 def test_occluding_nothing_changes_nothing(open_named: OpenCase, method: str) -> None:
-    scorer = open_named(method).scorer
-    groups = torch.zeros_like(scorer.values, dtype=torch.int64)
-    assert abs(occlusion(scorer, scorer.values, groups, 2, chunk=4)[0]) < 1e-5
+    case = open_named(method)
+    same = replace(case, baseline=case.scorer.values)
+    groups = torch.zeros_like(case.scorer.values, dtype=torch.int64)
+    assert abs(occlusion(same, groups, 2)[0]) < 1e-5
 
 
 def test_occlusion_equals_replacing_by_hand(open_named: OpenCase) -> None:
     case = open_named("sfa-dgat")
-    scorer, baseline = case.scorer, case.scorer.nothing("still")[1]
+    scorer, baseline = case.scorer, case.baseline
     regions, groups = case.view.region_map(), scorer.reading.regions(scorer.values, case.view)
-    found = occlusion(scorer, baseline, groups, 15, chunk=4)
+    found = occlusion(case, groups, 15)
     mouth = case.view.regions.index("upper lip (p51)")
     changed = torch.where(torch.from_numpy(regions == mouth), baseline, scorer.values)
     with torch.no_grad():
         expected = float(scorer(scorer.values) - scorer(changed))
     assert found[mouth] == pytest.approx(expected, abs=1e-5)
-    first = occlusion(scorer, baseline, scorer.frames, 4, chunk=4)[0]
+    first = occlusion(case, scorer.frames, 4)[0]
     assert first == pytest.approx(0, abs=1e-5)  # the first frame is its own baseline
 
 

@@ -59,13 +59,11 @@ def gradients_figure(case: Case) -> Drawn | str:
     """Integrated gradients: over pixels where the model reads pictures, by region and frame."""
     if not case.loaded.model.differentiable:
         return f"{case.name} has no gradient: what it reads of a clip is counted"
-    steps = case.config.steps
-    found = integrated_gradients(case.scorer, case.baseline, steps, case.config.chunk)
-    effect, change, residual = found
+    effect, change, residual = integrated_gradients(case)
     effects = pooled(case, effect)
     note = (
         f"{case.says}\nlog-odds {change:+.2g} against the {case.nothing}; "
-        f"{residual:+.1g} of it unaccounted for at {steps} steps"
+        f"{residual:+.1g} of it unaccounted for at {case.config.steps} steps"
     )
     title = "Integrated gradients: red speaks for the class, blue against it"
     pictures = isinstance(case.scorer.reading, Pictures)
@@ -85,12 +83,12 @@ def occlusion_figure(case: Case) -> Drawn:
     """Occlusion: each region in each frame, each region throughout, each frame whole."""
     scorer, names = case.scorer, case.parts
     regions = scorer.reading.regions(scorer.values, case.view)
-    by_region = _fall(case, regions, len(names))
-    by_frame = _fall(case, scorer.frames, scorer.length)
+    by_region = occlusion(case, regions, len(names))
+    by_frame = occlusion(case, scorer.frames, scorer.length)
     table = by_region
     if scorer.length > 1:
         cells = regions * scorer.length + scorer.frames
-        table = _fall(case, cells, len(names) * scorer.length)
+        table = occlusion(case, cells, len(names) * scorer.length)
     shown = slice(case.n_frames)
     table = table.reshape(len(names), -1)[:, shown]
     effects = Effects(table, by_region, by_frame[shown], names)
@@ -119,7 +117,7 @@ def frames_figure(case: Case) -> Drawn | str:
     if scorer.length < 2:
         return f"{case.name} reads one picture a clip, not a run of frames"
     shown = slice(case.n_frames)
-    fall = _fall(case, scorer.frames, scorer.length)[shown]
+    fall = occlusion(case, scorer.frames, scorer.length)[shown]
     values = {"occlusion": fall.tolist()}
     pictures = isinstance(scorer.reading, Pictures)
     title = "Frame importance: how far the log-odds fall without a frame"
@@ -132,7 +130,7 @@ def frames_figure(case: Case) -> Drawn | str:
     axes = lower.subplots()
     _frame_bars(axes, fall, case.view)
     if case.loaded.model.differentiable:
-        guess = gradient_by_frame(scorer, case.baseline)[shown]
+        guess = gradient_by_frame(case)[shown]
         values["gradient"] = guess.tolist()
         label = "gradient × (frame − baseline)"
         axes.plot(range(len(guess)), guess, "D", color=INK, markersize=4, label=label)
@@ -149,10 +147,6 @@ def pooled(case: Case, effect: F32) -> Effects:
     sums = np.bincount(places, effect.ravel(), len(names) * scorer.length)
     table = sums.reshape(len(names), -1)[:, : case.n_frames].astype(np.float32)
     return Effects(table, table.sum(axis=1), table.sum(axis=0), names)
-
-
-def _fall(case: Case, groups: Tensor, count: int) -> F32:
-    return occlusion(case.scorer, case.baseline, groups, count, case.config.chunk)
 
 
 def _panels(figure: Figure | SubFigure, view: ClipView, effects: Effects) -> None:
@@ -232,35 +226,30 @@ def require_captum() -> Any:
     return captum.attr
 
 
-def integrated_gradients(
-    scorer: Scorer, baseline: Tensor, steps: int, chunk: int
-) -> tuple[F32, float, float]:
-    """Integrated gradients along the straight line from ``baseline`` to the clip.
+def integrated_gradients(case: Case) -> tuple[F32, float, float]:
+    """Integrated gradients along the straight line from the baseline to the clip, by the
+    Gauss-Legendre rule.
 
     Sundararajan, Taly & Yan 2017, "Axiomatic attribution for deep networks", eq 1; by their
     completeness axiom the effects add up to the change of the score.
-
-    Args:
-        baseline: (1, ...), of the input's shape.
-        steps: points of the Gauss-Legendre rule.
-        chunk: clips computed at a time.
 
     Returns:
         The effect of every input number (same shape as the input, without the batch axis); the
         change of the score from baseline to clip; and the residual of it that the effects do not
         add up to, from the finite number of steps.
     """
+    scorer, steps, chunk = case.scorer, case.config.steps, case.config.chunk
     method = require_captum().IntegratedGradients(scorer)
     with cudnn.flags(enabled=False):
         effect = method.attribute(
-            scorer.values, baselines=baseline, n_steps=steps, internal_batch_size=chunk
+            scorer.values, baselines=case.baseline, n_steps=steps, internal_batch_size=chunk
         )
     with torch.no_grad():
-        change = float(scorer(scorer.values) - scorer(baseline))
+        change = float(scorer(scorer.values) - scorer(case.baseline))
     return numpy_of(effect[0]), change, change - float(effect.double().sum())
 
 
-def occlusion(scorer: Scorer, baseline: Tensor, groups: Tensor, count: int, chunk: int) -> F32:
+def occlusion(case: Case, groups: Tensor, count: int) -> F32:
     """How much the score falls when a group of input numbers is replaced by the baseline.
 
     Zeiler & Fergus 2014, "Visualizing and understanding convolutional networks", with groups
@@ -268,15 +257,17 @@ def occlusion(scorer: Scorer, baseline: Tensor, groups: Tensor, count: int, chun
 
     Args:
         groups: int64 of the input's shape (1, ...), values 0 to count - 1; groups may be empty.
-        chunk: clips computed at a time.
 
     Returns:
         F32 (count,); positive: the group speaks for the class.
     """
-    method = require_captum().FeatureAblation(scorer)
+    method = require_captum().FeatureAblation(case.scorer)
     _, compact = torch.unique(groups, return_inverse=True)
     effect = method.attribute(
-        scorer.values, baselines=baseline, feature_mask=compact, perturbations_per_eval=chunk
+        case.scorer.values,
+        baselines=case.baseline,
+        feature_mask=compact,
+        perturbations_per_eval=case.config.chunk,
     )
     found = torch.zeros(count, device=effect.device)
     found[groups.flatten()] = effect.float().flatten()  # the same for all of a group
@@ -301,10 +292,10 @@ def token_relevance(scorer: Scorer, encoder: Encoder) -> F32:
     return numpy_of(patches.reshape(-1, rows, columns))
 
 
-def gradient_by_frame(scorer: Scorer, baseline: Tensor) -> F32:
+def gradient_by_frame(case: Case) -> F32:
     """First-order guess of occluding each frame: gradient times (clip - baseline), (T,)."""
-    values = scorer.values.clone().requires_grad_(True)
+    values = case.scorer.values.clone().requires_grad_(True)
     with cudnn.flags(enabled=False):
-        (slope,) = torch.autograd.grad(scorer(values).sum(), values)
-    product = slope * (scorer.values - baseline)
+        (slope,) = torch.autograd.grad(case.scorer(values).sum(), values)
+    product = slope * (case.scorer.values - case.baseline)
     return numpy_of(product[0].flatten(1).sum(dim=1))
