@@ -24,7 +24,6 @@ from merkit.face.regions import region_indices
 from merkit.flow import FlowConfig, RoiFlowStream
 from merkit.progress import Progress, silent
 from merkit.types import F32, F64, I64, FaceTrack, VideoInfo
-from merkit.video import iter_frames, probe
 
 #: Frames a second that spotting looks at; faster video is thinned to about this.
 TRACK_HZ = 50.0
@@ -228,6 +227,8 @@ def track_video(
     Raises:
         VideoError, MissingDataError: the video cannot be read.
     """
+    from merkit.video import iter_frames, probe
+
     info = probe(video, fps_hz)
     step = max(1, round(info.fps_hz / TRACK_HZ))
     rate_hz = info.fps_hz / step

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from merkit import spotting
+from merkit import spotting, video
 from merkit.errors import FaceError
 from merkit.face.follow import FaceFollower, track
 from merkit.face.tracker import TRACKERS, DetectedFace, TrackConfig, overlap
@@ -152,8 +152,8 @@ def test_a_long_video_is_followed_as_a_clip_is(
     frames = scripted(faces)
     config = TrackConfig(detect_every=4)
     info = VideoInfo(Path("v.mp4"), 400, 60, 30.0, len(frames), 1.0)
-    monkeypatch.setattr(spotting, "probe", lambda *a: info)
-    monkeypatch.setattr(spotting, "iter_frames", lambda *a, **k: iter(frames))
+    monkeypatch.setattr(video, "probe", lambda *a: info)
+    monkeypatch.setattr(video, "iter_frames", lambda *a, **k: iter(frames))
     seen = spotting.track_video(Path("v.mp4"), config, spotting.SpotConfig())
     clip = track(frames, config)
     assert 0 < clip.found.sum() < len(frames)
