@@ -54,7 +54,7 @@ def render(result: Result) -> str:
         if any(f.history for f in scores.folds)
         else "",
         notes=_notes(result),
-        assurances=_assurances(result),
+        assurance=_assurance(result),
         facts=_facts(result),
         training=_training(scores),
         published=published_for(data, len(scores.classes)),
@@ -94,15 +94,14 @@ def _notes(result: Result) -> list[str]:
     return notes
 
 
-def _assurances(result: Result) -> list[str]:
+def _assurance(result: Result) -> str:
     if "subject-dependent" in result.scores.marks:
-        return []
-    text = (
+        return ""
+    return (
         f"No test subject had any part in training: {len(result.scores.folds)} trainings were "
         "audited for shared clips and subjects, for what every fitted quantity saw, and for the "
         f"clips that chose the epoch. Division frozen as {result.scores.fold_hash[:16]}."
     )
-    return [text]
 
 
 def _selection(settings: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib.resources import files
 
@@ -19,10 +19,10 @@ class PublishedScore:
     data: str
     classes: str
     method: str
-    values: Mapping[str, float]
     citation: str
     selection: str
     note: str
+    values: Mapping[str, float]
 
 
 @lru_cache(maxsize=1)
@@ -49,14 +49,6 @@ def published_for(data: Sequence[str], n_classes: int) -> tuple[PublishedScore, 
 
 
 def _score(row: dict[str, str]) -> PublishedScore:
-    fixed = ("data", "classes", "method", "citation", "selection", "note")
-    values = {name: float(cell) for name, cell in row.items() if name not in fixed and cell}
-    return PublishedScore(
-        row["data"],
-        row["classes"],
-        row["method"],
-        values,
-        row["citation"],
-        row["selection"],
-        row["note"],
-    )
+    fixed = {f.name: row.pop(f.name) for f in fields(PublishedScore) if f.name in row}
+    values = {name: float(cell) for name, cell in row.items() if cell}
+    return PublishedScore(values=values, **fixed)
