@@ -25,7 +25,7 @@ from merkit.face.dlib68 import model_file
 from merkit.face.follow import FaceFollower
 from merkit.face.tracker import TrackConfig
 from merkit.flow import FlowConfig, RoiFlowStream, estimate_flow
-from merkit.flow.pool import dominant_motion
+from merkit.flow.estimate import dominant_motion
 from merkit.types import U8, Frame
 
 
@@ -76,7 +76,7 @@ def conventional() -> Callable[[list[Frame]], object]:
 
     detect, predict = dlib.get_frontal_face_detector(), dlib.shape_predictor(str(model_file()))
     previous: list[U8] = []
-    boxes = np.tile([300, 200, 320, 220], (18, 1))
+    box = np.array([300, 200, 320, 220])
 
     def run(frames: list[Frame]) -> object:
         motion = None
@@ -85,7 +85,8 @@ def conventional() -> Callable[[list[Frame]], object]:
             for face in detect(gray, 0) or [dlib.rectangle(200, 100, 440, 340)]:
                 predict(gray, face)
             if previous:
-                motion = dominant_motion(estimate_flow(previous[0], gray, "farneback"), boxes, 0.2)
+                flow = estimate_flow(previous[0], gray, "farneback")
+                motion = np.stack([dominant_motion(flow, box, 0.2) for _ in range(18)])
             previous[:] = [gray]
         return motion
 

@@ -10,8 +10,7 @@ from merkit.errors import ConfigError, FaceError
 from merkit.face.regions import REGION_NAMES, mirror_order, region_layout
 from merkit.flow.config import PUBLISHED_FLOW, FlowConfig
 from merkit.flow.crop import cut, face_crop
-from merkit.flow.pool import region_motion
-from merkit.flow.roi import RoiFlowStream, clip_flow
+from merkit.flow.roi import RoiFlowStream, clip_flow, region_motion
 
 LEFT_CORNER = REGION_NAMES.index("left mouth corner (p48)")
 SMILE = (94.0, 190.0, 14.0, -1.2, -2.0)  # the left mouth corner moves out and up

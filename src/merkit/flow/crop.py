@@ -17,8 +17,7 @@ from merkit.face.regions import (
     region_layout,
 )
 from merkit.flow.config import FlowConfig
-from merkit.flow.estimate import estimate_flow
-from merkit.flow.pool import dominant_motion
+from merkit.flow.estimate import dominant_motion, estimate_flow
 from merkit.types import F64, U8
 
 #: Flow for following the nose is estimated this far around the nose-tip box.
@@ -150,7 +149,7 @@ def _nose_motion(before: U8, after: U8, layout: RegionLayout, config: FlowConfig
     part = np.s_[top:bottom, left:right]
     flow = estimate_flow(before[part], after[part], config.estimator, config.dis_stride_px)
     box = layout.nose_tip_px - [left, top, left, top]
-    motion: list[float] = dominant_motion(flow, box[None], config.q_nose_tip)[0].tolist()
+    motion: list[float] = dominant_motion(flow, box, config.q_nose_tip).tolist()
     return motion
 
 

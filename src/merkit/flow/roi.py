@@ -1,4 +1,4 @@
-"""Motion of facial regions over time: of a clip at once, of a long video frame by frame."""
+"""Motion of facial regions: between two crops, over a clip, over a long video frame by frame."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from merkit.errors import ConfigError, FaceError
-from merkit.face.regions import RegionLayout, check_landmarks
+from merkit.face.regions import RegionLayout, check_landmarks, region_indices
 from merkit.flow.config import FlowConfig
-from merkit.flow.crop import FaceCrop, crop_layout, cut, follow, to_gray
-from merkit.flow.pool import region_motion
-from merkit.types import F32, F64, U8
+from merkit.flow.crop import crop_layout, cut, follow, to_gray
+from merkit.flow.estimate import dominant_motion, estimate_flow
+from merkit.types import F32, F64, I64, U8
 
 #: Pairs of frames that a stream measures at a time, so that a fast reader fills no memory.
 _MOST_PENDING = 4
@@ -54,6 +54,38 @@ def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfi
 
     still = np.zeros((config.regions, 2), np.float32)
     return np.stack([still, *_threads().map(motion, range(1, len(grays)))])
+
+
+def region_motion(
+    before: U8, after: U8, layout: RegionLayout, config: FlowConfig, shift: F64
+) -> F32:
+    """Motion of the chosen regions between two grey crops, F32 (R,2), in crop pixels.
+
+    Flow is estimated in each patch by itself. ``shift`` (2,): how far the crop itself moved
+    between the two, in crop pixels. It is head motion, so it only shows where head motion is
+    not subtracted.
+    """
+    parts = [np.s_[top:bottom, left:right] for left, top, right, bottom in layout.patches_px]
+    fields = [
+        estimate_flow(before[part], after[part], config.estimator, config.dis_stride_px)
+        for part in parts
+    ]
+
+    def pooled(box: I64, patch: int, q: float, minus: F32 | None = None) -> F32:
+        corner = np.tile(layout.patches_px[patch, :2], 2)
+        return dominant_motion(fields[patch], box - corner, q, minus)
+
+    nose = pooled(layout.nose_tip_px, layout.patch_of[18], config.q_nose_tip)
+    early = nose if config.nose_correction == "field" else None
+    regions, shares = region_indices(config.regions), config.shares()
+    motion = np.stack(
+        [pooled(layout.boxes_px[i], layout.patch_of[i], shares[i], early) for i in regions]
+    )
+    if config.nose_correction == "pooled":
+        motion -= nose
+    elif config.nose_correction == "none":
+        motion += shift.astype(np.float32)
+    return motion
 
 
 class RoiFlowStream:
@@ -115,21 +147,17 @@ class RoiFlowStream:
     def _motion(self, old: U8, old_points: F64, new: U8, new_points: F64) -> F32:
         crop, layout = crop_layout(old_points, self.config)
         before = cut(old, crop)
-        place, after = self._follow(new, crop, new_points - old_points, before, layout)
+        # The nose is followed from where the landmarks moved to, if they moved enough at all:
+        # their mean jitters far less than the pixel that following is about.
+        right, down = (new_points - old_points).mean(axis=0).tolist()
+        motion_px2 = (right**2 + down**2) * crop.scale**2
+        if self.config.follow_nose and motion_px2 > self.config.follow_above_px2:
+            start = crop.moved(round(right), round(down))
+            place, after = follow(new, start, before, layout, self.config)
+        else:
+            place, after = crop, cut(new, crop)
         moved = np.array([place.left - crop.left, place.top - crop.top], np.float64)
         return region_motion(before, after, layout, self.config, moved * crop.scale)
-
-    def _follow(
-        self, image: U8, crop: FaceCrop, moved: F64, before: U8, layout: RegionLayout
-    ) -> tuple[FaceCrop, U8]:
-        """Follow the nose from where the landmarks (68,2) moved to, if they moved enough at all:
-        their mean jitters far less than the pixel that following is about."""
-        right, down = moved.mean(axis=0).tolist()
-        motion_px2 = (right**2 + down**2) * crop.scale**2
-        if not self.config.follow_nose or motion_px2 <= self.config.follow_above_px2:
-            return crop, cut(image, crop)
-        start = crop.moved(round(right), round(down))
-        return follow(image, start, before, layout, self.config)
 
 
 @lru_cache(maxsize=1)
