@@ -178,8 +178,7 @@ class RegionFlowMethod(Method):
         self, inputs: Inputs, targets: Tensor, generator: torch.Generator
     ) -> tuple[Inputs, Tensor]:
         """See ``Method.augmented``."""
-        drawn = flow_augment.draw(len(targets), self.augment, generator)
-        return flow_augment.apply(inputs, targets, drawn)
+        return flow_augment.augment(inputs, targets, self.augment, generator)
 
     def mirrored(self, inputs: Inputs) -> Inputs:
         """See ``Method.mirrored``."""

@@ -44,24 +44,14 @@ class AugmentConfig:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class AugmentParams:
-    """One draw for B clips: ``flip`` bool (B,), the others f32 (B,), ``shift`` (B,2) in x, y."""
-
-    flip: Tensor
-    rotation_deg: Tensor
-    scale: Tensor
-    shift: Tensor
-    shear_deg: Tensor
-
-
-def draw(batch: int, generator: torch.Generator, config: AugmentConfig) -> AugmentParams:
-    """Draw the parameters of ``batch`` clips; the same generator state gives the same draw."""
+def draw(batch: int, generator: torch.Generator, config: AugmentConfig) -> Tensor:
+    """Draw how each of ``batch`` clips is moved, as ``affine_matrices``; the same generator
+    state gives the same draw."""
 
     def around_zero(limit: float, *shape: int) -> Tensor:
         return (2 * torch.rand(batch, *shape, generator=generator) - 1) * limit
 
-    return AugmentParams(
+    return affine_matrices(
         flip=torch.rand(batch, generator=generator) < config.flip,
         rotation_deg=around_zero(config.rotation_deg),
         scale=1 + around_zero(config.scale),
@@ -70,39 +60,44 @@ def draw(batch: int, generator: torch.Generator, config: AugmentConfig) -> Augme
     )
 
 
-def apply(rgb: Tensor, params: AugmentParams) -> Tensor:
+def affine_matrices(
+    flip: Tensor, rotation_deg: Tensor, scale: Tensor, shift: Tensor, shear_deg: Tensor
+) -> Tensor:
+    """Matrices (B,2,3) from places in the result to places in the source, both in -1..1.
+
+    ``flip`` bool (B,), the others f32 (B,), ``shift`` (B,2) in x, y.
+    """
+    angle, shear = torch.deg2rad(rotation_deg), torch.deg2rad(shear_deg)
+    cos, sin, tan = torch.cos(angle), torch.sin(angle), torch.tan(shear)
+    sign = 1 - 2 * flip.to(cos.dtype)
+    top = torch.stack((cos * sign, cos * tan - sin), dim=-1)
+    bottom = torch.stack((sin * sign, sin * tan + cos), dim=-1)
+    turn = torch.stack((top, bottom), dim=1) / scale[:, None, None]
+    return torch.cat((turn, 2 * shift[..., None]), dim=-1)
+
+
+def apply(rgb: Tensor, drawn: Tensor) -> Tensor:
     """Move every frame of each clip as drawn; bilinear, the border repeated outwards.
 
     Args:
         rgb: (B,T,3,S,S), u8 or float; the type is kept (u8 is rounded).
-        params: one draw a clip.
+        drawn: (B,2,3), one matrix a clip.
 
     Raises:
         ConfigError: another number of clips than was drawn for.
     """
-    if rgb.ndim != 5 or len(rgb) != len(params.flip):
+    if rgb.ndim != 5 or len(rgb) != len(drawn):
         raise ConfigError(
-            f"frames of shape {tuple(rgb.shape)} with parameters for {len(params.flip)} clips",
+            f"frames of shape {tuple(rgb.shape)} with parameters for {len(drawn)} clips",
             "(B, T, 3, S, S) with one draw a clip",
         )
-    theta = affine_matrices(params).to(rgb.device)
     images = rgb.flatten(1, 2)  # every frame and channel of a clip moves alike
     images = images if images.is_floating_point() else images.float()
-    grid = F.affine_grid(theta.to(images.dtype), list(images.shape), align_corners=False)
+    theta = drawn.to(rgb.device).to(images.dtype)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     moved = moved if rgb.is_floating_point() else moved.round().clamp(0, 255).to(rgb.dtype)
     return moved.reshape(rgb.shape)
-
-
-def affine_matrices(params: AugmentParams) -> Tensor:
-    """Matrices (B,2,3) from places in the result to places in the source, both in -1..1."""
-    angle, shear = torch.deg2rad(params.rotation_deg), torch.deg2rad(params.shear_deg)
-    cos, sin, tan = torch.cos(angle), torch.sin(angle), torch.tan(shear)
-    sign = 1 - 2 * params.flip.to(cos.dtype)
-    top = torch.stack((cos * sign, cos * tan - sin), dim=-1)
-    bottom = torch.stack((sin * sign, sin * tan + cos), dim=-1)
-    turn = torch.stack((top, bottom), dim=1) / params.scale[:, None, None]
-    return torch.cat((turn, 2 * params.shift[..., None]), dim=-1)
 
 
 def mirror(rgb: Tensor) -> Tensor:

@@ -52,3 +52,10 @@ def collate(clips: Sequence[Arrays], names: Sequence[str]) -> dict[str, Tensor]:
         lengths = torch.tensor([len(a) for a in arrays])
         batch["mask"] = torch.arange(longest)[None, :] < lengths[:, None]
     return batch
+
+
+def real_frames(inputs: Inputs, name: str) -> Tensor:
+    """``mask`` (B,T), or all True where the batch has none, for the runs (B,T,...) in ``name``."""
+    if "mask" in inputs:
+        return inputs["mask"]
+    return torch.ones(inputs[name].shape[:2], dtype=torch.bool, device=inputs[name].device)

@@ -1,7 +1,7 @@
 """Augmentation of regional motion: mirror, onset lead, MixUp, CutMix over time.
 
-Drawing and applying are apart, so a draw can be recorded, replayed and tested by hand. Every
-function takes and returns the tensors of :mod:`merkit.samples.batch` and leaves its input alone.
+Every function takes and returns the tensors of :mod:`merkit.samples.batch` and leaves its input
+alone; what is drawn is handed to those that change clips, so each can be tested by hand.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from merkit.errors import ConfigError
 from merkit.face.regions import mirror_order
-from merkit.samples.batch import Inputs
+from merkit.samples.batch import Inputs, real_frames
 
 
 @dataclass(frozen=True)
@@ -46,64 +46,46 @@ class FlowAugmentConfig:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class FlowAugmentParams:
-    """One draw for a batch of B clips.
-
-    ``mirrored`` bool (B,); ``lead`` int (B,) still frames put in front, out of ``lead_frames``
-    that the batch grows by; ``partner`` int (B,) index of the clip mixed in; ``keep`` (B,)
-    weight of the clip itself in MixUp, 1 for none; ``cut`` (B,2) start and stop of the pasted
-    segment as shares of the clip, equal for none.
-    """
-
-    mirrored: Tensor
-    lead: Tensor
-    lead_frames: int
-    partner: Tensor
-    keep: Tensor
-    cut: Tensor
-
-
-def draw(n_clips: int, config: FlowAugmentConfig, generator: torch.Generator) -> FlowAugmentParams:
-    """Draw what happens to each of ``n_clips`` clips; same generator state, same draw."""
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator, device=generator.device)
-
-    mirrored = uniform(n_clips) < config.mirror_p
-    lead = (uniform(n_clips) * (config.lead_frames + 1)).long().clamp(max=config.lead_frames)
-    partner = torch.randperm(n_clips, generator=generator, device=generator.device)
-    use_cut = uniform(1) < config.cutmix_p
-    keep = _beta(uniform(n_clips), config.mixup_alpha) if config.mixup_alpha else uniform(1) * 0 + 1
-    share = 1 - _beta(uniform(n_clips), config.cutmix_alpha)
-    start = uniform(n_clips) * (1 - share)
-    return FlowAugmentParams(
-        mirrored=mirrored,
-        lead=lead,
-        lead_frames=config.lead_frames,
-        partner=partner,
-        keep=torch.where(use_cut, torch.ones_like(start), keep),
-        cut=torch.stack([start, torch.where(use_cut, start + share, start)], dim=-1),
-    )
-
-
-def apply(inputs: Inputs, targets: Tensor, params: FlowAugmentParams) -> tuple[Inputs, Tensor]:
-    """Apply a draw: onset lead, mirror, MixUp, CutMix, in this order.
+def augment(
+    inputs: Inputs, targets: Tensor, config: FlowAugmentConfig, generator: torch.Generator
+) -> tuple[Inputs, Tensor]:
+    """Onset lead, mirror, MixUp or CutMix, in this order, each clip drawn by itself; the same
+    generator state gives the same result.
 
     Args:
         inputs: ``flow`` (B,T,R,2); where there, ``mask`` (B,T), ``au`` (B,M), ``au_known`` (B,).
         targets: (B,C) soft labels, whose mass is kept clip by clip.
     """
-    device = inputs["flow"].device
+    n_clips, device = len(targets), inputs["flow"].device
+    mirrored = _uniform(n_clips, generator) < config.mirror_p
+    lead = (_uniform(n_clips, generator) * (config.lead_frames + 1)).long()
+    lead = lead.clamp(max=config.lead_frames)
+    partner = torch.randperm(n_clips, generator=generator, device=generator.device).to(device)
+    keep, cut = draw_mixing(n_clips, config, generator)
     out = dict(inputs)
-    if params.lead_frames:
-        out = add_lead(out, params.lead.to(device), params.lead_frames)
-    if params.mirrored.any():
-        mirrored = params.mirrored.to(device)[:, None, None, None]
-        out["flow"] = torch.where(mirrored, mirror(out)["flow"], out["flow"])
-    partner = params.partner.to(device)
-    out, targets = mixup(out, targets, partner, params.keep.to(device))
-    return cutmix(out, targets, partner, params.cut.to(device))
+    if config.lead_frames:
+        out = add_lead(out, lead.to(device), config.lead_frames)
+    if mirrored.any():
+        side = mirrored.to(device)[:, None, None, None]
+        out["flow"] = torch.where(side, mirror(out)["flow"], out["flow"])
+    out, targets = mixup(out, targets, partner, keep.to(device))
+    return cutmix(out, targets, partner, cut.to(device))
+
+
+def draw_mixing(
+    n_clips: int, config: FlowAugmentConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Weight (B,) of the clip itself in MixUp, 1 for none; and start and stop (B,2) of the
+    pasted segment as shares of the clip, equal for none. A batch gets one or the other."""
+    use_cut = _uniform(1, generator) < config.cutmix_p
+    if config.mixup_alpha:
+        keep = _beta(_uniform(n_clips, generator), config.mixup_alpha)
+    else:
+        keep = _uniform(1, generator) * 0 + 1  # drawn all the same: the generator moves on
+    share = 1 - _beta(_uniform(n_clips, generator), config.cutmix_alpha)
+    start = _uniform(n_clips, generator) * (1 - share)
+    cut = torch.stack([start, torch.where(use_cut, start + share, start)], dim=-1)
+    return torch.where(use_cut, torch.ones_like(start), keep), cut
 
 
 def mirror(inputs: Inputs) -> Inputs:
@@ -124,7 +106,7 @@ def add_lead(inputs: Inputs, lead: Tensor, lead_frames: int) -> dict[str, Tensor
     Before its onset a face does not move, so motion against the first frame is zero there.
     Needs flow with ``reference="first"``.
     """
-    flow, mask = inputs["flow"], _mask(inputs)
+    flow, mask = inputs["flow"], real_frames(inputs, "flow")
     n_frames = flow.shape[1]
     source = torch.arange(n_frames + lead_frames, device=flow.device) - lead[:, None]
     inside = (source >= 0) & (source < n_frames)
@@ -160,7 +142,7 @@ def cutmix(
     in both clips are pasted, and labels (and action units) are mixed by the share of real
     frames that was in fact pasted.
     """
-    flow, mask = inputs["flow"], _mask(inputs)
+    flow, mask = inputs["flow"], real_frames(inputs, "flow")
     length = mask.sum(dim=1, keepdim=True)
     time = torch.arange(flow.shape[1], device=flow.device) + 0.5
     inside = (time >= cut[:, :1] * length) & (time < cut[:, 1:] * length)
@@ -186,11 +168,8 @@ def _mix(x: Tensor, partner: Tensor, keep: Tensor) -> Tensor:
     return weight * x + (1 - weight) * x[partner]
 
 
-def _mask(inputs: Inputs) -> Tensor:
-    if "mask" in inputs:
-        return inputs["mask"]
-    flow = inputs["flow"]
-    return torch.ones(flow.shape[:2], dtype=torch.bool, device=flow.device)
+def _uniform(size: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(size, generator=generator, device=generator.device)
 
 
 def _beta(uniform: Tensor, alpha: float) -> Tensor:
