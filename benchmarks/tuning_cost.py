@@ -89,7 +89,8 @@ def _training_step(options: argparse.Namespace) -> tuple[Callable[[], None], Any
     import torch
     from torch.nn.functional import one_hot
 
-    from merkit.methods.encoder.network import EncoderConfig, architecture_only
+    from merkit.methods.encoder.config import EncoderConfig
+    from merkit.methods.encoder.weights import architecture_only
     from merkit.methods.sfa_dgat import SfaDgat, SfaDgatNetwork
 
     torch.manual_seed(0)

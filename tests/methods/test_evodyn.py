@@ -11,8 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from merkit.errors import ConfigError, MissingDataError, StoreError
-from merkit.methods.evodyn import Evodyn, EvodynNetwork
-from merkit.methods.evodyn_released import load_released
+from merkit.methods.evodyn import Evodyn, EvodynNetwork, load_released
 from merkit.samples.recipes import RegionFlowRecipe
 
 RELEASED = {  # names and shapes of the published four-class files

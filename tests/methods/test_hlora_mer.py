@@ -12,23 +12,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from merkit.errors import ConfigError
-from merkit.methods.encoder.network import (
-    EncoderConfig,
-    TinyConfig,
-    architecture_only,
-    lora_parameters,
-)
+from merkit.methods.encoder.config import EncoderConfig, TinyConfig
+from merkit.methods.encoder.weights import architecture_only
 from merkit.methods.hlora_fusion import (
     Gat,
     GatConfig,
     Iffa,
     IffaConfig,
-    frame_pool,
     neighbour_graph,
     pool_code,
     pooled_width,
 )
 from merkit.methods.hlora_mer import HloraMer, HloraMerNetwork
+from merkit.methods.masking import masked_max, masked_mean
 
 TINY = EncoderConfig(
     name="tiny",
@@ -57,11 +53,16 @@ def all_real(n: int = 2, frames: int = 8) -> Tensor:
 # published sizes, with the giant encoder on the meta device
 
 
+def adapter_weights(model: HloraMerNetwork) -> int:
+    named = model.encoder.named_parameters()
+    return sum(p.numel() for n, p in named if ".lora_" in n and p.requires_grad)
+
+
 @pytest.mark.parametrize("n_classes", [3, 5])
 def test_trainable_parameters_of_the_published_code(n_classes: int) -> None:
     with architecture_only(), torch.device("meta"):
         model = HloraMerNetwork(HloraMer(variant="code"), n_classes)
-    assert lora_parameters(model.encoder) == 196_608
+    assert adapter_weights(model) == 196_608
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     gat = 3 * (1536 * 1000 + 2000) + 3000 * 1536 + 2 * 1536
     assert trained == 196_608 + gat + 17 + 1532 * n_classes
@@ -73,7 +74,7 @@ def test_depth_sweep(blocks: int) -> None:
     encoder = EncoderConfig(name="dinov2-giant", lora_blocks=blocks)
     with architecture_only(), torch.device("meta"):
         model = HloraMerNetwork(HloraMer(encoder=encoder), 3)
-    assert lora_parameters(model.encoder) == blocks * 98_304
+    assert adapter_weights(model) == blocks * 98_304
 
 
 def test_adapters_of_the_code_are_scaled_by_a_sixteenth() -> None:
@@ -195,12 +196,13 @@ def test_stfa_of_the_paper_is_filter_relu_pool() -> None:
     torch.testing.assert_close(model._stfa(frames, all_real()), expected)
 
 
-def test_frame_pool_of_nothing_is_zero() -> None:
+def test_pooled_frames_of_nothing_are_zero() -> None:
     x = torch.randn(2, 4, 3) - 5
     mask = torch.tensor([[True, True, False, False], [False] * 4])
-    assert torch.equal(frame_pool(x, mask, "max")[0], x[0, :2].amax(0))
-    assert torch.equal(frame_pool(x, mask, "max")[1], torch.zeros(3))
-    torch.testing.assert_close(frame_pool(x, mask, "mean")[0], x[0, :2].mean(0))
+    assert torch.equal(masked_max(x, mask)[0], x[0, :2].amax(0))
+    assert torch.equal(masked_max(x, mask)[1], torch.zeros(3))
+    torch.testing.assert_close(masked_mean(x, mask)[0], x[0, :2].mean(0))
+    assert torch.equal(masked_mean(x, mask)[1], torch.zeros(3))
 
 
 # the whole model
@@ -270,7 +272,7 @@ def test_frozen_tokens_stand_for_the_frames() -> None:
 def test_code_pixels_are_bgr_centred_and_scaled() -> None:
     model = make("code", pixels="code")
     rgb = clips()
-    got = model._pixels({"rgb": rgb})
+    got = model.pixels(rgb)
     clip = rgb[0].flip(1).double()
     clip = (clip - clip.mean()) / (clip - clip.mean()).max()
     torch.testing.assert_close(got[0].double(), clip, rtol=1e-5, atol=1e-5)

@@ -135,28 +135,28 @@ def test_every_option_runs_and_padding_changes_nothing(options: dict[str, object
     sfa = Sfa(D, replace(SfaConfig(width=6, channels=2), **options)).double().eval()
     x = torch.randn(3, 7, D, dtype=torch.float64)
     mask = torch.tensor([[1] * 7, [1] * 4 + [0] * 3, [1] * 1 + [0] * 6]).bool()
-    found = sfa(x, mask)
-    torch.testing.assert_close(found.gates.sum(-1), torch.ones(3, 2, dtype=torch.float64))
-    assert ((found.weight >= 0) & (found.weight <= 1)).all()
-    changed = sfa(torch.where(mask[..., None], x, 99.0), mask)
-    torch.testing.assert_close(changed.pooled, found.pooled)
+    _, pooled, weight, gates = sfa(x, mask)
+    torch.testing.assert_close(gates.sum(-1), torch.ones(3, 2, dtype=torch.float64))
+    assert ((weight >= 0) & (weight <= 1)).all()
+    _, changed, _, _ = sfa(torch.where(mask[..., None], x, 99.0), mask)
+    torch.testing.assert_close(changed, pooled)
     for i, length in enumerate(mask.sum(1).tolist()):
-        alone = sfa(x[i : i + 1, :length])
-        torch.testing.assert_close(alone.pooled[0], found.pooled[i])
-        torch.testing.assert_close(alone.weight[0], found.weight[i, :length])
+        _, pooled_alone, weight_alone, _ = sfa(x[i : i + 1, :length])
+        torch.testing.assert_close(pooled_alone[0], pooled[i])
+        torch.testing.assert_close(weight_alone[0], weight[i, :length])
 
 
 def test_batch_norm_leaves_padding_out_of_its_statistics() -> None:
     sfa = Sfa(D, SfaConfig(norm="batch")).double().train()
     x = torch.randn(2, 6, D, dtype=torch.float64)
     mask = torch.tensor([[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0]]).bool()
-    found = sfa(torch.where(mask[..., None], x, 99.0), mask)
-    torch.testing.assert_close(found.pooled, sfa(x[:, :4]).pooled)
+    _, pooled, _, _ = sfa(torch.where(mask[..., None], x, 99.0), mask)
+    torch.testing.assert_close(pooled, sfa(x[:, :4])[1])
 
 
 def test_every_parameter_learns() -> None:
     sfa = Sfa(D, SfaConfig())
-    sfa(torch.randn(2, 4, D)).pooled.square().sum().backward()
+    sfa(torch.randn(2, 4, D))[1].square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in sfa.parameters())
 
 

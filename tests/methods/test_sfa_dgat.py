@@ -14,7 +14,8 @@ from transformers import Dinov2Config, Dinov2Model
 
 from merkit.errors import ConfigError
 from merkit.methods.dgat import DgatConfig
-from merkit.methods.encoder.network import EncoderConfig, TinyConfig, architecture_only
+from merkit.methods.encoder.config import EncoderConfig, TinyConfig
+from merkit.methods.encoder.weights import architecture_only
 from merkit.methods.fusion import FusionConfig
 from merkit.methods.losses import koleo
 from merkit.methods.sfa import SfaConfig

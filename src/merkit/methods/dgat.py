@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from merkit.errors import ConfigError
-from merkit.methods.masking import clip_lengths, masked_max
+from merkit.methods.masking import clip_lengths, masked_max, split_heads
 
 Modulation = Literal["exp", "product", "absdiff"]
 
@@ -228,8 +228,3 @@ class Dgat(nn.Module):
             self.lstm(packed)[0], batch_first=True, total_length=h.shape[1]
         )
         return out
-
-
-def split_heads(x: Tensor, heads: int) -> Tensor:
-    """(B,T,D) -> (B,H,T,D/H)."""
-    return x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)

@@ -4,24 +4,26 @@ He, Wang, Liu, Ma & Li 2025, "Modeling the evolution dynamics to enhance micro-e
 recognition", Frontiers of Computer Science, doi 10.1007/s11704-025-40976-3 (winner of the CCAC
 2024 challenge). That network is not public; this is the same team's public sibling of the MEGC
 2024 challenge, which is five layers deep as well and serves as the proxy. Parameter names are
-those of the published files, so :func:`merkit.methods.evodyn_released.load_released` reads
-them.
+those of the published files, so :func:`load_released` reads them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import pickle
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, cast
+from pathlib import Path
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from merkit.errors import ConfigError
+from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.flow.config import PUBLISHED_FLOW, FlowConfig
 from merkit.methods.base import RegionFlowMethod
 from merkit.methods.losses import soft_cross_entropy
-from merkit.samples.batch import Inputs
+from merkit.methods.masking import attend
+from merkit.samples.batch import Inputs, real_frames
 from merkit.samples.flow_augment import FlowAugmentConfig
 from merkit.samples.recipes import RegionFlowRecipe
 from merkit.training.config import TrainConfig
@@ -93,7 +95,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int, head_width: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.scale = heads, head_width**-0.5
+        self.heads = heads
         inner = heads * head_width
         self.norm = nn.LayerNorm(width)
         self.to_qkv = nn.Linear(width, 3 * inner, bias=False)
@@ -102,16 +104,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """x (B,L,d), ``hidden`` bool (B,L) True where no token may look; also the weights."""
-        q, k, v = (self._split(part) for part in self.to_qkv(self.norm(x)).chunk(3, dim=-1))
-        scores = q @ k.transpose(-1, -2) * self.scale
-        if hidden is not None:
-            scores = scores.masked_fill(hidden[:, None, None, :], float("-inf"))
-        weights = scores.softmax(dim=-1)
-        mixed = self.dropout(weights) @ v
-        return self.to_out(mixed.transpose(1, 2).flatten(2)), weights
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        q, k, v = self.to_qkv(self.norm(x)).chunk(3, dim=-1)
+        mixed, weights = attend(q, k, v, self.heads, hidden, self.dropout)
+        return self.to_out(mixed), weights
 
 
 class FeedForward(nn.Module):
@@ -234,11 +229,8 @@ class EvodynNetwork(Network):
 
     def _fit(self, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
         """Flow zero-padded or cut to L, and where attention is hidden (CLS first)."""
-        flow = inputs["flow"].to(self.pos_embedding.dtype)
+        flow, mask = inputs["flow"].to(self.pos_embedding.dtype), real_frames(inputs, "flow")
         length = self.config.sequence_length
-        mask = inputs.get("mask")
-        if mask is None:
-            mask = torch.ones(flow.shape[:2], dtype=torch.bool, device=flow.device)
         flow = flow * mask[:, :, None, None].to(flow.dtype)
         missing = max(length - flow.shape[1], 0)
         flow = nn.functional.pad(flow, (0, 0, 0, 0, 0, missing))[:, :length]
@@ -260,3 +252,56 @@ def _check(config: Evodyn, n_classes: int) -> None:
             f"{len(config.class_weights)} class_weights for {n_classes} classes",
             "one weight a class, or none",
         )
+
+
+def load_released(path: str | Path) -> dict[str, Tensor]:
+    """Read a state dict that the authors released for the MEGC 2024 challenge.
+
+    Only tensors are read, never pickled code. The four classes of those files are none,
+    surprise, positive, negative. Do not trust the UF1 in their names: that metric counts one
+    class twice and drops another.
+    Use it so::
+
+        state = load_released("model.pt")
+        model = EvodynNetwork(Evodyn(), n_classes=len(state["mlp_head.bias"]))
+        model.load_state_dict(state)
+
+    Returns:
+        name -> float32 tensor, with the names and shapes of :class:`EvodynNetwork`.
+
+    Raises:
+        MissingDataError: no such file.
+        StoreError: not a weights file, or one of another network.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise MissingDataError(f"no weights file at {file}", fix="check the path")
+    wanted = "a PyTorch state dict of tensors, as published for MEGC 2024"
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise StoreError(f"{file} is not a weights file: {reason}", wanted) from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise StoreError(f"{file} holds a {type(state).__name__}, not tensors by name", wanted)
+    _check_released(file, state)
+    return {name: tensor.float() for name, tensor in state.items()}
+
+
+def _check_released(file: Path, state: Mapping[str, Any]) -> None:
+    head = state.get("mlp_head.bias")
+    classes = len(head) if head is not None and head.ndim == 1 else 4
+    with torch.device("meta"):
+        expected = EvodynNetwork(Evodyn(), classes).state_dict()
+    missing, surplus = expected.keys() - state.keys(), state.keys() - expected.keys()
+    if missing or surplus:
+        raise StoreError(
+            f"{file} is of another network: {len(missing)} names missing "
+            f"{sorted(missing)[:3]}, {len(surplus)} unknown {sorted(surplus)[:3]}",
+            f"the {len(expected)} names of the five-layer network",
+        )
+    for name, tensor in expected.items():
+        if state[name].shape != tensor.shape:
+            raise StoreError(
+                f"{file}: '{name}' has shape {tuple(state[name].shape)}", f"{tuple(tensor.shape)}"
+            )

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from merkit.methods.masking import masked_max, masked_mean
+
 _POOL, _STRIDE = 5, 2  # channel window of both max-pools in the published code
 
 
@@ -67,7 +69,8 @@ class Iffa(nn.Module):
         """Frames (B,T,D), mask (B,T) -> pooled (B,d') and channel-mean attention (B,1,T,T)."""
         weights, edges = self.weights(frames, mask)
         updated = (weights * edges).sum(dim=2).relu()
-        return frame_pool(updated, mask, self.config.pool), weights.mean(-1).unsqueeze(1)
+        pool = masked_max if self.config.pool == "max" else masked_mean
+        return pool(updated, mask), weights.mean(-1).unsqueeze(1)
 
     def _neighbours(self, frames: Tensor, mask: Tensor) -> Tensor:
         """bool (B,T,T): which frames j each frame i looks at; never none."""
@@ -142,18 +145,9 @@ def neighbour_graph(mask: Tensor) -> Tensor:
 
 def pool_code(x: Tensor, mask: Tensor) -> Tensor:
     """Max over the real steps of (B,T,D), then over channel windows of 5 at stride 2."""
-    return F.max_pool1d(frame_pool(x, mask, "max").unsqueeze(1), _POOL, _STRIDE).squeeze(1)
+    return F.max_pool1d(masked_max(x, mask).unsqueeze(1), _POOL, _STRIDE).squeeze(1)
 
 
 def pooled_width(width: int) -> int:
     """Channels left of ``width`` after :func:`pool_code`: 1533 -> 765, 1536 -> 766."""
     return (width - _POOL) // _STRIDE + 1
-
-
-def frame_pool(x: Tensor, mask: Tensor, kind: Literal["max", "mean"]) -> Tensor:
-    """Max or mean of (B,T,D) over the real frames of mask (B,T); zeros where there are none."""
-    if kind == "mean":
-        weight = mask.unsqueeze(-1).to(x.dtype)
-        return (x * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
-    top = x.masked_fill(~mask.unsqueeze(-1), torch.finfo(x.dtype).min).amax(dim=1)
-    return top.masked_fill(~mask.any(dim=1, keepdim=True), 0.0)

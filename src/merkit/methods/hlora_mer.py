@@ -26,22 +26,22 @@ from torch import Tensor, nn
 from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
 from merkit.methods.base import RgbMethod
-from merkit.methods.encoder.network import Encoder, EncoderConfig
+from merkit.methods.encoder.config import EncoderConfig
+from merkit.methods.encoder.network import EncoderNetwork
 from merkit.methods.hlora_fusion import (
     Gat,
     GatConfig,
     Iffa,
     IffaConfig,
-    frame_pool,
     pool_code,
     pooled_width,
 )
-from merkit.methods.losses import soft_cross_entropy
+from merkit.methods.masking import masked_mean, zero_padding
 from merkit.samples.augment import AugmentConfig
-from merkit.samples.batch import Inputs
+from merkit.samples.batch import Inputs, real_frames
 from merkit.samples.recipes import RgbRecipe
 from merkit.training.config import TrainConfig
-from merkit.training.network import Network, Output
+from merkit.training.network import Output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +87,12 @@ class HloraMer(RgbMethod):
 
     def default_recipe(self) -> RgbRecipe:
         """t aligned frames; the code steps by ⌊N/t⌋ and so never reaches the last frames."""
-        size = self.encoder.resolved().image_size_px or 224
         return RgbRecipe(
             frames=self.frames,
             sampling="floor" if self.variant == "code" else "linspace",
-            align=AlignConfig(policy=self.encoder.align_policy, size_px=size),
+            align=AlignConfig(
+                policy=self.encoder.align_policy, size_px=self.encoder.resolved_size_px
+            ),
         )
 
     def default_training(self) -> TrainConfig:
@@ -111,7 +112,7 @@ class HloraMer(RgbMethod):
         )
 
 
-class HloraMerNetwork(Network):
+class HloraMerNetwork(EncoderNetwork):
     """The network; see :class:`HloraMer`.
 
     With the giant encoder 196,608 adapter weights train in two blocks, and in ``code`` form
@@ -124,9 +125,8 @@ class HloraMerNetwork(Network):
     config: HloraMer
 
     def __init__(self, config: HloraMer, n_classes: int) -> None:
-        super().__init__(config, n_classes)
         _check(config)
-        self.encoder = Encoder(_encoder_config(config))
+        super().__init__(config, n_classes, _encoder_config(config))
         width, code = self.encoder.width, config.variant == "code"
         size = 0
         if config.use_iffa:
@@ -143,11 +143,8 @@ class HloraMerNetwork(Network):
         Returns logits, the fused vector, and in aux ``attention`` (B,heads,T,T): of the graph
         heads in ``code`` form, the mean over channels with one head in ``paper`` form.
         """
-        frames = self.encoder(inputs["tokens"] if "tokens" in inputs else self._pixels(inputs))
-        mask = inputs.get("mask")
-        if mask is None:
-            mask = torch.ones(frames.shape[:2], dtype=torch.bool, device=frames.device)
-        frames = frames.masked_fill(~mask.unsqueeze(-1), 0.0)
+        mask = real_frames(inputs, "tokens" if "tokens" in inputs else "rgb")
+        frames = zero_padding(self.encode(inputs), mask)
         aux: dict[str, Tensor] = {}
         parts = []
         if self.config.use_stfa:
@@ -155,22 +152,13 @@ class HloraMerNetwork(Network):
         if self.config.use_iffa:
             fused, aux["attention"] = self.iffa(frames, mask)
             parts.append(pool_code(fused, mask) if fused.ndim == 3 else fused)
-        features = torch.cat(parts, dim=-1) if parts else frame_pool(frames, mask, "mean")
+        features = torch.cat(parts, dim=-1) if parts else masked_mean(frames, mask)
         return Output(self.head(features), features, aux)
-
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
-        """Cross-entropy."""
-        return soft_cross_entropy(output.logits, targets, class_weights)
 
     def frozen_key(self) -> str | None:
         """Identity of the blocks below the tuned ones, and of how pixels are scaled."""
-        key = self.encoder.frozen_key()
+        key = super().frozen_key()
         return None if key is None else f"{key}-{self.config.pixels}"
-
-    def frozen(self, inputs: Inputs) -> Inputs:
-        """``rgb`` replaced by ``tokens``."""
-        rest = {name: tensor for name, tensor in inputs.items() if name != "rgb"}
-        return rest | {"tokens": self.encoder.frozen(self._pixels(inputs))}
 
     def _stfa(self, frames: Tensor, mask: Tensor) -> Tensor:
         """Filter over (D,T), then max over time and over channels (B,·) (eq 12).
@@ -184,8 +172,8 @@ class HloraMerNetwork(Network):
         whole = mask.unfold(1, self.config.filter_size, 1).all(dim=-1)
         return pool_code(response.transpose(1, 2), whole)
 
-    def _pixels(self, inputs: Inputs) -> Tensor:
-        rgb = inputs["rgb"]
+    def pixels(self, rgb: Tensor) -> Tensor:
+        """See ``EncoderNetwork.pixels``; each clip scaled as in the published code, if so set."""
         if self.config.pixels == "imagenet":
             return rgb
         bgr = rgb.flip(2).float()

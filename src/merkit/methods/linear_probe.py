@@ -12,19 +12,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
 from merkit.methods.base import RgbMethod
-from merkit.methods.encoder.network import Encoder, EncoderConfig
-from merkit.methods.losses import soft_cross_entropy
+from merkit.methods.encoder.config import EncoderConfig
+from merkit.methods.encoder.network import EncoderNetwork
 from merkit.methods.masking import masked_mean
 from merkit.samples.batch import Inputs
 from merkit.samples.recipes import RgbRecipe
 from merkit.training.config import TrainConfig
-from merkit.training.network import Network, Output
+from merkit.training.network import Output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +76,7 @@ class LinearProbe(RgbMethod):
 
     def default_recipe(self) -> RgbRecipe:
         """Aligned frames of the size the encoder reads."""
-        encoder = self.encoder.resolved()
-        align = AlignConfig(policy=encoder.align_policy, size_px=encoder.image_size_px or 224)
+        align = AlignConfig(policy=self.encoder.align_policy, size_px=self.encoder.resolved_size_px)
         return RgbRecipe(frames=self.frames, align=align)
 
     def default_training(self) -> TrainConfig:
@@ -88,34 +86,18 @@ class LinearProbe(RgbMethod):
         )
 
 
-class LinearProbeNetwork(Network):
+class LinearProbeNetwork(EncoderNetwork):
     """The network; see :class:`LinearProbe`."""
 
     config: LinearProbe
 
     def __init__(self, config: LinearProbe, n_classes: int) -> None:
-        super().__init__(config, n_classes)
-        self.encoder = Encoder(replace(config.encoder, tune="frozen"))
+        super().__init__(config, n_classes, replace(config.encoder, tune="frozen"))
         width = self.encoder.width
         self.norm = nn.BatchNorm1d(width, affine=False) if config.normalise else nn.Identity()
         self.head = nn.Linear(width, n_classes)
 
     def forward(self, inputs: Inputs) -> Output:
         """``rgb`` u8 (B,T,3,S,S) or ``tokens`` (B,T,D), and optionally ``mask`` (B,T)."""
-        frames: Tensor = self.encoder(inputs["tokens"] if "tokens" in inputs else inputs["rgb"])
-        features = masked_mean(frames, inputs.get("mask"))
+        features = masked_mean(self.encode(inputs), inputs.get("mask"))
         return Output(self.head(self.norm(features)), features)
-
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
-        """Cross-entropy."""
-        return soft_cross_entropy(output.logits, targets, class_weights)
-
-    def frozen_key(self) -> str | None:
-        """Identity of the encoder."""
-        return self.encoder.frozen_key()
-
-    @torch.no_grad()
-    def frozen(self, inputs: Inputs) -> Inputs:
-        """``rgb`` replaced by ``tokens``: frame vectors f16 (B,T,D)."""
-        rest = {name: value for name, value in inputs.items() if name != "rgb"}
-        return rest | {"tokens": self.encoder.frozen(inputs["rgb"])}

@@ -1,9 +1,12 @@
-"""Clips of different length in one batch: padded frames must not change a result."""
+"""Clips of different length in one batch: padded frames must not change a result.
+
+Pooling over the real frames, and attention that does not look where it may not.
+"""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from merkit.errors import ConfigError
 
@@ -37,12 +40,41 @@ def zero_padding(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Mean over the real frames: (B,T,D) -> (B,D)."""
+    """Mean over the real frames: (B,T,D) -> (B,D); zeros where there are none."""
     if mask is None:
         return x.mean(1)
-    return zero_padding(x, mask).sum(1) / mask.sum(1, keepdim=True).to(x.dtype)
+    return zero_padding(x, mask).sum(1) / mask.sum(1, keepdim=True).clamp(min=1).to(x.dtype)
 
 
 def masked_max(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Maximum over the real frames: (B,T,D) -> (B,D)."""
-    return (x if mask is None else x.masked_fill(~mask[..., None], -torch.inf)).amax(1)
+    """Maximum over the real frames: (B,T,D) -> (B,D); zeros where there are none."""
+    if mask is None:
+        return x.amax(1)
+    top = x.masked_fill(~mask[..., None], -torch.inf).amax(1)
+    return top.masked_fill(~mask.any(1, keepdim=True), 0)
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(B,T,D) -> (B,H,T,D/H)."""
+    return x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, heads: int, hidden: Tensor | None, dropout: nn.Module
+) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product attention (Vaswani et al. 2017), which also returns its weights.
+
+    Args:
+        q: queries (B,L,D). k, v: keys and values (B,S,D).
+        hidden: bool (B,S), True where no query may look.
+        dropout: of the weights.
+
+    Returns:
+        (B,L,D), and the weights (B,heads,L,S) before dropout.
+    """
+    q, k, v = split_heads(q, heads), split_heads(k, heads), split_heads(v, heads)
+    scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
+    if hidden is not None:
+        scores = scores.masked_fill(hidden[:, None, None, :], -torch.inf)
+    weights = scores.softmax(dim=-1)
+    return (dropout(weights) @ v).transpose(1, 2).flatten(2), weights

@@ -76,17 +76,6 @@ class SfaConfig:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class SfaOutput:
-    """``frames`` (B,T,d) and ``pooled`` f_s (B,d); ``weight`` w (B,T), zero on padding;
-    ``gates`` (B,2,N), of the low and the high band."""
-
-    frames: Tensor
-    pooled: Tensor
-    weight: Tensor
-    gates: Tensor
-
-
 class BandNorm(nn.Module):
     """FEM normalisation of one band with learnable scale and shift of each feature.
 
@@ -193,8 +182,12 @@ class Sfa(nn.Module):
             self.merge = nn.Linear(2 * width, width)
         self.project = nn.Linear(width, config.width)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> SfaOutput:
-        """Frame vectors (B,T,D), or patch tokens (B,T,P,D) for ``patch-grid``."""
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Frame vectors (B,T,D), or patch tokens (B,T,P,D) for ``patch-grid`` -> frames (B,T,d),
+        their mean f_s (B,d), w (B,T), zero on padding, and gates (B,2,N), of the low and the
+        high band."""
         low, high = self._bands(x, mask)
         weight = self.frequency_weight(band_energy(low), band_energy(high), mask).to(low.dtype)
         if low.ndim == 4:
@@ -204,7 +197,7 @@ class Sfa(nn.Module):
         y_high, gate_high = self.high(high, mask)
         frames = self.project(self._merge(y_low, y_high, weight[..., None]))
         gates = torch.stack((gate_low, gate_high), dim=1)
-        return SfaOutput(frames, masked_mean(frames, mask), weight, gates)
+        return frames, masked_mean(frames, mask), weight, gates
 
     def frequency_weight(self, low: Tensor, high: Tensor, mask: Tensor | None) -> Tensor:
         """w (B,T) in 0..1 from the energies (B,T) of the bands; zero on padded frames."""

@@ -17,7 +17,9 @@ from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
 from merkit.methods.base import RgbMethod
 from merkit.methods.dgat import Dgat, DgatConfig
-from merkit.methods.encoder.network import Encoder, EncoderConfig, frame_vector
+from merkit.methods.encoder.config import EncoderConfig
+from merkit.methods.encoder.network import EncoderNetwork
+from merkit.methods.encoder.parts import frame_vector
 from merkit.methods.fusion import DynamicFusion, FusionConfig
 from merkit.methods.losses import ConsistencyKind, consistency, koleo, soft_cross_entropy
 from merkit.methods.masking import clip_lengths, masked_mean
@@ -25,7 +27,7 @@ from merkit.methods.sfa import Sfa, SfaConfig
 from merkit.samples.batch import Inputs
 from merkit.samples.recipes import RgbRecipe
 from merkit.training.config import TrainConfig
-from merkit.training.network import Network, Output
+from merkit.training.network import Output
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ class SfaDgat(RgbMethod):
         return TrainConfig()
 
 
-class SfaDgatNetwork(Network):
+class SfaDgatNetwork(EncoderNetwork):
     """The network. ``Output.aux`` holds what losses and figures read: ``f_s``, ``f_t`` (B,d),
     ``frequency_weight`` (B,T), ``attention`` (B,H,T,T), ``gate`` (B,K) of the fusion and
     ``expert_gate`` (B,2,N), each where its module is in use."""
@@ -121,16 +123,16 @@ class SfaDgatNetwork(Network):
     config: SfaDgat
 
     def __init__(self, config: SfaDgat, n_classes: int) -> None:
-        super().__init__(config, n_classes)
-        self.by_patch = config.use_sfa and config.sfa.fft_axes == "patch-grid"
-        #: how tokens become frame vectors where the encoder has to return them all
-        self.pooling = config.encoder.output
-        encoder = replace(config.encoder, output="tokens") if self.by_patch else config.encoder
-        if self.pooling == "tokens":
+        if config.encoder.output == "tokens":
             raise ConfigError(
                 "encoder.output is 'tokens'", "one vector a frame: cls, patch_mean or cls_mean"
             )
-        self.encoder = Encoder(encoder)
+        by_patch = config.use_sfa and config.sfa.fft_axes == "patch-grid"
+        encoder = replace(config.encoder, output="tokens") if by_patch else config.encoder
+        super().__init__(config, n_classes, encoder)
+        self.by_patch = by_patch
+        #: how tokens become frame vectors where the encoder has to return them all
+        self.pooling = config.encoder.output
         double = 2 if self.by_patch and self.pooling == "cls_mean" else 1
         width = self.encoder.width * double
         features = width
@@ -151,17 +153,12 @@ class SfaDgatNetwork(Network):
         """``rgb`` u8 (B,T,3,S,S) or ``tokens`` (B,T,N,D), and optionally ``mask`` (B,T)."""
         return self.classify(self.encode(inputs), inputs.get("mask"))
 
-    def encode(self, inputs: Inputs) -> Tensor:
-        """The part that treats each frame by itself: frame vectors (B,T,D), or all tokens
-        (B,T,1+P,D) for ``fft_axes="patch-grid"``. A sliding window needs it once a frame."""
-        encoded: Tensor = self.encoder(inputs["tokens"] if "tokens" in inputs else inputs["rgb"])
-        return encoded
-
     def classify(self, encoded: Tensor, mask: Tensor | None = None) -> Output:
         """The part over time: what ``encode`` returned to logits.
 
         Args:
-            encoded: (B,T,D) or (B,T,1+P,D).
+            encoded: frame vectors (B,T,D), or all tokens (B,T,1+P,D) for
+                ``fft_axes="patch-grid"``.
             mask: bool (B,T), padding at the end; padded frames do not change the result.
 
         Raises:
@@ -173,19 +170,13 @@ class SfaDgatNetwork(Network):
         aux: dict[str, Tensor] = {}
         weight = None
         if self.config.use_sfa:
-            spatial = self.sfa(patches, mask)
-            weight = spatial.weight
-            aux |= {
-                "f_s": spatial.pooled,
-                "frequency_weight": weight,
-                "expert_gate": spatial.gates,
-            }
-            features = spatial.pooled
+            frames, features, weight, gates = self.sfa(patches, mask)
+            aux |= {"f_s": features, "frequency_weight": weight, "expert_gate": gates}
         if self.config.use_dgat:
             aux["f_t"], aux["attention"] = self.dgat(x, weight, mask)
             features = aux["f_t"]
         if self.config.use_sfa and self.config.use_dgat:
-            features, aux["gate"] = self.fusion(spatial.frames, aux["f_s"], aux["f_t"], mask)
+            features, aux["gate"] = self.fusion(frames, aux["f_s"], aux["f_t"], mask)
         if not aux:
             features = masked_mean(x, mask)
         return Output(self.classifier(self.dropout(features)), features, aux)
@@ -210,14 +201,3 @@ class SfaDgatNetwork(Network):
             return output.logits.sum() * 0
         distance = consistency(output.aux["f_s"], output.aux["f_t"], self.config.consistency)
         return self.config.lambda_consistency * distance
-
-    def frozen_key(self) -> str | None:
-        """Identity of the encoder's frozen part, or None where every weight is trained."""
-        return self.encoder.frozen_key()
-
-    def frozen(self, inputs: Inputs) -> Inputs:
-        """``rgb`` replaced by ``tokens``, f16; the rest as it came."""
-        if self.frozen_key() is None:
-            return inputs
-        others = {name: value for name, value in inputs.items() if name != "rgb"}
-        return others | {"tokens": self.encoder.frozen(inputs["rgb"])}

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from merkit.errors import ConfigError
 from merkit.flow.config import FlowConfig
 from merkit.methods.base import RegionFlowMethod
-from merkit.methods.focal import focal_loss
+from merkit.methods.losses import focal_loss
 from merkit.methods.stag_fusion import (
     CrossFusion,
     CrossFusionConfig,
@@ -31,7 +31,7 @@ from merkit.methods.stag_fusion import (
 )
 from merkit.methods.stag_graph import GraphBranch, GraphConfig
 from merkit.methods.stag_units import AuConfig, UnitBranch, au_vector, unit_loss
-from merkit.samples.batch import Arrays, Inputs
+from merkit.samples.batch import Arrays, Inputs, real_frames
 from merkit.samples.flow_augment import FlowAugmentConfig
 from merkit.samples.recipes import RegionFlowRecipe
 from merkit.training.config import TrainConfig
@@ -187,11 +187,8 @@ class StagNetwork(Network):
                 f"(B, T, {config.flow.regions}, 2) with T at most {config.frames}",
                 "set flow.regions and frames as the samples were prepared",
             )
-        flow = flow.to(self.head.weight.dtype)
-        mask = inputs.get("mask")
-        if mask is None:
-            mask = torch.ones(flow.shape[:2], dtype=torch.bool, device=flow.device)
-        flow = flow.masked_fill(~mask[:, :, None, None], 0.0)
+        mask = real_frames(inputs, "flow")
+        flow = flow.to(self.head.weight.dtype).masked_fill(~mask[:, :, None, None], 0.0)
         if config.frame_select == "topk" and config.frame_top_k < flow.shape[1]:
             return select_frames(flow, mask, config.frame_top_k, aux)
         return flow, mask
@@ -202,17 +199,15 @@ class StagNetwork(Network):
         """[g*‖z*] of eq 31, or what the ablation switches leave of it."""
         parts = []
         if self.config.use_graph:
-            graph = self.graph(flow, mask, edges)
-            aux |= {"adjacency": graph.adjacency, "temporal_attention": graph.temporal}
-            parts.append(graph.summary)
+            nodes, g, aux["temporal_attention"], aux["adjacency"] = self.graph(flow, mask, edges)
+            parts.append(g)
         if self.config.use_transformer:
-            temporal = self.temporal(flow, mask)
-            aux["transformer_attention"] = temporal.attention
-            parts.append(temporal.summary)
+            frames, z, aux["transformer_attention"] = self.temporal(flow, mask)
+            parts.append(z)
         if self._fuses:
-            cross = self.fusion(graph.nodes, temporal.frames, graph.summary, temporal.summary, mask)
-            aux |= {"cross_to_frames": cross.to_frames, "cross_to_regions": cross.to_regions}
-            parts = [cross.graph, cross.temporal]
+            g, z, to_frames, to_regions = self.fusion(nodes, frames, g, z, mask)
+            aux |= {"cross_to_frames": to_frames, "cross_to_regions": to_regions}
+            parts = [g, z]
         return torch.cat(parts, dim=-1)
 
 

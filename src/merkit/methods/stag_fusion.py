@@ -6,12 +6,11 @@ B clips, T frames, N regions, d_t width of a frame token, d_f width of the fusio
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from merkit.methods.masking import masked_mean
+from merkit.methods.masking import attend, masked_mean
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class CrossFusionConfig:
 
 
 class MultiHead(nn.Module):
-    """Multi-head attention of Vaswani et al. 2017, which also returns its weights."""
+    """Multi-head attention; see :func:`merkit.methods.masking.attend`."""
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
@@ -53,16 +52,9 @@ class MultiHead(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Queries (B,L,d), keys and values (B,S,d), ``hidden`` (B,S) True where no query may
         look -> (B,L,d) and weights (B,heads,L,S)."""
-        q, k = self._split(self.query(queries)), self._split(self.key(keys))
-        scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
-        if hidden is not None:
-            scores = scores.masked_fill(hidden[:, None, None, :], float("-inf"))
-        weights = scores.softmax(dim=-1)
-        mixed = self.dropout(weights) @ self._split(self.value(values))
-        return self.out(mixed.transpose(1, 2).flatten(2)), weights
-
-    def _split(self, x: Tensor) -> Tensor:
-        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        q, k, v = self.query(queries), self.key(keys), self.value(values)
+        mixed, weights = attend(q, k, v, self.heads, hidden, self.dropout)
+        return self.out(mixed), weights
 
 
 class TransformerBlock(nn.Module):
@@ -89,16 +81,6 @@ class TransformerBlock(nn.Module):
         return x + self.dropout(self.feed_forward(x)), weights
 
 
-@dataclass(frozen=True, slots=True)
-class TemporalOutput:
-    """``frames`` Z_T (B,T,d_t), ``summary`` z (B,d_t), ``attention`` (B,layers,heads,T+1,T+1)
-    with the class token first."""
-
-    frames: Tensor
-    summary: Tensor
-    attention: Tensor
-
-
 class TemporalBranch(nn.Module):
     """Transformer over frames with a class token (eqs 22 to 25).
 
@@ -116,8 +98,9 @@ class TemporalBranch(nn.Module):
         self.layers = nn.ModuleList(TransformerBlock(config, dropout) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
 
-    def forward(self, flow: Tensor, mask: Tensor) -> TemporalOutput:
-        """Flow (B,T,N,2) and mask (B,T); see :class:`TemporalOutput`."""
+    def forward(self, flow: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Flow (B,T,N,2) and mask (B,T) -> frames Z_T (B,T,d_t), their summary z (B,d_t), and
+        attention (B,layers,heads,T+1,T+1) with the class token first."""
         tokens = self.embed(flow.flatten(2))
         tokens = torch.cat([self.cls_token.expand(len(flow), -1, -1), tokens], dim=1)
         tokens = self.dropout(tokens + self.position[:, : tokens.shape[1]])
@@ -127,21 +110,7 @@ class TemporalBranch(nn.Module):
             tokens, weights = layer(tokens, hidden)
             maps.append(weights)
         attention = torch.stack(maps, dim=1) if maps else tokens.new_zeros(0)
-        return TemporalOutput(tokens[:, 1:], self.norm(tokens[:, 0]), attention)
-
-
-@dataclass(frozen=True, slots=True)
-class FusionOutput:
-    """``graph`` g* (B,d_g), ``temporal`` z* (B,d_t), the cross-attention weights ``to_frames``
-    (B,heads,N,T) and ``to_regions`` (B,heads,T,N), and the fused tokens G̃ (B,N,d_f) and
-    Ũ (B,T,d_f)."""
-
-    graph: Tensor
-    temporal: Tensor
-    to_frames: Tensor
-    to_regions: Tensor
-    region_tokens: Tensor
-    frame_tokens: Tensor
+        return tokens[:, 1:], self.norm(tokens[:, 0]), attention
 
 
 class CrossFusion(nn.Module):
@@ -161,14 +130,15 @@ class CrossFusion(nn.Module):
 
     def forward(
         self, nodes: Tensor, frames: Tensor, g: Tensor, z: Tensor, mask: Tensor
-    ) -> FusionOutput:
-        """Nodes (B,N,d), frames (B,T,d_t), summaries g (B,d_g) and z (B,d_t), mask (B,T)."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Nodes (B,N,d), frames (B,T,d_t), summaries g (B,d_g) and z (B,d_t), mask (B,T) ->
+        g* (B,d_g), z* (B,d_t), and the cross-attention weights of the regions on frames
+        (B,heads,N,T) and of the frames on regions (B,heads,T,N)."""
         regions, times = self.from_nodes(nodes), self.from_frames(frames)
         read, to_frames = self.regions_read_frames(regions, times, times, ~mask)
         seen, to_regions = self.frames_read_regions(times, regions, regions, None)
-        regions, times = regions + read, times + seen
-        graph = cast(Tensor, self.to_graph(regions.mean(dim=1)))
-        temporal = cast(Tensor, self.to_temporal(masked_mean(times, mask)))
+        graph = self.to_graph((regions + read).mean(dim=1))
+        temporal = self.to_temporal(masked_mean(times + seen, mask))
         if self.residual:
             graph, temporal = g + graph, z + temporal
-        return FusionOutput(graph, temporal, to_frames, to_regions, regions, times)
+        return graph, temporal, to_frames, to_regions

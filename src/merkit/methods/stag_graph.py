@@ -43,17 +43,6 @@ class GraphConfig:
     slope: float = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class GraphOutput:
-    """``nodes`` Z_g (B,N,d), ``summary`` g (B,d_g), ``temporal`` β (B,T), ``adjacency``
-    A_t of every layer (B,layers,T,N,N)."""
-
-    nodes: Tensor
-    summary: Tensor
-    temporal: Tensor
-    adjacency: Tensor
-
-
 def initial_adjacency(nodes: Tensor, mask: Tensor, config: GraphConfig) -> Tensor:
     """Eq 13: similarity of the regions over the first T₀ real frames; rows sum to one.
 
@@ -158,8 +147,11 @@ class GraphBranch(nn.Module):
         self.context = nn.Linear(config.pool_hidden, 1, bias=False)
         self.project = nn.Linear(regions * config.width, config.output)
 
-    def forward(self, flow: Tensor, mask: Tensor, unit_bias: Tensor | None = None) -> GraphOutput:
-        """Flow (B,T,N,2) and mask (B,T); see :class:`GraphOutput`."""
+    def forward(
+        self, flow: Tensor, mask: Tensor, unit_bias: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Flow (B,T,N,2) and mask (B,T) -> nodes Z_g (B,N,d), their summary g (B,d_g), β (B,T),
+        and A_t of every layer (B,layers,T,N,N)."""
         nodes = self.embed(flow)
         start = initial_adjacency(nodes, mask, self.config)
         history = []
@@ -170,7 +162,7 @@ class GraphBranch(nn.Module):
         beta = score.masked_fill(~mask, float("-inf")).softmax(dim=-1)
         pooled = torch.einsum("bt,btnd->bnd", beta, nodes)
         kept = torch.stack(history, dim=1) if history else start[:, None, None]
-        return GraphOutput(pooled, self.project(pooled.flatten(1)), beta, kept)
+        return pooled, self.project(pooled.flatten(1)), beta, kept
 
 
 def _by_sum(scores: Tensor) -> Tensor:

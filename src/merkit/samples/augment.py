@@ -1,7 +1,7 @@
-"""Flip and mild affine augmentation of aligned face clips: drawing and applying apart.
+"""Flip and mild affine augmentation of aligned face clips.
 
-What is drawn can be recorded and replayed. One draw a clip: every frame is moved alike, since a
-draw for each frame would add motion larger than a micro-expression.
+One draw a clip: every frame is moved alike, since a draw for each frame would add motion larger
+than a micro-expression.
 
 Shapes: B clips, T frames, S image side.
 """

@@ -15,25 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
-from merkit.methods.encoder.config import EncoderConfig, MotionConfig, TinyConfig
-from merkit.methods.encoder.lora import add_lora, lora_parameters
+from merkit.methods.encoder.config import EncoderConfig
 from merkit.methods.encoder.parts import (
     frame_vector,
     motion_map,
     run_block,
     standardised_difference,
 )
-from merkit.methods.encoder.weights import architecture_only, build_backbone
-
-__all__ = [
-    "Encoder",
-    "EncoderConfig",
-    "MotionConfig",
-    "TinyConfig",
-    "architecture_only",
-    "frame_vector",
-    "lora_parameters",
-]
+from merkit.methods.encoder.weights import add_lora, build_backbone
+from merkit.methods.losses import soft_cross_entropy
+from merkit.samples.batch import Inputs
+from merkit.training.network import Network, Output
 
 #: Raised when the frozen part computes something else, so stored tokens are not read again.
 _TOKENS_VERSION = 1
@@ -247,3 +239,42 @@ class Encoder(nn.Module):
 
 def _forget_digest(module: nn.Module, _: object) -> None:
     module._digest = ""  # type: ignore[assignment]
+
+
+class EncoderNetwork(Network):
+    """Base of the networks that read frames by an encoder; cross-entropy unless one has its own
+    loss.
+
+    Args:
+        encoder: settings of the encoder.
+    """
+
+    def __init__(self, config: Any, n_classes: int, encoder: EncoderConfig) -> None:
+        super().__init__(config, n_classes)
+        self.encoder = Encoder(encoder)
+
+    def encode(self, inputs: Inputs) -> Tensor:
+        """What the encoder makes of ``rgb`` u8 (B,T,3,S,S), or of ``tokens`` in its place: the
+        part that treats each frame by itself. A sliding window needs it once a frame."""
+        x = inputs["tokens"] if "tokens" in inputs else self.pixels(inputs["rgb"])
+        encoded: Tensor = self.encoder(x)
+        return encoded
+
+    def pixels(self, rgb: Tensor) -> Tensor:
+        """Frames (B,T,3,S,S) as the encoder is to read them."""
+        return rgb
+
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+        """Cross-entropy."""
+        return soft_cross_entropy(output.logits, targets, class_weights)
+
+    def frozen_key(self) -> str | None:
+        """Identity of the encoder's frozen part, or None where every weight is trained."""
+        return self.encoder.frozen_key()
+
+    def frozen(self, inputs: Inputs) -> Inputs:
+        """``rgb`` replaced by ``tokens``, f16; the rest as it came."""
+        if self.frozen_key() is None:
+            return inputs
+        others = {name: value for name, value in inputs.items() if name != "rgb"}
+        return others | {"tokens": self.encoder.frozen(self.pixels(inputs["rgb"]))}

@@ -1,4 +1,5 @@
-"""Building a DINOv2 backbone: published weights, a local folder, or the bare architecture."""
+"""Building a DINOv2 backbone: published weights, a local folder, or the bare architecture; and
+low-rank adapters (LoRA, Hu et al. 2022) in its last blocks, by peft."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from transformers import (
     AutoConfig,
@@ -21,6 +22,8 @@ from merkit.errors import ConfigError, MissingWeightsError
 from merkit.methods.encoder.config import SIZES, EncoderConfig
 
 _PROBE_TIMEOUT_S = 3.0
+#: our names -> attribute names of transformers' Dinov2Attention
+_PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "o_proj"}
 _bare: ContextVar[bool] = ContextVar("merkit_architecture_only", default=False)
 
 
@@ -64,6 +67,34 @@ def build_backbone(config: EncoderConfig) -> Any:
             "get the folder again: config.json and model.safetensors must be of one model",
         )
     return model.eval()
+
+
+def add_lora(backbone: Any, config: EncoderConfig) -> None:
+    """Put adapters into the last ``lora_blocks`` blocks, in place; nothing else stays trainable.
+
+    W x becomes W x + (alpha / r) B A x with A (r, D) random and B (D, r) zero (HLoRA-MER eqs
+    4-5; docs/methods/sfa-dgat.md), so an untrained adapter changes nothing.
+
+    Raises:
+        ConfigError: more blocks asked for than the backbone has.
+    """
+    from peft import LoraConfig, inject_adapter_in_model
+
+    total = len(backbone.encoder.layer)
+    if config.lora_blocks > total:
+        raise ConfigError(
+            f"encoder.lora_blocks is {config.lora_blocks}", f"at most the {total} of {config.name}"
+        )
+    chosen = "|".join(str(i) for i in range(total - config.lora_blocks, total))
+    names = "|".join(_PROJECTIONS[t] for t in config.lora_targets)
+    settings = LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=cast(int, config.lora_alpha),  # peft divides by r, fractions work as well
+        lora_dropout=config.lora_dropout,
+        target_modules=rf"encoder\.layer\.({chosen})\.attention\.({names})",
+    )
+    backbone.requires_grad_(False)
+    inject_adapter_in_model(settings, backbone)
 
 
 @contextmanager
