@@ -8,7 +8,8 @@ import pytest
 
 from merkit.errors import FaceError
 from merkit.flow.config import FlowConfig
-from merkit.flow.maps import clip_flow_map, flow_map
+from merkit.flow.estimate import flow_map
+from merkit.flow.roi import clip_flow_map
 
 BUMP = (100.0, 128.0, 22.0, 3.0, 0.0)
 

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from merkit.errors import ConfigError
-from merkit.flow.estimate import dominant_motion
-from merkit.flow.maps import optical_strain
+from merkit.flow.estimate import dominant_motion, optical_strain
 
 FLOATS = st.floats(-8, 8, width=32)
 

@@ -1,4 +1,5 @@
-"""Motion of facial regions: between two crops, over a clip, over a long video frame by frame."""
+"""From source frames to motion: of facial regions over a clip or a long video, and as a flow
+image from onset to apex."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from merkit.errors import ConfigError, FaceError
 from merkit.face.regions import RegionLayout, check_landmarks, region_indices
 from merkit.flow.config import FlowConfig
 from merkit.flow.crop import crop_layout, cut, follow, to_gray
-from merkit.flow.estimate import dominant_motion, estimate_flow
+from merkit.flow.estimate import dominant_motion, estimate_flow, flow_map
 from merkit.types import F32, F64, I64, U8
 
 #: Pairs of frames that a stream measures at a time, so that a fast reader fills no memory.
@@ -54,6 +55,31 @@ def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfi
 
     still = np.zeros((config.regions, 2), np.float32)
     return np.stack([still, *_threads().map(motion, range(1, len(grays)))])
+
+
+def clip_flow_map(
+    onset_rgb: U8, apex_rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfig
+) -> U8:
+    """Flow image straight from two source frames.
+
+    Args:
+        onset_rgb, apex_rgb: u8 (H,W,3).
+        landmarks_px: (68,2) of the onset frame, in source pixels.
+
+    Returns:
+        U8 (3,M,M) as :func:`flow_map`.
+
+    Raises:
+        FaceError: landmarks of the wrong form, a crop outside the image, unequal frames.
+    """
+    if onset_rgb.shape != apex_rgb.shape:
+        raise FaceError(
+            f"onset frame of shape {onset_rgb.shape}, apex frame {apex_rgb.shape}", "equal shapes"
+        )
+    crop, layout = crop_layout(landmarks_px, config)
+    onset = cut(onset_rgb, crop)
+    _, apex = follow(apex_rgb, crop, onset, layout, config)
+    return flow_map(onset, apex, config)
 
 
 def region_motion(
