@@ -23,6 +23,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 Inputs: TypeAlias = Mapping[str, Tensor]
 #: arrays of one clip by name, without a batch axis
@@ -44,13 +45,9 @@ def collate(clips: Sequence[Arrays], names: Sequence[str]) -> dict[str, Tensor]:
         if len({a.shape for a in arrays}) == 1:
             batch[name] = torch.from_numpy(np.stack(arrays))
             continue
-        longest = max(len(a) for a in arrays)
-        padded = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), arrays[0].dtype)
-        for row, array in zip(padded, arrays, strict=True):
-            row[: len(array)] = array
-        batch[name] = torch.from_numpy(padded)
+        batch[name] = pad_sequence([torch.tensor(a) for a in arrays], batch_first=True)
         lengths = torch.tensor([len(a) for a in arrays])
-        batch["mask"] = torch.arange(longest)[None, :] < lengths[:, None]
+        batch["mask"] = torch.arange(batch[name].shape[1]) < lengths[:, None]
     return batch
 
 
