@@ -21,9 +21,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from tempfile import TemporaryDirectory
 from typing import Any
 
+#: Published sizes (Oquab et al. 2024, table 17): width, blocks, heads, SwiGLU feed-forward.
+SIZES = {
+    "small": (384, 12, 6, False),
+    "base": (768, 12, 12, False),
+    "large": (1024, 24, 16, False),
+    "giant": (1536, 40, 24, True),
+}
 WAYS = {
     "full tuning": "full",
     "adapters": "lora",
@@ -90,12 +97,12 @@ def _training_step(options: argparse.Namespace) -> tuple[Callable[[], None], Any
     from torch.nn.functional import one_hot
 
     from merkit.methods.encoder.config import EncoderConfig
-    from merkit.methods.encoder.weights import architecture_only
     from merkit.methods.sfa_dgat import SfaDgat, SfaDgatNetwork
 
     torch.manual_seed(0)
-    encoder = EncoderConfig(name=options.encoder, path=options.weights, tune=WAYS[options.way])
-    with nullcontext() if options.weights else architecture_only():
+    with TemporaryDirectory() as temporary:
+        path = options.weights or _random_encoder(options.encoder, temporary)
+        encoder = EncoderConfig(name=options.encoder, path=path, tune=WAYS[options.way])
         model = SfaDgatNetwork(SfaDgat(encoder=encoder, frames=options.frames), 3)
     model.to(options.device)
     side = model.encoder.config.image_size_px
@@ -113,6 +120,29 @@ def _training_step(options: argparse.Namespace) -> tuple[Callable[[], None], Any
 
     model.train()
     return step, model
+
+
+def _random_encoder(name: str, folder: str) -> str:
+    """A DINOv2 of the published size with random weights, as transformers saves it."""
+    from transformers import (
+        Dinov2Config,
+        Dinov2Model,
+        Dinov2WithRegistersConfig,
+        Dinov2WithRegistersModel,
+    )
+
+    width, blocks, heads, swiglu = SIZES[name.split("-")[1]]
+    registers = name.endswith("-registers")
+    config = (Dinov2WithRegistersConfig if registers else Dinov2Config)(
+        hidden_size=width,
+        num_hidden_layers=blocks,
+        num_attention_heads=heads,
+        use_swiglu_ffn=swiglu,
+        patch_size=14,
+        image_size=518,
+    )
+    (Dinov2WithRegistersModel if registers else Dinov2Model)(config).save_pretrained(folder)
+    return folder
 
 
 def _peak_bytes(device: str) -> float:

@@ -20,7 +20,7 @@ from merkit.errors import ConfigError, MissingWeightsError
 from merkit.methods.encoder.config import EncoderConfig, MotionConfig, TinyConfig
 from merkit.methods.encoder.network import Encoder
 from merkit.methods.encoder.parts import motion_map
-from merkit.methods.encoder.weights import architecture_only
+from published_encoder import random_weights
 
 SIZE = 42
 GEOMETRY = {
@@ -156,7 +156,7 @@ def test_lora_equals_peft_and_its_merged_weights(saved: EncoderConfig, rgb: torc
     ],
 )
 def test_parameter_counts_of_the_published_sizes(name: str, lora: int, total: int) -> None:
-    with torch.device("meta"), architecture_only():
+    with torch.device("meta"), random_weights():
         encoder = Encoder(EncoderConfig(name=name))
     trainable = {n: p.numel() for n, p in encoder.named_parameters() if p.requires_grad}
     assert all(".lora_" in name for name in trainable)

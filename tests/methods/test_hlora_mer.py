@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from merkit.errors import ConfigError
 from merkit.methods.encoder.config import EncoderConfig, TinyConfig
-from merkit.methods.encoder.weights import architecture_only
 from merkit.methods.hlora_fusion import (
     Gat,
     GatConfig,
@@ -25,6 +24,7 @@ from merkit.methods.hlora_fusion import (
 )
 from merkit.methods.hlora_mer import HloraMer, HloraMerNetwork
 from merkit.methods.masking import masked_max, masked_mean
+from published_encoder import random_weights
 
 TINY = EncoderConfig(
     name="tiny",
@@ -60,7 +60,7 @@ def adapter_weights(model: HloraMerNetwork) -> int:
 
 @pytest.mark.parametrize("n_classes", [3, 5])
 def test_trainable_parameters_of_the_published_code(n_classes: int) -> None:
-    with architecture_only(), torch.device("meta"):
+    with random_weights(), torch.device("meta"):
         model = HloraMerNetwork(HloraMer(variant="code"), n_classes)
     assert adapter_weights(model) == 196_608
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
@@ -72,7 +72,7 @@ def test_trainable_parameters_of_the_published_code(n_classes: int) -> None:
 @pytest.mark.parametrize("blocks", [0, 1, 3, 4])
 def test_depth_sweep(blocks: int) -> None:
     encoder = EncoderConfig(name="dinov2-giant", lora_blocks=blocks)
-    with architecture_only(), torch.device("meta"):
+    with random_weights(), torch.device("meta"):
         model = HloraMerNetwork(HloraMer(encoder=encoder), 3)
     assert adapter_weights(model) == blocks * 98_304
 
@@ -80,7 +80,7 @@ def test_depth_sweep(blocks: int) -> None:
 def test_adapters_of_the_code_are_scaled_by_a_sixteenth() -> None:
     def scale(config: HloraMer) -> float:
         small = replace(config, encoder=EncoderConfig(name="dinov2-small"))
-        with architecture_only(), torch.device("meta"):
+        with random_weights(), torch.device("meta"):
             model = HloraMerNetwork(small, 3)
         scalings = [getattr(m, "scaling", None) for m in model.modules()]
         found = {s["default"] for s in scalings if isinstance(s, dict)}
@@ -104,7 +104,7 @@ def test_published_pooling_shapes() -> None:
     got = pool_code(frames[:, 0].transpose(1, 2), all_real(1, 8))
     torch.testing.assert_close(got, expected[:, 0, :, 0])
     assert got.shape == (1, 766)
-    with architecture_only(), torch.device("meta"):
+    with random_weights(), torch.device("meta"):
         assert HloraMerNetwork(HloraMer(variant="code"), 3).head.in_features == 1531
 
 
@@ -255,7 +255,7 @@ def test_batch_of_one_bf16_and_save(variant: str, tmp_path: Path) -> None:
 def test_frozen_tokens_stand_for_the_frames() -> None:
     encoder = EncoderConfig(name="dinov2-small", image_size_px=28)
     torch.manual_seed(0)
-    with architecture_only():
+    with random_weights():
         model = HloraMerNetwork(HloraMer(encoder=encoder), 3).eval()
     rgb = torch.randint(0, 256, (2, 8, 3, 28, 28), dtype=torch.uint8)
     tokens = model.frozen({"rgb": rgb, "mask": all_real()})

@@ -1,10 +1,9 @@
-"""Settings of the frame encoder, and the geometry of the published DINOv2 models."""
+"""Settings of the frame encoder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from merkit.errors import ConfigError
 
@@ -20,13 +19,6 @@ EncoderName = Literal[
     "dinov2-giant-registers",
 ]
 
-#: Published sizes (Oquab et al. 2024, table 17): width, blocks, heads, SwiGLU feed-forward.
-SIZES: Mapping[str, tuple[int, int, int, bool]] = {
-    "small": (384, 12, 6, False),
-    "base": (768, 12, 12, False),
-    "large": (1024, 24, 16, False),
-    "giant": (1536, 40, 24, True),
-}
 _PATCH_PX = 14
 _TARGETS = ("query", "key", "value", "output")
 
@@ -130,7 +122,7 @@ class EncoderConfig:
     tiny: TinyConfig = field(default_factory=TinyConfig)
 
     def __post_init__(self) -> None:
-        known = ["tiny", *(f"dinov2-{s}{r}" for r in ("", "-registers") for s in SIZES)]
+        known = get_args(EncoderName)
         if self.name not in known:
             raise ConfigError(f"encoder.name is '{self.name}'", f"one of: {', '.join(known)}")
         self._check_lora()

@@ -254,8 +254,7 @@ class EncoderNetwork(Network):
         self.encoder = Encoder(encoder)
 
     def encode(self, inputs: Inputs) -> Tensor:
-        """What the encoder makes of ``rgb`` u8 (B,T,3,S,S), or of ``tokens`` in its place: the
-        part that treats each frame by itself. A sliding window needs it once a frame."""
+        """What the encoder makes of ``rgb`` u8 (B,T,3,S,S), or of ``tokens`` in its place."""
         x = inputs["tokens"] if "tokens" in inputs else self.pixels(inputs["rgb"])
         encoded: Tensor = self.encoder(x)
         return encoded

@@ -1,45 +1,22 @@
-"""Building a DINOv2 backbone: published weights, a local folder, or the bare architecture; and
-low-rank adapters (LoRA, Hu et al. 2022) in its last blocks, by peft."""
+"""Building a DINOv2 backbone: published weights, a local folder, or one from scratch; and low-rank
+adapters (LoRA, Hu et al. 2022) in its last blocks, by peft."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, cast
 
-from transformers import (
-    AutoConfig,
-    Dinov2Config,
-    Dinov2Model,
-    Dinov2WithRegistersConfig,
-    Dinov2WithRegistersModel,
-)
+from transformers import AutoConfig, Dinov2Config, Dinov2Model, Dinov2WithRegistersModel
 from transformers.utils import logging as transformers_logging
 
 from merkit.errors import ConfigError, MissingWeightsError
-from merkit.methods.encoder.config import SIZES, EncoderConfig
+from merkit.methods.encoder.config import EncoderConfig
 
 _PROBE_TIMEOUT_S = 3.0
 #: our names -> attribute names of transformers' Dinov2Attention
 _PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "o_proj"}
-_bare: ContextVar[bool] = ContextVar("merkit_architecture_only", default=False)
-
-
-@contextmanager
-def architecture_only() -> Iterator[None]:
-    """Inside, encoders are built without reading pretrained weights.
-
-    For counting parameters on the meta device, and for loading a saved model whose file holds
-    every weight. The caller must load a state dict before use: until then the weights are
-    random.
-    """
-    token = _bare.set(True)
-    try:
-        yield
-    finally:
-        _bare.reset(token)
 
 
 def build_backbone(config: EncoderConfig) -> Any:
@@ -50,9 +27,7 @@ def build_backbone(config: EncoderConfig) -> Any:
         ConfigError: the folder in ``path`` holds another model than ``name`` says.
     """
     if config.name == "tiny":
-        return _model_class(config)(_tiny_config(config))
-    if _bare.get():
-        return _model_class(config)(_folder_config(config) if config.path else hub_config(config))
+        return Dinov2Model(_tiny_config(config))
     source = _local_folder(config) if config.path else _hub_source(config)
     # from_pretrained only warns on keys that do not fit and fills them with random values
     with _quiet():
@@ -109,22 +84,6 @@ def _quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def hub_config(config: EncoderConfig) -> Dinov2Config | Dinov2WithRegistersConfig:
-    """Architecture of the published model, from its name alone."""
-    width, blocks, heads, swiglu = SIZES[config.name.split("-")[1]]
-    geometry: dict[str, Any] = {
-        "hidden_size": width,
-        "num_hidden_layers": blocks,
-        "num_attention_heads": heads,
-        "use_swiglu_ffn": swiglu,
-        "patch_size": 14,
-        "image_size": 518,
-    }
-    if config.name.endswith("-registers"):
-        return Dinov2WithRegistersConfig(num_register_tokens=4, **geometry)
-    return Dinov2Config(**geometry)
-
-
 def _tiny_config(config: EncoderConfig) -> Dinov2Config:
     tiny, motion = config.tiny, config.input == "motion"
     side = config.motion.cells if motion else config.resolved_size_px
@@ -145,8 +104,8 @@ def _model_class(config: EncoderConfig) -> Any:
     return Dinov2WithRegistersModel if config.name.endswith("-registers") else Dinov2Model
 
 
-def _folder_config(config: EncoderConfig) -> Any:
-    """Configuration in the folder ``path``, checked against the family that ``name`` says."""
+def _local_folder(config: EncoderConfig) -> str:
+    """The folder ``path``, checked against the family that ``name`` says."""
     folder = Path(config.path)
     if not (folder / "config.json").is_file():
         raise MissingWeightsError(
@@ -162,12 +121,6 @@ def _folder_config(config: EncoderConfig) -> Any:
             f"{wanted}, since encoder.name is {config.name}",
             "choose the encoder.name that belongs to the folder",
         )
-    return found
-
-
-def _local_folder(config: EncoderConfig) -> str:
-    _folder_config(config)
-    folder = Path(config.path)
     if not any(folder.glob("model*.safetensors")):
         raise MissingWeightsError(
             f"encoder.path is '{config.path}', where there is no model.safetensors",
