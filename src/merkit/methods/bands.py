@@ -27,13 +27,10 @@ def low_pass_mask(
         shape: lengths of the transformed axes.
         radius: in the unit of ``mode``.
     """
-    squared = torch.zeros(shape, device=device)
-    for axis, n in enumerate(shape):
-        offset = torch.arange(n, dtype=torch.float32, device=device) - n // 2
-        scale = 1 if mode == "bins" else n
-        view = [1] * len(shape)
-        view[axis] = n
-        squared = squared + ((offset / scale) ** 2).view(view)
+    axes = [torch.arange(n, dtype=torch.float32, device=device) - n // 2 for n in shape]
+    if mode == "normalised":
+        axes = [offset / n for offset, n in zip(axes, shape, strict=True)]
+    squared = torch.stack([offset**2 for offset in torch.meshgrid(*axes, indexing="ij")]).sum(0)
     return (squared.sqrt() <= radius).to(torch.float32)
 
 

@@ -13,7 +13,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -39,10 +39,6 @@ from merkit.types import F32, F64, I64, EpochRecord
 ABSENT = -1e4
 #: Softmax temperatures tried in calibration, least and greatest.
 TEMPERATURES = (0.25, 20.0)
-#: One fit, nothing chosen afterwards; classes weigh the same whatever their size.
-ONE_FIT = TrainConfig(
-    epochs=1, patience=0, selection="last", class_weights="inverse", augment=False, views=1
-)
 
 
 @dataclass(frozen=True)
@@ -86,13 +82,12 @@ class ClassicalModel(Model):
 class ClassicalMethod(Method):
     """Base of the methods that are solved in one step; no epochs, no augmentation."""
 
-    @abstractmethod
-    def build(self, n_classes: int) -> ClassicalModel:
-        """See ``Method.build``."""
-
     def default_training(self) -> TrainConfig:
-        """Of these, ``class_weights``, ``batch_size`` and ``mirror_at_test`` are read."""
-        return ONE_FIT
+        """One fit, nothing chosen afterwards; classes weigh the same whatever their size. Of
+        these, ``class_weights``, ``batch_size`` and ``mirror_at_test`` are read."""
+        return TrainConfig(
+            epochs=1, patience=0, selection="last", class_weights="inverse", augment=False, views=1
+        )
 
     def fit(
         self, clips: ClipReader, context: FitContext, observer: Observer | None = None
@@ -104,7 +99,7 @@ class ClassicalMethod(Method):
         """
         require_training_clips(clips)
         started = time.perf_counter()
-        model = self.build(clips.n_classes).to(clips.device).eval()
+        model = cast(ClassicalModel, self.build(clips.n_classes)).to(clips.device).eval()
         model.solve(clips, context)
         train_loss, _ = log_loss_and_uf1(self, model, clips, clips.fold.train, "fit")
         val_loss, val_uf1 = None, None

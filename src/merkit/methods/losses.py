@@ -53,20 +53,20 @@ def focal_loss(
     return -(smooth * focus * log_p).sum(dim=-1).mean()
 
 
-def koleo(features: Tensor, eps: float = 1e-8) -> Tensor:
+def koleo(features: Tensor) -> Tensor:
     """Kozachenko-Leonenko regulariser: minus the mean log distance to the nearest neighbour.
 
     Features are L2-normalised; the neighbour is the other clip of the batch with the largest
     dot product (Sablayrolles et al. 2019; the form of DINOv2, Oquab et al. 2024). Lower when
-    the features spread. Computed in 32 bit.
+    the features spread. Computed in 32 bit, with 1e-8 added to norms and distances.
 
     Args:
         features: (B,d).
-        eps: added to norms and distances.
 
     Returns:
         Scalar; zero for a single clip, which has no neighbour.
     """
+    eps = 1e-8
     if len(features) < 2:
         return features.float().sum() * 0
     with torch.autocast(features.device.type, enabled=False):

@@ -150,20 +150,13 @@ class SfaDgatNetwork(EncoderNetwork):
         self.classifier = nn.Linear(features, n_classes)
 
     def forward(self, inputs: Inputs) -> Output:
-        """``rgb`` u8 (B,T,3,S,S) or ``tokens`` (B,T,N,D), and optionally ``mask`` (B,T)."""
-        return self.classify(self.encode(inputs), inputs.get("mask"))
-
-    def classify(self, encoded: Tensor, mask: Tensor | None = None) -> Output:
-        """The part over time: what ``encode`` returned to logits.
-
-        Args:
-            encoded: frame vectors (B,T,D), or all tokens (B,T,1+P,D) for
-                ``fft_axes="patch-grid"``.
-            mask: bool (B,T), padding at the end; padded frames do not change the result.
+        """``rgb`` u8 (B,T,3,S,S) or ``tokens`` (B,T,N,D), and optionally ``mask`` (B,T) with
+        padding at the end; padded frames do not change the result.
 
         Raises:
             ConfigError: a mask with padding elsewhere, or a clip without frames.
         """
+        encoded, mask = self.encode(inputs), inputs.get("mask")
         clip_lengths(mask)  # checks it
         patches = encoded[:, :, 1:] if self.by_patch else encoded
         x = frame_vector(encoded, self.pooling) if self.by_patch else encoded

@@ -39,10 +39,6 @@ from merkit.training.network import Network, Output
 from merkit.types import Clip
 
 
-def _printed_flow() -> FlowConfig:
-    return FlowConfig(estimator="farneback", reference="previous", regions=14)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Stag(RegionFlowMethod):
     """Settings of :class:`StagNetwork`.
@@ -58,7 +54,9 @@ class Stag(RegionFlowMethod):
     title: ClassVar[str] = "Evolving region graph and temporal transformer"
     citation: ClassVar[str] = "STAG 2026, arXiv:2606.28083"
 
-    flow: FlowConfig = field(default_factory=_printed_flow)
+    flow: FlowConfig = field(
+        default_factory=lambda: FlowConfig(estimator="farneback", reference="previous", regions=14)
+    )
     frames: int = 16
     au: AuConfig = field(default_factory=AuConfig)
     graph: GraphConfig = field(default_factory=GraphConfig)

@@ -11,15 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
+from merkit.labels import ACTION_UNITS
 from merkit.samples.batch import Inputs
 from merkit.training.network import Output
 from merkit.types import F32, ActionUnit
 
-#: Union of the AU numbers that the databases annotate (FACS; labels.ACTION_UNITS names them).
-UNION_ACTION_UNITS = (
-    *(1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 22, 23, 24),
-    *(25, 26, 27, 28, 31, 38, 39, 43, 45),
-)
+#: Union of the AU numbers that the databases annotate (FACS).
+UNION_ACTION_UNITS = tuple(ACTION_UNITS)
 
 
 @dataclass(frozen=True)
