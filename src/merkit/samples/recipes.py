@@ -32,8 +32,6 @@ from merkit.video.images import read_image
 #: Raised when the code of a recipe, or a default, changes what it makes, so that samples that
 #: were stored before are not read.
 RECIPE_VERSION = 2
-#: Flow needs the face in the first frame; where it is missed there, these many are tried.
-_FIRST_FRAMES = 5
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -48,6 +46,9 @@ class Recipe(ABC):
 
     #: name of the array that a model reads (``types.Sample``)
     makes: ClassVar[str]
+    #: the face is followed through the first of the frames, where motion begins: flow needs it in
+    #: the very first, and where it is missed there, these many are tried. None: through all
+    followed_frames: ClassVar[int | None] = 5
 
     track: TrackConfig = field(default_factory=TrackConfig)
     min_found_share: float = 0.5
@@ -80,9 +81,10 @@ class Recipe(ABC):
         """
 
     def follow(self, frames: Frames) -> FaceTrack:
-        """The face in the frames, as far as ``make`` needs it: here in the first ones, where
-        motion begins."""
-        return self._tracked(frames, _FIRST_FRAMES)
+        """The face in the frames, as far as ``make`` needs it (``followed_frames``)."""
+        part = slice(self.followed_frames)
+        first = zip(frames.numbers[part], frames.time_s[part], frames.rgb[part], strict=True)
+        return track((Frame(int(n), float(t), rgb) for n, t, rgb in first), self.track)
 
     def sample(self, clip: Clip) -> Sample:
         """The whole way from a clip to its sample.
@@ -119,10 +121,6 @@ class Recipe(ABC):
         own = {k: v for k, v in flat(to_mapping(self)).items() if default.get(k) != v}
         text = json.dumps([type(self).__name__, RECIPE_VERSION, own], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def _tracked(self, frames: Frames, count: int) -> FaceTrack:
-        first = zip(frames.numbers[:count], frames.time_s[:count], frames.rgb[:count], strict=True)
-        return track((Frame(int(n), float(t), rgb) for n, t, rgb in first), self.track)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,12 +162,9 @@ class RgbRecipe(SequenceRecipe):
     """``rgb`` u8 (T,3,S,S): aligned face pictures."""
 
     makes: ClassVar[str] = "rgb"
+    followed_frames: ClassVar[int | None] = None
 
     align: AlignConfig = field(default_factory=AlignConfig)
-
-    def follow(self, frames: Frames) -> FaceTrack:
-        """The face in every frame."""
-        return self._tracked(frames, len(frames.rgb))
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         """See ``Recipe.make``."""
