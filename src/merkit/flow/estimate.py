@@ -41,10 +41,13 @@ def estimate_flow(
     Raises:
         ConfigError: images of another form or unequal shapes, or an unknown estimator.
     """
+    import cv2
+
     _check(first, second)
     a, b = np.ascontiguousarray(first), np.ascontiguousarray(second)
     if estimator == "farneback":
-        return _farneback(a, b)
+        start = np.zeros((*first.shape, 2), np.float32)
+        return cast(F32, cv2.calcOpticalFlowFarneback(a, b, start, *FARNEBACK))
     if estimator == "dis":
         return _dis(a, b, dis_stride_px)
     if estimator == "tvl1":
@@ -132,13 +135,6 @@ def flow_map(onset: U8, apex: U8, config: FlowConfig) -> U8:
     size = (config.map_size_px, config.map_size_px)
     small = [cv2.resize(channel, size, interpolation=cv2.INTER_AREA) for channel in channels]
     return np.stack([_to_bytes(cast(F32, channel)) for channel in small])
-
-
-def _farneback(first: U8, second: U8) -> F32:
-    import cv2
-
-    start = np.zeros((*first.shape, 2), np.float32)
-    return cast(F32, cv2.calcOpticalFlowFarneback(first, second, start, *FARNEBACK))
 
 
 def _dis(first: U8, second: U8, stride_px: int) -> F32:

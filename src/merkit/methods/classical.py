@@ -33,7 +33,7 @@ from merkit.training.loop import (
 )
 from merkit.training.network import Model, Output
 from merkit.training.reader import ClipReader, Use
-from merkit.types import F32, F64, I64, EpochRecord
+from merkit.types import F32, I64, EpochRecord
 
 #: Decision value of a class that no training clip has: it is never predicted.
 ABSENT = -1e4
@@ -196,7 +196,9 @@ class LinearSvmModel(ClassicalModel):
         if scaler.mean_ is not None:
             self.mean.copy_(torch.from_numpy(scaler.mean_))
             self.scale.copy_(torch.from_numpy(scaler.scale_))
-        coef, intercept = _one_row_a_class(svm.coef_, svm.intercept_)
+        coef, intercept = svm.coef_, svm.intercept_
+        if len(coef) == 1:  # scikit-learn gives one row for two classes, that of the second
+            coef, intercept = np.stack([-coef[0], coef[0]]), np.append(-intercept, intercept)
         rows = torch.from_numpy(svm.classes_)
         self.coef[rows] = torch.from_numpy(coef).to(self.coef)
         self.intercept[rows] = torch.from_numpy(intercept).to(self.intercept)
@@ -209,13 +211,6 @@ class LinearSvmModel(ClassicalModel):
         features = torch.cat([output.features for output in outputs])
         logits = torch.cat([output.logits for output in outputs])
         return features.cpu().numpy(), logits.cpu().numpy()
-
-
-def _one_row_a_class(coef: F64, intercept: F64) -> tuple[F64, F64]:
-    """(K,d) and (K,); scikit-learn gives one row for two classes, that of the second."""
-    if len(coef) > 1:
-        return coef, intercept
-    return np.concatenate([-coef, coef]), np.concatenate([-intercept, intercept])
 
 
 def best_temperature(logits: F32, labels: I64) -> float:

@@ -17,6 +17,7 @@ from merkit.errors import ConfigError
 from merkit.methods.masking import clip_lengths, masked_max, split_heads
 
 Modulation = Literal["exp", "product", "absdiff"]
+_ACTIVATIONS = {"elu": nn.ELU, "relu": nn.ReLU, "none": nn.Identity}
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ class GraphLayer(nn.Module):
         self.attention = FrameAttention(width, config.heads, config)
         if config.second_attention:
             self.second = FrameAttention(width, 1, config)
+        self.activate = _ACTIVATIONS[config.activation]()
         self.out = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
 
@@ -168,16 +170,11 @@ class GraphLayer(nn.Module):
         """(B,T,D) -> (B,T,D) and attention (B,H,T,T)."""
         values = split_heads(self.value(h), self.config.heads)
         attention = self.attention(h, values, weight, mask)
-        mixed = self._activate((attention @ values).transpose(1, 2).flatten(2))
+        mixed = self.activate((attention @ values).transpose(1, 2).flatten(2))
         if self.config.second_attention:
             beta = self.second(mixed, split_heads(mixed, 1), weight, mask)
             mixed = (beta @ mixed[:, None])[:, 0]
         return self.norm(h + self.out(mixed)), attention
-
-    def _activate(self, x: Tensor) -> Tensor:
-        if self.config.activation == "none":
-            return x
-        return F.elu(x) if self.config.activation == "elu" else F.relu(x)
 
 
 class Dgat(nn.Module):

@@ -24,7 +24,6 @@ import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
-from merkit.face.align import AlignConfig
 from merkit.methods.base import RgbMethod
 from merkit.methods.encoder.config import EncoderConfig
 from merkit.methods.encoder.network import EncoderNetwork
@@ -90,9 +89,7 @@ class HloraMer(RgbMethod):
         return RgbRecipe(
             frames=self.frames,
             sampling="floor" if self.variant == "code" else "linspace",
-            align=AlignConfig(
-                policy=self.encoder.align_policy, size_px=self.encoder.resolved_size_px
-            ),
+            align=self.encoder.alignment(),
         )
 
     def default_training(self) -> TrainConfig:

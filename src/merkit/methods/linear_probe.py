@@ -15,7 +15,6 @@ from typing import ClassVar
 from torch import nn
 
 from merkit.errors import ConfigError
-from merkit.face.align import AlignConfig
 from merkit.methods.base import RgbMethod
 from merkit.methods.encoder.config import EncoderConfig
 from merkit.methods.encoder.network import EncoderNetwork
@@ -76,8 +75,7 @@ class LinearProbe(RgbMethod):
 
     def default_recipe(self) -> RgbRecipe:
         """Aligned frames of the size the encoder reads."""
-        align = AlignConfig(policy=self.encoder.align_policy, size_px=self.encoder.resolved_size_px)
-        return RgbRecipe(frames=self.frames, align=align)
+        return RgbRecipe(frames=self.frames, align=self.encoder.alignment())
 
     def default_training(self) -> TrainConfig:
         """Adam 1e-3, best epoch on validation subjects [D]."""

@@ -14,7 +14,6 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
-from merkit.face.align import AlignConfig
 from merkit.methods.base import RgbMethod
 from merkit.methods.dgat import Dgat, DgatConfig
 from merkit.methods.encoder.config import EncoderConfig
@@ -41,7 +40,7 @@ class SfaDgat(RgbMethod):
         frames: T (docs/methods/sfa-dgat.md, default 8 where the paper's value is lost).
         sampling: reach the last frame, or the printed floor(k N / T).
         align: ``per_frame`` as the paper, ``onset`` one transform a clip. None: as the paper,
-            but ``onset`` where the encoder compares frames (``EncoderConfig.align_policy``).
+            but ``onset`` where the encoder compares frames (``EncoderConfig.alignment``).
         lambda_koleo, lambda_consistency: weights of the two extra losses; the paper's 0.5 and
             0.1 survive without names, and the swap is almost as likely [R].
         consistency: distance of f_s and f_t [R].
@@ -87,11 +86,9 @@ class SfaDgat(RgbMethod):
 
     def default_recipe(self) -> RgbRecipe:
         """Aligned frames of the size the encoder reads."""
-        align = AlignConfig(
-            policy=self.align or self.encoder.align_policy,
-            method="eyes",
-            size_px=self.encoder.resolved_size_px,
-        )
+        align = self.encoder.alignment()
+        if self.align is not None:
+            align = replace(align, policy=self.align)
         return RgbRecipe(frames=self.frames, sampling=self.sampling, align=align)
 
     def default_training(self) -> TrainConfig:

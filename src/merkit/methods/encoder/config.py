@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from merkit.errors import ConfigError
+from merkit.face.align import AlignConfig
 
 EncoderName = Literal[
     "tiny",
@@ -183,12 +184,14 @@ class EncoderConfig:
         """What the encoder sees of a frame."""
         return self.input or ("motion" if self.name == "tiny" else "frame")
 
-    @property
-    def align_policy(self) -> Literal["per_frame", "onset"]:
-        """Alignment that suits the input: each frame by itself, as the papers say, or one
-        transform a clip where frames are compared. Landmarks jitter by more than a
+    def alignment(self) -> AlignConfig:
+        """Frames of the encoder's size, aligned as suits the input: each by itself, as the papers
+        say, or one transform a clip where frames are compared. Landmarks jitter by more than a
         micro-expression moves, and that jitter would be read as motion."""
-        return "per_frame" if self.resolved_input == "frame" else "onset"
+        return AlignConfig(
+            policy="per_frame" if self.resolved_input == "frame" else "onset",
+            size_px=self.resolved_size_px,
+        )
 
     @property
     def hub_id(self) -> str:
