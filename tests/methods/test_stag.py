@@ -15,7 +15,12 @@ from merkit.errors import ConfigError
 from merkit.flow.config import FlowConfig
 from merkit.methods.losses import focal_loss
 from merkit.methods.stag import Stag, StagNetwork
-from merkit.methods.stag_fusion import CrossFusion, CrossFusionConfig, MultiHead
+from merkit.methods.stag_fusion import (
+    CrossFusion,
+    CrossFusionConfig,
+    MultiHead,
+    TemporalConfig,
+)
 from merkit.methods.stag_graph import (
     GraphAttention,
     GraphConfig,
@@ -161,13 +166,15 @@ def test_cross_fusion_residual_switch() -> None:
     g, z = torch.randn(2, 10), torch.randn(2, 12)
     mask = torch.ones(2, 16, dtype=torch.bool)
     for residual in (True, False):
-        fusion = CrossFusion(CrossFusionConfig(width=16, residual=residual), 8, 10, 12, 0.0)
+        config = CrossFusionConfig(width=16, residual=residual)
+        graph, temporal = GraphConfig(width=8, output=10), TemporalConfig(width=12)
+        fusion = CrossFusion(config, graph, temporal, 0.0)
         for projection in (fusion.to_graph, fusion.to_temporal):
             nn.init.zeros_(projection.weight)
             nn.init.zeros_(projection.bias)
-        graph, temporal, *_ = fusion(nodes, frames, g, z, mask)
-        assert torch.equal(graph, g if residual else torch.zeros_like(g))
-        assert torch.equal(temporal, z if residual else torch.zeros_like(z))
+        fused_g, fused_z, *_ = fusion(nodes, frames, g, z, mask)
+        assert torch.equal(fused_g, g if residual else torch.zeros_like(g))
+        assert torch.equal(fused_z, z if residual else torch.zeros_like(z))
 
 
 # the whole model

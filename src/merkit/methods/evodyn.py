@@ -93,14 +93,14 @@ class Evodyn(RegionFlowMethod):
 class Attention(nn.Module):
     """Pre-norm self-attention whose heads are wider together than the token."""
 
-    def __init__(self, width: int, heads: int, head_width: int, dropout: float) -> None:
+    def __init__(self, config: Evodyn) -> None:
         super().__init__()
-        self.heads = heads
-        inner = heads * head_width
-        self.norm = nn.LayerNorm(width)
-        self.to_qkv = nn.Linear(width, 3 * inner, bias=False)
-        self.to_out = nn.Sequential(nn.Linear(inner, width), nn.Dropout(dropout))
-        self.dropout = nn.Dropout(dropout)
+        self.heads = config.heads
+        inner = config.heads * config.head_width
+        self.norm = nn.LayerNorm(config.width)
+        self.to_qkv = nn.Linear(config.width, 3 * inner, bias=False)
+        self.to_out = nn.Sequential(nn.Linear(inner, config.width), nn.Dropout(config.dropout))
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:
         """x (B,L,d), ``hidden`` bool (B,L) True where no token may look; also the weights."""
@@ -112,15 +112,15 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """Pre-norm two-layer perceptron with GELU."""
 
-    def __init__(self, width: int, hidden: int, dropout: float) -> None:
+    def __init__(self, config: Evodyn) -> None:
         super().__init__()
         self.net = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, hidden),
+            nn.LayerNorm(config.width),
+            nn.Linear(config.width, config.feed_forward),
             nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, width),
-            nn.Dropout(dropout),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.feed_forward, config.width),
+            nn.Dropout(config.dropout),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -136,13 +136,7 @@ class Transformer(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(config.width)
         self.layers = nn.ModuleList(
-            nn.ModuleList(
-                [
-                    Attention(config.width, config.heads, config.head_width, config.dropout),
-                    FeedForward(config.width, config.feed_forward, config.dropout),
-                ]
-            )
-            for _ in range(depth)
+            nn.ModuleList([Attention(config), FeedForward(config)]) for _ in range(depth)
         )
 
     def forward(self, x: Tensor, hidden: Tensor | None) -> tuple[Tensor, Tensor]:

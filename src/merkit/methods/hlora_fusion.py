@@ -90,9 +90,9 @@ class Iffa(nn.Module):
 class GatHead(nn.Module):
     """Graph attention (Veličković et al. 2018), one head, as in the published code."""
 
-    def __init__(self, width: int, out: int, slope: float, dropout: float) -> None:
+    def __init__(self, width: int, out: int, config: GatConfig) -> None:
         super().__init__()
-        self.slope, self.dropout = slope, dropout
+        self.config = config
         self.weight = nn.Parameter(torch.empty(width, out))
         self.attention = nn.Parameter(torch.empty(2 * out, 1))
         nn.init.xavier_uniform_(self.weight, gain=1.414)
@@ -102,9 +102,9 @@ class GatHead(nn.Module):
         """Nodes (B,T,D), adjacency bool (B,T,T) -> (B,T,out) and weights (B,T,T)."""
         hidden = nodes @ self.weight
         left, right = self.attention.chunk(2)
-        scores = F.leaky_relu(hidden @ left + (hidden @ right).transpose(1, 2), self.slope)
+        scores = F.leaky_relu(hidden @ left + (hidden @ right).transpose(1, 2), self.config.slope)
         weights = scores.masked_fill(~adjacency, float("-inf")).softmax(dim=-1)
-        return F.dropout(weights, self.dropout, self.training) @ hidden, weights
+        return F.dropout(weights, self.config.dropout, self.training) @ hidden, weights
 
 
 class Gat(nn.Module):
@@ -116,11 +116,10 @@ class Gat(nn.Module):
     def __init__(self, config: GatConfig, width: int) -> None:
         super().__init__()
         self.config = config
-        slope, dropout = config.slope, config.dropout
         self.heads = nn.ModuleList(
-            GatHead(width, config.width, slope, dropout) for _ in range(config.heads)
+            GatHead(width, config.width, config) for _ in range(config.heads)
         )
-        self.out = GatHead(config.width * config.heads, width, slope, dropout)
+        self.out = GatHead(config.width * config.heads, width, config)
 
     def forward(self, frames: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Frames (B,T,D), mask (B,T) -> (B,T,D) and the heads' weights (B,heads,T,T)."""

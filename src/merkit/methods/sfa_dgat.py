@@ -134,8 +134,7 @@ class SfaDgatNetwork(EncoderNetwork):
         width = self.encoder.width * double
         features = width
         if config.use_sfa:
-            spatial_width = self.encoder.width if self.by_patch else width
-            self.sfa = Sfa(spatial_width, config.sfa, self.encoder.grid)
+            self.sfa = Sfa(self.encoder.width, config.sfa, self.encoder.grid)
             features = config.sfa.width
         if config.use_dgat:
             self.dgat = Dgat(width, config.dgat)

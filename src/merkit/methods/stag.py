@@ -132,13 +132,7 @@ class StagNetwork(Network):
             self.temporal = TemporalBranch(config.temporal, regions, config.frames, config.dropout)
             width += config.temporal.width
         if self._fuses:
-            self.fusion = CrossFusion(
-                config.fusion,
-                config.graph.width,
-                config.graph.output,
-                config.temporal.width,
-                config.dropout,
-            )
+            self.fusion = CrossFusion(config.fusion, config.graph, config.temporal, config.dropout)
         self.units = UnitBranch(config.au, width, regions, config.dropout)
         self.head = nn.Linear(width + self.units.width, n_classes)
         if self.units.has_short_head:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from merkit.methods.masking import attend, masked_mean
+from merkit.methods.stag_graph import GraphConfig
 
 
 @dataclass(frozen=True)
@@ -117,16 +118,20 @@ class CrossFusion(nn.Module):
     """Bidirectional cross-attention of regions and frames (eqs 26 to 30)."""
 
     def __init__(
-        self, config: CrossFusionConfig, node: int, graph: int, temporal: int, dropout: float
+        self,
+        config: CrossFusionConfig,
+        graph: GraphConfig,
+        temporal: TemporalConfig,
+        dropout: float,
     ) -> None:
         super().__init__()
         self.residual = config.residual
-        self.from_nodes = nn.Linear(node, config.width)
-        self.from_frames = nn.Linear(temporal, config.width)
+        self.from_nodes = nn.Linear(graph.width, config.width)
+        self.from_frames = nn.Linear(temporal.width, config.width)
         self.regions_read_frames = MultiHead(config.width, config.heads, dropout)
         self.frames_read_regions = MultiHead(config.width, config.heads, dropout)
-        self.to_graph = nn.Linear(config.width, graph)
-        self.to_temporal = nn.Linear(config.width, temporal)
+        self.to_graph = nn.Linear(config.width, graph.output)
+        self.to_temporal = nn.Linear(config.width, temporal.width)
 
     def forward(
         self, nodes: Tensor, frames: Tensor, g: Tensor, z: Tensor, mask: Tensor
