@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from merkit.errors import ConfigError
-from merkit.methods.fusion import DynamicFusion, FusionConfig
+from merkit.methods.sfa_dgat import DynamicFusion, FusionConfig
 
 FORMS = ["vector", "conv1d"]
 

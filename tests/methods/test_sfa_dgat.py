@@ -14,10 +14,9 @@ from transformers import Dinov2Config, Dinov2Model
 from merkit.errors import ConfigError
 from merkit.methods.dgat import DgatConfig
 from merkit.methods.encoder.config import EncoderConfig, TinyConfig
-from merkit.methods.fusion import FusionConfig
 from merkit.methods.losses import koleo
 from merkit.methods.sfa import SfaConfig
-from merkit.methods.sfa_dgat import SfaDgat, SfaDgatNetwork
+from merkit.methods.sfa_dgat import FusionConfig, SfaDgat, SfaDgatNetwork
 from merkit.samples.augment import AugmentConfig
 from published_encoder import random_weights
 
