@@ -17,7 +17,7 @@ from memory_samples import memory_reader
 from merkit.errors import ConfigError
 from merkit.methods.classical import ABSENT, SvmConfig, best_temperature
 from merkit.methods.hoof import Hoof, HoofModel, histograms
-from merkit.methods.lbp_top import LbpTop, LbpTopModel, grey, lbp_top
+from merkit.methods.lbp_top import LbpTop, LbpTopModel, lbp_top
 from merkit.methods.majority import Majority
 from merkit.samples.prepare import prepare
 from merkit.training.config import TrainConfig
@@ -146,7 +146,7 @@ def test_descriptor_is_the_voxel_by_voxel_one() -> None:
     """Every inner voxel looked at alone: three LBP codes, counted in its block."""
     config = replace(SMALL, frames=4, size_px=9, blocks=(2, 1, 1))
     clip = random_clip(1, config)
-    volume = grey(clip)
+    volume = np.rint(np.einsum("tcyx,c->tyx", clip, [0.299, 0.587, 0.114])).astype(np.uint8)
     counts = np.zeros((2, 3, 59))
     for t in range(1, 3):
         for y in range(1, 8):

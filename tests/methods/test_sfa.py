@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merkit.errors import ConfigError
-from merkit.methods.bands import band_energy, low_pass_mask, split_bands, split_patches
+from merkit.methods.bands import band_energy, low_pass_mask, split_bands
 from merkit.methods.sfa import BandExperts, Sfa, SfaConfig
 
 D = 12
@@ -67,8 +67,8 @@ def test_a_slow_and_a_fast_wave_part() -> None:
 def test_patch_grid_bands_part_by_place() -> None:
     smooth = torch.linspace(0, 1, 8).cos()[:, None].expand(8, 8)
     checker = (-1.0) ** (torch.arange(8)[:, None] + torch.arange(8))
-    x = (smooth.mean() + checker).reshape(1, 1, 64, 1)
-    low, high = split_patches(x, (8, 8), 0.25, "normalised")
+    x = (smooth.mean() + checker).reshape(1, 1, 8, 8, 1)
+    low, high = split_bands(x, (2, 3), 0.25, "normalised")
     torch.testing.assert_close(high.reshape(8, 8), checker, atol=1e-5, rtol=0)
     torch.testing.assert_close(low + high, x, atol=1e-6, rtol=0)
 

@@ -80,22 +80,6 @@ def split_clips(
     return low, high
 
 
-def split_patches(
-    x: Tensor, grid: tuple[int, int], radius: float, mode: RadiusMode
-) -> tuple[Tensor, Tensor]:
-    """Bands over the patch grid of each frame, where neighbouring bins are neighbouring places.
-
-    Args:
-        x: patch tokens (B,T,P,D).
-        grid: (h, w) with h w = P.
-
-    Returns:
-        two (B,T,P,D)
-    """
-    low, high = split_bands(x.unflatten(2, grid), (2, 3), radius, mode)  # type: ignore[no-untyped-call]
-    return low.flatten(2, 3), high.flatten(2, 3)
-
-
 def band_energy(band: Tensor) -> Tensor:
     """Energy of each frame, (B,T,...) -> (B,T): the sum of squares after the inverse transform,
     where a time index exists (docs/methods/sfa-dgat.md)."""

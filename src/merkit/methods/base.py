@@ -19,7 +19,7 @@ from torch import Tensor
 from merkit.config import from_mapping, to_mapping
 from merkit.errors import ConfigError
 from merkit.samples import flow_augment
-from merkit.samples.augment import AugmentConfig, apply, draw, mirror
+from merkit.samples.augment import AugmentConfig, apply, draw
 from merkit.samples.batch import Arrays, Inputs
 from merkit.samples.flow_augment import FlowAugmentConfig
 from merkit.samples.recipes import Recipe
@@ -165,7 +165,7 @@ class RgbMethod(Method):
 
     def mirrored(self, inputs: Inputs) -> Inputs:
         """See ``Method.mirrored``."""
-        return {**inputs, "rgb": mirror(inputs["rgb"])}
+        return {**inputs, "rgb": inputs["rgb"].flip(-1)}
 
 
 @dataclass(frozen=True, kw_only=True)

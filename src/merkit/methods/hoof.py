@@ -92,13 +92,11 @@ class HoofModel(LinearSvmModel):
             )
         if "mask" in inputs:
             flow = flow * inputs["mask"][:, :, None, None].to(flow.dtype)
-        return self._normalised(histograms(flow, self.config)).flatten(1)
-
-    def _normalised(self, counts: Tensor) -> Tensor:
-        if self.config.normalise == "none":
-            return counts
-        axes = (1, 2) if self.config.normalise == "clip" else (2,)
-        return counts / counts.sum(axes, keepdim=True).clamp(min=1e-6)
+        counts = histograms(flow, self.config)
+        if self.config.normalise != "none":
+            axes = (1, 2) if self.config.normalise == "clip" else (2,)
+            counts = counts / counts.sum(axes, keepdim=True).clamp(min=1e-6)
+        return counts.flatten(1)
 
 
 def histograms(flow: Tensor, config: Hoof) -> Tensor:

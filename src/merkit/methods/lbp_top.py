@@ -135,7 +135,7 @@ def lbp_top(clip: U8, config: LbpTop) -> F32:
     Raises:
         ConfigError: a clip too short or too small for the blocks.
     """
-    volume = grey(clip)
+    volume = np.rint(np.tensordot(clip, _GREY, axes=(1, 0))).astype(np.uint8)  # (T,S,S)
     inner = tuple(n - 2 * config.radius for n in volume.shape)
     rows, columns, stretches = config.blocks
     if any(n < k for n, k in zip(inner, (stretches, rows, columns), strict=True)):
@@ -146,11 +146,6 @@ def lbp_top(clip: U8, config: LbpTop) -> F32:
     block = _block_numbers(inner, (stretches, rows, columns))
     planes = [_histograms(_codes(volume, axis, config), block, config) for axis in range(3)]
     return np.stack(planes, axis=1).reshape(-1).astype(np.float32)
-
-
-def grey(clip: U8) -> U8:
-    """Grey levels (T,S,S) of frames (T,3,S,S)."""
-    return np.rint(np.tensordot(clip, _GREY, axes=(1, 0))).astype(np.uint8)
 
 
 def _codes(volume: U8, axis: int, config: LbpTop) -> np.ndarray:

@@ -12,13 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
-from merkit.methods.bands import (
-    FftAxes,
-    RadiusMode,
-    band_energy,
-    split_clips,
-    split_patches,
-)
+from merkit.methods.bands import FftAxes, RadiusMode, band_energy, split_bands, split_clips
 from merkit.methods.masking import clip_lengths, masked_mean, zero_padding
 
 
@@ -213,7 +207,10 @@ class Sfa(nn.Module):
         config = self.config
         radius = config.radius if config.radius_mode == "normalised" else config.radius_bins
         if config.fft_axes == "patch-grid":
-            return split_patches(x, self.grid, radius, config.radius_mode)
+            # rows and columns of patches, where neighbouring bins are neighbouring places
+            grid = torch.unflatten(x, 2, self.grid)
+            low, high = split_bands(grid, (2, 3), radius, config.radius_mode)
+            return low.flatten(2, 3), high.flatten(2, 3)
         return split_clips(
             zero_padding(x, mask), clip_lengths(mask), config.fft_axes, radius, config.radius_mode
         )

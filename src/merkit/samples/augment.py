@@ -98,8 +98,3 @@ def apply(rgb: Tensor, drawn: Tensor) -> Tensor:
     moved = F.grid_sample(images, grid, padding_mode="border", align_corners=False)
     moved = moved if rgb.is_floating_point() else moved.round().clamp(0, 255).to(rgb.dtype)
     return moved.reshape(rgb.shape)
-
-
-def mirror(rgb: Tensor) -> Tensor:
-    """Left-right mirror of frames (...,S,S)."""
-    return rgb.flip(-1)
