@@ -11,8 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merkit.errors import ConfigError
-from merkit.methods.bands import band_energy, low_pass_mask, split_bands
-from merkit.methods.sfa import BandExperts, Sfa, SfaConfig
+from merkit.methods.sfa import (
+    BandExperts,
+    Sfa,
+    SfaConfig,
+    band_energy,
+    low_pass_mask,
+    split_bands,
+)
 
 D = 12
 
