@@ -164,7 +164,6 @@ class RgbMethod(Method):
         return {**inputs, "rgb": moved}, targets
 
     def mirrored(self, inputs: Inputs) -> Inputs:
-        """See ``Method.mirrored``."""
         return {**inputs, "rgb": inputs["rgb"].flip(-1)}
 
 
@@ -177,11 +176,9 @@ class RegionFlowMethod(Method):
     def augmented(
         self, inputs: Inputs, targets: Tensor, generator: torch.Generator
     ) -> tuple[Inputs, Tensor]:
-        """See ``Method.augmented``."""
         return flow_augment.augment(inputs, targets, self.augment, generator)
 
     def mirrored(self, inputs: Inputs) -> Inputs:
-        """See ``Method.mirrored``."""
         return flow_augment.mirror(inputs)
 
 

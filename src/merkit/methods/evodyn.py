@@ -67,7 +67,6 @@ class Evodyn(RegionFlowMethod):
     augment: FlowAugmentConfig = field(default_factory=lambda: FlowAugmentConfig(lead_frames=5))
 
     def build(self, n_classes: int) -> EvodynNetwork:
-        """See ``Method.build``."""
         return EvodynNetwork(self, n_classes)
 
     def default_recipe(self) -> RegionFlowRecipe:

@@ -81,7 +81,6 @@ class HloraMer(RgbMethod):
         return self.stfa_filter or max(self.frames // 2, 1)
 
     def build(self, n_classes: int) -> HloraMerNetwork:
-        """See ``Method.build``."""
         return HloraMerNetwork(self, n_classes)
 
     def default_recipe(self) -> RgbRecipe:

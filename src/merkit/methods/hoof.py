@@ -57,7 +57,6 @@ class Hoof(SvmMethod):
         super().__post_init__()
 
     def build(self, n_classes: int) -> HoofModel:
-        """See ``Method.build``."""
         return HoofModel(self, n_classes)
 
     def default_recipe(self) -> RegionFlowRecipe:
@@ -65,7 +64,6 @@ class Hoof(SvmMethod):
         return RegionFlowRecipe(frames=self.frames, flow=self.flow)
 
     def mirrored(self, inputs: Inputs) -> Inputs:
-        """See ``Method.mirrored``."""
         return mirror(inputs)
 
 

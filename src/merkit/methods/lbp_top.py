@@ -78,7 +78,6 @@ class LbpTop(SvmMethod):
         super().__post_init__()
 
     def build(self, n_classes: int) -> LbpTopModel:
-        """See ``Method.build``."""
         return LbpTopModel(self, n_classes)
 
     def default_recipe(self) -> RgbRecipe:

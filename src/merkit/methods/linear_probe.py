@@ -70,7 +70,6 @@ class LinearProbe(RgbMethod):
         super().__post_init__()
 
     def build(self, n_classes: int) -> LinearProbeNetwork:
-        """See ``Method.build``."""
         return LinearProbeNetwork(self, n_classes)
 
     def default_recipe(self) -> RgbRecipe:

@@ -25,7 +25,6 @@ class Majority(ClassicalMethod):
     citation: ClassVar[str] = "no paper: the floor that a method must leave"
 
     def build(self, n_classes: int) -> MajorityModel:
-        """See ``Method.build``."""
         return MajorityModel(self, n_classes)
 
     def default_recipe(self) -> None:

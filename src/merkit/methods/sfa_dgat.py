@@ -114,7 +114,6 @@ class SfaDgat(RgbMethod):
         super().__post_init__()
 
     def build(self, n_classes: int) -> SfaDgatNetwork:
-        """See ``Method.build``."""
         return SfaDgatNetwork(self, n_classes)
 
     def default_recipe(self) -> RgbRecipe:

@@ -75,7 +75,6 @@ class Stag(RegionFlowMethod):
     )
 
     def build(self, n_classes: int) -> StagNetwork:
-        """See ``Method.build``."""
         return StagNetwork(self, n_classes)
 
     def default_recipe(self) -> RegionFlowRecipe:

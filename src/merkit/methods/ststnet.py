@@ -36,7 +36,6 @@ class Ststnet(Method):
     dropout: float = 0.5
 
     def build(self, n_classes: int) -> StstnetNetwork:
-        """See ``Method.build``."""
         return StstnetNetwork(self, n_classes)
 
     def default_recipe(self) -> FlowMapRecipe:

@@ -145,7 +145,6 @@ class SequenceRecipe(Recipe):
                 raise ConfigError(f"recipe.{name} is {getattr(self, name)}", "0 or more")
 
     def pick(self, clip: Clip, available: I64) -> I64:
-        """See ``Recipe.pick``."""
         n = len(available)
         if self.frames == 0:
             step = max(1, round(clip.fps_hz / self.stride_hz)) if self.stride_hz else 1
@@ -167,7 +166,6 @@ class RgbRecipe(SequenceRecipe):
     align: AlignConfig = field(default_factory=AlignConfig)
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
-        """See ``Recipe.make``."""
         aligned = align_clip(frames.rgb, face, self.align)
         return {"rgb": np.ascontiguousarray(aligned.transpose(0, 3, 1, 2))}
 
@@ -181,7 +179,6 @@ class RegionFlowRecipe(SequenceRecipe):
     flow: FlowConfig = field(default_factory=FlowConfig)
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
-        """See ``Recipe.make``."""
         return {"flow": clip_flow(frames.rgb, first_landmarks(face), self.flow)}
 
 
@@ -203,7 +200,6 @@ class FlowMapRecipe(Recipe):
         return np.asarray(available[nearest])
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
-        """See ``Recipe.make``."""
         onset, apex = frames.rgb[0], frames.rgb[-1]
         return {"flow_map": clip_flow_map(onset, apex, first_landmarks(face), self.flow)}
 
