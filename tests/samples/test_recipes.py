@@ -24,7 +24,7 @@ from merkit.samples.recipes import (
 )
 from merkit.types import Clip
 from merkit.video import read_frames
-from merkit.video.read import clip_key, content_key
+from merkit.video.fingerprint import clip_key, content_key
 
 RGB = RgbRecipe(frames=4, align=AlignConfig(size_px=48))
 CLIP = Clip("c", "db", "s", Path("nowhere"), 100.0, "happiness")

@@ -17,8 +17,8 @@ from merkit.findings import Finding
 from merkit.media import is_image
 from merkit.types import Clip
 from merkit.video import frame_numbers, iter_frames
+from merkit.video.fingerprint import content_key
 from merkit.video.images import list_images, read_image
-from merkit.video.read import content_key
 
 _COPY_AGAIN = "copy the clip again from the distribution"
 

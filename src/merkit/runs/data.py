@@ -18,7 +18,7 @@ from merkit.runs.config import DataConfig
 from merkit.samples.prepare import SampleSet, default_store, prepare
 from merkit.samples.recipes import Recipe
 from merkit.types import Clip
-from merkit.video.read import content_key
+from merkit.video.fingerprint import content_key
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from merkit.files import atomic_file, atomic_folder, remove_leftovers, write_jso
 from merkit.progress import Progress, silent
 from merkit.samples.recipes import Recipe
 from merkit.types import Clip, Sample
-from merkit.video.read import clip_key
+from merkit.video.fingerprint import clip_key
 from merkit.workers import run_jobs
 
 

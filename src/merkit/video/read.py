@@ -1,5 +1,5 @@
-"""What a video file or a folder of images holds, through the same functions for both: its frames,
-their numbers, and the identity of its content.
+"""The frames and frame numbers of a video file or a folder of images, through the same functions
+for both.
 
 Frame numbers are those of the source: the digits of an image's name, or the 0-based decoding
 position in a video file. Ranges are inclusive. Times come from a file's own timestamps
@@ -8,16 +8,13 @@ position in a video file. Ranges are inclusive. Times come from a file's own tim
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from math import inf
 from pathlib import Path
 
 import numpy as np
 
-from merkit.errors import MissingDataError, VideoError
-from merkit.types import I64, Clip, Frame, Frames, VideoInfo
+from merkit.errors import VideoError
+from merkit.types import I64, Frame, Frames, VideoInfo
 from merkit.video.container import PathInput, existing, outside
 from merkit.video.decode import count_video, iter_video, probe_video
 from merkit.video.images import iter_images, list_images, read_image
@@ -120,48 +117,6 @@ def frame_numbers(path: PathInput) -> I64:
     if source.is_dir():
         return np.array(list(list_images(source)), dtype=np.int64)
     return np.arange(count_video(source), dtype=np.int64)
-
-
-def clip_key(clip: Clip) -> str:
-    """Hash of the clip's media content and frame range; labels do not enter it.
-
-    Raises:
-        MissingDataError: the media does not exist.
-    """
-    if not clip.media.exists():
-        raise MissingDataError(
-            f"clip '{clip.clip_id}' has no media at {clip.media}", "a video or image folder"
-        )
-    digest = hashlib.sha256(_media_digest(clip).encode())
-    marks = (clip.first_frame, clip.last_frame, clip.onset_frame, clip.apex_frame)
-    digest.update(repr((*marks, clip.offset_frame, clip.fps_hz)).encode())
-    return digest.hexdigest()[:24]
-
-
-def content_key(clip: Clip) -> str:
-    """Hash of the frames alone: equal for one recording kept under two names."""
-    return hashlib.sha256(_media_digest(clip).encode()).hexdigest()[:24]
-
-
-def _media_digest(clip: Clip) -> str:
-    if clip.media.is_file():
-        return f"{_file_digest(clip.media)}{clip.first_frame}-{clip.last_frame}"
-    low = -inf if clip.first_frame is None else clip.first_frame
-    high = inf if clip.last_frame is None else clip.last_frame
-    images = list_images(clip.media)
-    return "".join(_file_digest(path) for n, path in images.items() if low <= n <= high)
-
-
-def _file_digest(path: Path) -> str:
-    stat = path.stat()
-    return _digest_of_version(path, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=100_000)
-def _digest_of_version(path: Path, size: int, modified_ns: int) -> str:
-    """Digest of a file's bytes; size and time only make the cache notice a change."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _read_numbers(source: Path, wanted: list[int], fps_hz: float | None) -> list[Frame]:
