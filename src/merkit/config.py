@@ -65,6 +65,22 @@ def _dataclass_in(hint: Any) -> type[Any] | None:
     return None
 
 
+def check_settings(config: object, group: str, wanted: Mapping[str, tuple[bool, str]]) -> None:
+    """Refuse the first setting that is out of its range.
+
+    Args:
+        group: for the message, such as ``training``; "" for none.
+        wanted: name -> whether its value holds, and what would.
+
+    Raises:
+        ConfigError: names the setting and its value.
+    """
+    for name, (holds, text) in wanted.items():
+        if not holds:
+            full = f"{group}.{name}" if group else name
+            raise ConfigError(f"{full} is {getattr(config, name)!r}", text)
+
+
 def to_mapping(config: Any) -> dict[str, Any]:
     """The plain nested values of a configuration, ready for YAML or JSON."""
 

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError, FaceError
 from merkit.face import FaceFollower, TrackConfig
 from merkit.face.regions import region_indices
@@ -58,17 +59,11 @@ class SpotConfig:
 
     def __post_init__(self) -> None:
         positive = ("duration_s", "top_regions", "floor_px", "max_duration_s")
-        for name in positive:
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"spot {name}={getattr(self, name)}", "above 0")
-        if min(self.smooth_s, self.noise_factor, self.min_duration_s) < 0:
-            raise ConfigError(
-                f"spot smooth_s={self.smooth_s}, noise_factor={self.noise_factor}, "
-                f"min_duration_s={self.min_duration_s}",
-                "none below 0",
-            )
-        if not 0 < self.edge_share < 1:
-            raise ConfigError(f"spot edge_share={self.edge_share}", "between 0 and 1")
+        wanted = {name: (getattr(self, name) > 0, "above 0") for name in positive}
+        for name in ("smooth_s", "noise_factor", "min_duration_s"):
+            wanted[name] = (getattr(self, name) >= 0, "0 or more")
+        wanted["edge_share"] = (0 < self.edge_share < 1, "between 0 and 1")
+        check_settings(self, "spot", wanted)
 
     def lag_frames(self, fps_hz: float) -> int:
         """k: how far back the reference frame lies, for ``RoiFlowStream``, at least 1.

@@ -142,7 +142,7 @@ def test_an_unfinished_run(tmp_path: Path) -> None:
         (["CLIP", "--model", "nowhere"], MissingDataError, "nowhere"),
         (["absent.mp4", "--model", "MODEL"], MissingDataError, "absent.mp4"),
         (["CLIP", "--model", "MODEL", "--effect.label", "joy"], ConfigError, "joy"),
-        (["CLIP", "--model", "MODEL", "--effect.steps", "1"], ConfigError, "steps 1"),
+        (["CLIP", "--model", "MODEL", "--effect.steps", "1"], ConfigError, "effect.steps is 1"),
         (["CLIP", "--model", "MODEL", "--fps", "0.1"], ConfigError, "part of"),
         (["CLIP", "--model", "MODEL", "--figures", "joy"], ConfigError, "unknown figure 'joy'"),
         (["CLIP", "--model", "MAJORITY"], ConfigError, "majority reads nothing of a clip"),

@@ -104,7 +104,8 @@ def test_features_are_those_of_the_model(
     data = DataConfig(data=("synthetic",), root=(database,), store=tmp_path, workers=1)
     vectors, clips = database_features(loaded("stag"), data, "cpu", chunk=4)
     assert len(vectors) == len(clips.rows) == 6
-    assert clips.counts() == {"negative": 2, "positive": 2, "surprise": 2}
+    counts = clips.facts()["clips_per_class"]
+    assert counts == {"negative": 2, "positive": 2, "surprise": 2}
     case = open_named("stag")
     expected = case.output.features[0].detach().numpy()
     assert np.abs(vectors - expected).sum(axis=1).min() < 1e-4

@@ -192,7 +192,7 @@ def test_every_kind_of_recipe_and_none_reads_a_video(
     method: str, model: dict[str, object], images: Path, tiny_database: Path, tmp_path: Path
 ) -> None:
     """Trained for one epoch from the real database, then used on a video it has not seen."""
-    from merkit.inference.modelfolder import train_model
+    from merkit.inference.final import train_model
 
     training = {} if method in ("hoof", "majority") else {"epochs": 1}
     config = tiny.final(

@@ -129,7 +129,8 @@ def test_temperature_lowers_the_log_loss_and_moves_no_prediction() -> None:
 
 @pytest.mark.parametrize("values", [{"c": 0.0}, {"c": -1.0}, {"max_iterations": 0}])
 def test_impossible_svm_settings_are_refused(values: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="above 0"):
+    (name,) = values
+    with pytest.raises(ConfigError, match=f"svm.{name} is"):
         SvmConfig(**values)  # type: ignore[arg-type]
 
 
@@ -220,7 +221,8 @@ def test_frozen_key_follows_the_descriptor_and_not_the_classifier() -> None:
     [{"frames": 2}, {"size_px": 6}, {"blocks": (0, 5, 1)}, {"points": 1}, {"radius": 0}],
 )
 def test_impossible_lbp_settings_are_refused(values: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="at least"):
+    (name,) = values
+    with pytest.raises(ConfigError, match=name):
         LbpTop(**values)  # type: ignore[arg-type]
 
 

@@ -131,5 +131,5 @@ def test_settings_that_cannot_be() -> None:
         Dgat(D, DgatConfig(heads=5))
     with pytest.raises(ConfigError, match="band_width is -1"):
         DgatConfig(band_width=-1)
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="lstm_hidden is 0"):
         DgatConfig(lstm_hidden=0)

@@ -177,5 +177,5 @@ def test_mask_with_padding_inside_is_refused() -> None:
 def test_settings_that_cannot_be() -> None:
     with pytest.raises(ConfigError, match="kernel_size is 2"):
         SfaConfig(kernel_size=2)
-    with pytest.raises(ConfigError, match="at least 1"):
+    with pytest.raises(ConfigError, match="n_experts is 0"):
         SfaConfig(n_experts=0)

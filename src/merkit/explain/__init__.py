@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from merkit.errors import ConfigError
+from merkit.config import check_settings
 from merkit.registry import Registry
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ class ExplainConfig:
     perplexity: float = 30.0
 
     def __post_init__(self) -> None:
-        if self.steps < 2 or self.chunk < 1 or self.perplexity <= 0:
-            raise ConfigError(
-                f"steps {self.steps}, chunk {self.chunk}, perplexity {self.perplexity}",
-                "at least 2, at least 1, and above 0",
-            )
+        wanted = {
+            "steps": (self.steps >= 2, "2 or more"),
+            "chunk": (self.chunk >= 1, "1 or more"),
+            "perplexity": (self.perplexity > 0, "above 0"),
+        }
+        check_settings(self, "effect", wanted)

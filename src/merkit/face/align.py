@@ -17,7 +17,8 @@ from typing import Literal, cast
 
 import numpy as np
 
-from merkit.errors import ConfigError, FaceError
+from merkit.config import check_settings
+from merkit.errors import FaceError
 from merkit.types import F32, F64, U8, FaceTrack
 
 _LEFT_EYE = slice(36, 42)  # on the picture's left
@@ -82,22 +83,17 @@ class AlignConfig:
     smooth_frames: int = 1
 
     def __post_init__(self) -> None:
-        if self.policy not in ("per_frame", "onset"):
-            raise ConfigError(f"alignment policy '{self.policy}'", "per_frame or onset")
-        if self.method not in ("eyes", "inner_corners", "similarity"):
-            raise ConfigError(
-                f"alignment method '{self.method}'", "eyes, inner_corners or similarity"
-            )
-        if self.size_px < 8 or self.onset_frames < 1 or self.smooth_frames < 1:
-            raise ConfigError(
-                f"size_px {self.size_px}, onset_frames {self.onset_frames}, "
-                f"smooth_frames {self.smooth_frames}",
-                "at least 8, 1 and 1",
-            )
-        if not (0 < self.eye_distance < 1 and 0 < self.eye_y < 1):
-            raise ConfigError(
-                f"eye_distance {self.eye_distance}, eye_y {self.eye_y}", "shares between 0 and 1"
-            )
+        methods = ("eyes", "inner_corners", "similarity")
+        wanted = {
+            "policy": (self.policy in ("per_frame", "onset"), "per_frame or onset"),
+            "method": (self.method in methods, "eyes, inner_corners or similarity"),
+            "size_px": (self.size_px >= 8, "8 or more"),
+            "onset_frames": (self.onset_frames >= 1, "1 or more"),
+            "smooth_frames": (self.smooth_frames >= 1, "1 or more"),
+            "eye_distance": (0 < self.eye_distance < 1, "a share between 0 and 1"),
+            "eye_y": (0 < self.eye_y < 1, "a share between 0 and 1"),
+        }
+        check_settings(self, "align", wanted)
 
 
 def transforms(track: FaceTrack, config: AlignConfig) -> F32:

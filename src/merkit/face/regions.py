@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError, FaceError
 from merkit.types import F64, I64
 
@@ -72,11 +73,10 @@ class RegionWindows:
     nose_tip_px: float = 13.0
 
     def __post_init__(self) -> None:
-        if self.layout not in ("symmetric", "code"):
-            raise ConfigError(f"region layout '{self.layout}'", "symmetric or code")
-        for name, value in vars(self).items():
-            if name != "layout" and not 0 < value <= 128:
-                raise ConfigError(f"region window {name}={value}", "above 0 and at most 128 px")
+        sizes = {name: value for name, value in vars(self).items() if name != "layout"}
+        wanted = {n: (0 < value <= 128, "above 0 and at most 128 px") for n, value in sizes.items()}
+        wanted["layout"] = (self.layout in ("symmetric", "code"), "symmetric or code")
+        check_settings(self, "windows", wanted)
 
 
 @dataclass(frozen=True, eq=False)

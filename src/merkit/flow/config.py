@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.face.regions import RegionWindows
 
@@ -59,32 +60,34 @@ class FlowConfig:
     map_size_px: int = 28
 
     def __post_init__(self) -> None:
-        _one_of("estimator", self.estimator, get_args(Estimator))
-        _one_of("reference", self.reference, get_args(Reference))
-        _one_of("nose_correction", self.nose_correction, get_args(NoseCorrection))
-        _one_of("regions", self.regions, (18, 14))
-        _one_of("dis_stride_px", self.dis_stride_px, tuple(range(1, 9)))
-        for name, value in vars(self).items():
-            if name.startswith("q_") and not 0 < value <= 1:
-                raise ConfigError(f"flow {name}={value}", "above 0 and at most 1")
-        if not 0 <= self.follow_iterations <= 20:
-            raise ConfigError(f"flow follow_iterations={self.follow_iterations}", "0 to 20")
-        if self.follow_above_px2 <= 0:
-            raise ConfigError(f"flow follow_above_px2={self.follow_above_px2}", "above 0")
-        self._check_crop()
-
-    def _check_crop(self) -> None:
+        allowed = {
+            "estimator": get_args(Estimator),
+            "reference": get_args(Reference),
+            "nose_correction": get_args(NoseCorrection),
+            "regions": (18, 14),
+        }
+        wanted = {
+            name: (getattr(self, name) in values, f"one of: {', '.join(map(str, values))}")
+            for name, values in allowed.items()
+        }
+        shares = {name: value for name, value in vars(self).items() if name.startswith("q_")}
+        wanted |= {n: (0 < value <= 1, "above 0 and at most 1") for n, value in shares.items()}
+        wanted |= {
+            "dis_stride_px": (1 <= self.dis_stride_px <= 8, "1 to 8"),
+            "follow_iterations": (0 <= self.follow_iterations <= 20, "0 to 20"),
+            "follow_above_px2": (self.follow_above_px2 > 0, "above 0"),
+            "crop_size_px": (64 <= self.crop_size_px <= 1024, "64 to 1024"),
+            "map_size_px": (
+                4 <= self.map_size_px <= self.crop_size_px,
+                f"4 to crop_size_px={self.crop_size_px}",
+            ),
+        }
+        check_settings(self, "flow", wanted)
         height, width = self.crop_above_g + self.crop_below_g, 2 * self.crop_half_width_g
         if width <= 0 or abs(height - width) > 1e-9:
             raise ConfigError(
                 f"flow crop {width:g} g wide and {height:g} g high",
                 "a square: twice crop_half_width_g = crop_above_g + crop_below_g",
-            )
-        if not 64 <= self.crop_size_px <= 1024:
-            raise ConfigError(f"flow crop_size_px={self.crop_size_px}", "64 to 1024")
-        if not 4 <= self.map_size_px <= self.crop_size_px:
-            raise ConfigError(
-                f"flow map_size_px={self.map_size_px}", f"4 to crop_size_px={self.crop_size_px}"
             )
 
     def shares(self) -> tuple[float, ...]:
@@ -97,11 +100,6 @@ class FlowConfig:
             *[self.q_nose] * 2,
             *[self.q_eyelids] * 2,
         )
-
-
-def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"flow {name}={value!r}", f"one of: {', '.join(map(str, allowed))}")
 
 
 #: The public MEGC2024 extractor of He's team, which the ``evodyn`` proxy was trained on.

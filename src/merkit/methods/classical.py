@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from merkit.errors import ConfigError
+from merkit.config import check_settings
 from merkit.methods.base import Method
 from merkit.samples.batch import Inputs
 from merkit.training.config import TrainConfig
@@ -61,11 +61,11 @@ class SvmConfig:
     max_iterations: int = 10_000
 
     def __post_init__(self) -> None:
-        if self.c <= 0 or self.max_iterations < 1:
-            raise ConfigError(
-                f"svm.c is {self.c}, svm.max_iterations {self.max_iterations}",
-                "above 0, and 1 or more",
-            )
+        wanted = {
+            "c": (self.c > 0, "above 0"),
+            "max_iterations": (self.max_iterations >= 1, "1 or more"),
+        }
+        check_settings(self, "svm", wanted)
 
 
 class ClassicalModel(Model):

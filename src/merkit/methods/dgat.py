@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.methods.masking import clip_lengths, masked_max, split_heads
 
@@ -59,14 +60,10 @@ class DgatConfig:
     width: int = 256
 
     def __post_init__(self) -> None:
-        if min(self.heads, self.lstm_hidden, self.lstm_layers, self.width) < 1:
-            raise ConfigError(
-                f"dgat.heads, lstm_hidden, lstm_layers, width are {self.heads}, "
-                f"{self.lstm_hidden}, {self.lstm_layers}, {self.width}",
-                "at least 1 each",
-            )
-        if self.band_width < 0:
-            raise ConfigError(f"dgat.band_width is {self.band_width}", "at least 0 frames")
+        sizes = ("heads", "lstm_hidden", "lstm_layers", "width")
+        wanted = {name: (getattr(self, name) >= 1, "1 or more") for name in sizes}
+        wanted["band_width"] = (self.band_width >= 0, "0 frames or more")
+        check_settings(self, "dgat", wanted)
 
 
 def frame_consistency(weight: Tensor, modulation: Modulation) -> Tensor:

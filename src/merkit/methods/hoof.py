@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.flow.config import FlowConfig
 from merkit.methods.classical import LinearSvmModel, SvmMethod
@@ -50,10 +51,11 @@ class Hoof(SvmMethod):
     normalise: Literal["clip", "region", "none"] = "clip"
 
     def __post_init__(self) -> None:
-        if self.bins < 1 or self.frames < 2:
-            raise ConfigError(
-                f"bins is {self.bins}, frames {self.frames}", "at least one bin and two frames"
-            )
+        wanted = {
+            "bins": (self.bins >= 1, "1 or more"),
+            "frames": (self.frames >= 2, "2 or more: motion is between frames"),
+        }
+        check_settings(self, "", wanted)
         super().__post_init__()
 
     def build(self, n_classes: int) -> HoofModel:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
 from merkit.methods.classical import LinearSvmModel, SvmMethod
@@ -62,11 +63,12 @@ class LbpTop(SvmMethod):
     blocks: tuple[int, int, int] = (5, 5, 1)
 
     def __post_init__(self) -> None:
-        if self.points < 2 or self.radius < 1 or min(self.blocks) < 1:
-            raise ConfigError(
-                f"points {self.points}, radius {self.radius}, blocks {self.blocks}",
-                "at least 2 points, a radius of 1 and one block each way",
-            )
+        wanted = {
+            "points": (self.points >= 2, "2 or more"),
+            "radius": (self.radius >= 1, "1 or more"),
+            "blocks": (min(self.blocks) >= 1, "one or more each way"),
+        }
+        check_settings(self, "", wanted)
         inner_px, inner_frames = (n - 2 * self.radius for n in (self.size_px, self.frames))
         if inner_px < max(self.blocks[:2]) or inner_frames < self.blocks[2]:
             raise ConfigError(

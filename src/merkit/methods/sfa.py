@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from merkit.errors import ConfigError
+from merkit.config import check_settings
 from merkit.methods.masking import clip_lengths, masked_mean, zero_padding
 
 FftAxes = Literal["TD", "T", "patch-grid"]
@@ -62,14 +62,10 @@ class SfaConfig:
     eps: float = 1e-5
 
     def __post_init__(self) -> None:
-        if self.kernel_size % 2 == 0:
-            raise ConfigError(f"sfa.kernel_size is {self.kernel_size}", "an odd number")
-        if min(self.channels, self.n_experts, self.width) < 1:
-            raise ConfigError(
-                f"sfa.channels, n_experts, width are "
-                f"{self.channels}, {self.n_experts}, {self.width}",
-                "at least 1 each",
-            )
+        sizes = ("channels", "n_experts", "width")
+        wanted = {name: (getattr(self, name) >= 1, "1 or more") for name in sizes}
+        wanted["kernel_size"] = (self.kernel_size % 2 == 1, "an odd number")
+        check_settings(self, "sfa", wanted)
 
 
 def low_pass_mask(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.methods.base import RgbMethod
 from merkit.methods.dgat import Dgat, DgatConfig
@@ -54,12 +55,12 @@ class FusionConfig:
     width: int = 256
 
     def __post_init__(self) -> None:
-        if self.tau <= 0 or self.kernels < 1 or self.kernel_size % 2 == 0:
-            raise ConfigError(
-                f"fusion.tau, kernels, kernel_size are "
-                f"{self.tau}, {self.kernels}, {self.kernel_size}",
-                "tau above 0, at least one kernel, an odd kernel size",
-            )
+        wanted = {
+            "tau": (self.tau > 0, "above 0"),
+            "kernels": (self.kernels >= 1, "1 or more"),
+            "kernel_size": (self.kernel_size % 2 == 1, "an odd number"),
+        }
+        check_settings(self, "fusion", wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +107,11 @@ class SfaDgat(RgbMethod):
                 f"sfa.width is {self.sfa.width} and dgat.width {self.dgat.width}",
                 "equal widths, since the consistency loss compares f_s and f_t",
             )
-        if self.frames < 1 or not 0 <= self.dropout < 1:
-            raise ConfigError(
-                f"frames is {self.frames}, dropout {self.dropout}",
-                "at least one frame and a dropout in 0..1",
-            )
+        wanted = {
+            "frames": (self.frames >= 1, "1 or more"),
+            "dropout": (0 <= self.dropout < 1, "0 to below 1"),
+        }
+        check_settings(self, "", wanted)
         super().__post_init__()
 
     def build(self, n_classes: int) -> SfaDgatNetwork:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.registry import Registry
 
@@ -75,7 +76,19 @@ class ProtocolConfig:
     manifest: Path | None = None
 
     def __post_init__(self) -> None:
-        self._check_numbers()
+        wanted = {
+            "n_splits": (self.n_splits >= 2, "2 or more"),
+            "seed": (0 <= self.seed < 2**32, "0 to 4294967295"),
+            "val_share": (
+                0 <= self.val_share < 1,
+                "a share of the training subjects, from 0 (no validation) to below 1",
+            ),
+            "val_min_subjects": (
+                self.val_min_subjects >= 1,
+                "1 or more; for no validation side set val_share to 0",
+            ),
+        }
+        check_settings(self, "protocol", wanted)
         if self.name not in PROTOCOLS:
             PROTOCOLS[self.name]  # raises, with the nearest name
         if self.adapt and not PROTOCOLS[self.name].adaptable:
@@ -93,23 +106,6 @@ class ProtocolConfig:
             )
         if self.name == "cross_database":
             self._check_sides()
-
-    def _check_numbers(self) -> None:
-        if self.n_splits < 2:
-            raise ConfigError(f"n_splits is {self.n_splits}", "2 or more")
-        if not 0 <= self.seed < 2**32:
-            raise ConfigError(f"seed is {self.seed}", "0 to 4294967295")
-        if not 0 <= self.val_share < 1:
-            raise ConfigError(
-                f"val_share is {self.val_share}",
-                "a share of the training subjects, from 0 (no validation) to below 1",
-            )
-        if self.val_min_subjects < 1:
-            raise ConfigError(
-                f"val_min_subjects is {self.val_min_subjects}",
-                "1 or more",
-                "for no validation side set val_share to 0",
-            )
 
     def _check_sides(self) -> None:
         train, test = set(self.train_databases), set(self.test_databases)

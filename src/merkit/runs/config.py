@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.protocols.config import ProtocolConfig
 
@@ -38,8 +39,7 @@ class DataConfig:
     workers: int = 0
 
     def __post_init__(self) -> None:
-        if self.workers < 0:
-            raise ConfigError(f"workers is {self.workers}", "0 (one a core) or more")
+        check_settings(self, "", {"workers": (self.workers >= 0, "0 (one a core) or more")})
 
     def sources(self) -> tuple[tuple[str, Path, str], ...]:
         """(name, root, variant) of each database.
@@ -87,8 +87,7 @@ class MethodConfig:
     bf16: bool = False
 
     def __post_init__(self) -> None:
-        if self.threads < 1:
-            raise ConfigError(f"threads is {self.threads}", "1 or more")
+        check_settings(self, "", {"threads": (self.threads >= 1, "1 or more")})
 
     def make(self) -> Method:
         """The method with these settings.
@@ -129,10 +128,12 @@ class EvaluateConfig(DataConfig, MethodConfig):
     def __post_init__(self) -> None:
         DataConfig.__post_init__(self)
         MethodConfig.__post_init__(self)
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise ConfigError(f"seeds is {list(self.seeds)}", "one or more different ones, from 0")
-        if self.resamples < 1:
-            raise ConfigError(f"resamples is {self.resamples}", "1 or more")
+        different = 0 < len(self.seeds) == len(set(self.seeds))
+        wanted = {
+            "seeds": (different and min(self.seeds) >= 0, "one or more different ones, from 0"),
+            "resamples": (self.resamples >= 1, "1 or more"),
+        }
+        check_settings(self, "", wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,8 +153,7 @@ class FinalConfig(DataConfig, MethodConfig):
     def __post_init__(self) -> None:
         DataConfig.__post_init__(self)
         MethodConfig.__post_init__(self)
-        if self.seed < 0:
-            raise ConfigError(f"seed is {self.seed}", "0 or more")
+        check_settings(self, "", {"seed": (self.seed >= 0, "0 or more")})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 
 
@@ -37,11 +38,11 @@ class AugmentConfig:
     shear_deg: float = 0.0
 
     def __post_init__(self) -> None:
-        ranges = (self.rotation_deg, self.scale, self.shift, self.shear_deg)
-        if not 0 <= self.flip <= 1 or min(ranges) < 0 or self.scale >= 1:
-            raise ConfigError(
-                f"augment: {self}", "flip in 0..1, ranges of at least 0, scale below 1"
-            )
+        ranges = ("rotation_deg", "shift", "shear_deg")
+        wanted = {name: (getattr(self, name) >= 0, "0 (off) or more") for name in ranges}
+        wanted["flip"] = (0 <= self.flip <= 1, "a probability from 0 to 1")
+        wanted["scale"] = (0 <= self.scale < 1, "0 (off) to below 1")
+        check_settings(self, "augment", wanted)
 
 
 def draw(batch: int, generator: torch.Generator, config: AugmentConfig) -> Tensor:

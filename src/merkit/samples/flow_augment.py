@@ -12,7 +12,7 @@ import torch
 from scipy.special import betaincinv
 from torch import Tensor
 
-from merkit.errors import ConfigError
+from merkit.config import check_settings
 from merkit.face.regions import mirror_order
 from merkit.samples.batch import Inputs, real_frames
 
@@ -35,15 +35,14 @@ class FlowAugmentConfig:
     cutmix_alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("mirror_p", "cutmix_p"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigError(f"{name}={getattr(self, name)}", "a probability from 0 to 1")
-        if min(self.lead_frames, self.mixup_alpha) < 0 or self.cutmix_alpha <= 0:
-            raise ConfigError(
-                f"lead_frames={self.lead_frames}, mixup_alpha={self.mixup_alpha}, "
-                f"cutmix_alpha={self.cutmix_alpha}",
-                "lead_frames and mixup_alpha not below 0, cutmix_alpha above 0",
-            )
+        wanted = {
+            "mirror_p": (0 <= self.mirror_p <= 1, "a probability from 0 to 1"),
+            "cutmix_p": (0 <= self.cutmix_p <= 1, "a probability from 0 to 1"),
+            "lead_frames": (self.lead_frames >= 0, "0 (none) or more"),
+            "mixup_alpha": (self.mixup_alpha >= 0, "0 (off) or more"),
+            "cutmix_alpha": (self.cutmix_alpha > 0, "above 0"),
+        }
+        check_settings(self, "augment", wanted)
 
 
 def augment(

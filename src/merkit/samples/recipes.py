@@ -17,7 +17,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from merkit.config import flat, to_mapping
+from merkit.config import check_settings, flat, to_mapping
 from merkit.errors import ConfigError, FaceError, VideoError
 from merkit.face import align_clip, require_found, track
 from merkit.face.align import AlignConfig
@@ -54,10 +54,8 @@ class Recipe(ABC):
     min_found_share: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.min_found_share <= 1:
-            raise ConfigError(
-                f"recipe.min_found_share is {self.min_found_share}", "a share from 0 to 1"
-            )
+        holds = 0 <= self.min_found_share <= 1
+        check_settings(self, "recipe", {"min_found_share": (holds, "a share from 0 to 1")})
 
     @abstractmethod
     def pick(self, clip: Clip, available: I64) -> I64:
@@ -140,9 +138,9 @@ class SequenceRecipe(Recipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("frames", "stride_hz", "max_frames"):
-            if not getattr(self, name) >= 0:
-                raise ConfigError(f"recipe.{name} is {getattr(self, name)}", "0 or more")
+        names = ("frames", "stride_hz", "max_frames")
+        wanted = {name: (getattr(self, name) >= 0, "0 or more") for name in names}
+        check_settings(self, "recipe", wanted)
 
     def pick(self, clip: Clip, available: I64) -> I64:
         n = len(available)

@@ -19,6 +19,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from scipy.stats import bootstrap, permutation_test
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.scoring.metrics import UF1, Metric
 from merkit.scoring.subjects import SubjectTables
@@ -50,14 +51,13 @@ class Resampling:
     seed_factor: Literal["nested", "average"] = "nested"
 
     def __post_init__(self) -> None:
-        if not 0 < self.level < 1:
-            raise ConfigError(f"level is {self.level}", "between 0 and 1, such as 0.95")
-        if self.n_resamples < 1:
-            raise ConfigError(f"n_resamples is {self.n_resamples}", "1 or more")
-        if self.method not in ("percentile", "bca"):
-            raise ConfigError(f"unknown interval method '{self.method}'", "percentile or bca")
-        if self.seed_factor not in ("nested", "average"):
-            raise ConfigError(f"unknown seed factor '{self.seed_factor}'", "nested or average")
+        wanted = {
+            "n_resamples": (self.n_resamples >= 1, "1 or more"),
+            "level": (0 < self.level < 1, "between 0 and 1, such as 0.95"),
+            "method": (self.method in ("percentile", "bca"), "percentile or bca"),
+            "seed_factor": (self.seed_factor in ("nested", "average"), "nested or average"),
+        }
+        check_settings(self, "", wanted)
 
     def __str__(self) -> str:
         return f"{self.n_resamples} resamples of subjects, {self.method}"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 
 ClassWeights = Literal["none", "inverse", "effective"]
@@ -67,9 +68,7 @@ class TrainConfig:
             "views": (self.views >= 0, "0 (drawn afresh) or more"),
             "swa_start": (0 <= self.swa_start < 1, "0 (never) to below 1"),
         }
-        for name, (holds, text) in wanted.items():
-            if not holds:
-                raise ConfigError(f"training.{name} is {getattr(self, name)}", text)
+        check_settings(self, "training", wanted)
 
 
 def make_optimiser(model: nn.Module, settings: TrainConfig) -> torch.optim.Optimizer:

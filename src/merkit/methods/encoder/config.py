@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
+from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
 
@@ -58,12 +59,12 @@ class MotionConfig:
     gain: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.blur_px % 2 == 0 or self.window_cells % 2 == 0 or self.regulariser <= 0:
-            raise ConfigError(
-                f"encoder.motion.blur_px, window_cells, regulariser are "
-                f"{self.blur_px}, {self.window_cells}, {self.regulariser}",
-                "two odd numbers and one above 0",
-            )
+        wanted = {
+            "blur_px": (self.blur_px % 2 == 1, "an odd number"),
+            "window_cells": (self.window_cells % 2 == 1, "an odd number"),
+            "regulariser": (self.regulariser > 0, "above 0"),
+        }
+        check_settings(self, "encoder.motion", wanted)
 
 
 @dataclass(frozen=True)
@@ -163,16 +164,13 @@ class EncoderConfig:
                 "full: tiny has no pretrained weights to adapt or to keep",
                 "leave encoder.tune out, or choose a dinov2 encoder",
             )
-        unknown = [t for t in self.lora_targets if t not in _TARGETS]
-        if unknown or not self.lora_targets:
-            raise ConfigError(
-                f"encoder.lora_targets is {self.lora_targets}", f"some of {', '.join(_TARGETS)}"
-            )
-        if self.lora_rank < 1 or self.lora_blocks < 0:
-            raise ConfigError(
-                f"encoder.lora_rank is {self.lora_rank}, lora_blocks {self.lora_blocks}",
-                "a rank of at least 1 and a block count of at least 0",
-            )
+        targets = bool(self.lora_targets) and set(self.lora_targets) <= set(_TARGETS)
+        wanted = {
+            "lora_targets": (targets, f"some of {', '.join(_TARGETS)}"),
+            "lora_rank": (self.lora_rank >= 1, "1 or more"),
+            "lora_blocks": (self.lora_blocks >= 0, "0 (no adapters) or more"),
+        }
+        check_settings(self, "encoder", wanted)
 
     @property
     def resolved_size_px(self) -> int:
