@@ -14,9 +14,9 @@ from miniatures_more import (
 )
 
 from merkit.datasets import load_dataset
-from merkit.datasets.flow_map_images import image_key
+from merkit.datasets.flow_maps import image_key
 from merkit.datasets.label_maps import class_counts, label_map
-from merkit.datasets.megc_labels import read_labels
+from merkit.datasets.megc2019 import read_labels
 from merkit.errors import DatasetError, MissingDataError
 
 

@@ -10,8 +10,7 @@ from miniatures_more import published_flow_clips
 from merkit.datasets import load_dataset
 from merkit.datasets.corrections import corrections_made
 from merkit.datasets.label_maps import class_counts, label_map
-from merkit.datasets.megc2019 import PARTS, findings
-from merkit.datasets.megc_labels import canonical_key, read_labels
+from merkit.datasets.megc2019 import PARTS, canonical_key, findings, read_labels
 from merkit.errors import DatasetError, MissingDataError
 
 ROWS = (

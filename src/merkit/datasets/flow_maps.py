@@ -14,21 +14,61 @@ adapter of its database, so that runs on both can be compared.
 
 from __future__ import annotations
 
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby, product
 from pathlib import Path
+from typing import Literal
 
 from merkit.datasets.base import ContentKey, Database, Expected, sort_clips
-from merkit.datasets.flow_map_findings import flat_findings, loso_findings
-from merkit.datasets.flow_map_images import FlowImage, list_flat, list_loso
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import find_sheet, inside, optional_sheet
-from merkit.datasets.megc_labels import CLASSES, Label, read_labels
+from merkit.datasets.layout import find_sheet, inside, optional_sheet, scan, walk
+from merkit.datasets.megc2019 import CLASSES, Label, canonical_key, read_labels
 from merkit.datasets.sheets import sheet_version
+from merkit.errors import DatasetError, MissingDataError
 from merkit.findings import Finding
 from merkit.types import Clip
 
 #: Of the recordings behind the images; a flow image itself has no time.
 FPS_HZ = {"smic": 100.0, "casme2": 200.0, "samm": 200.0}
 _INDEX = ("combined_3*class*optical_flow*.csv", "combined*3*class*.csv")
+_PARTS: tuple[Literal["train", "test"], ...] = ("train", "test")
+#: Form of the subject in a file's name -> database.
+_SUBJECT_FORMS = (
+    (re.compile(r"sub\d+", re.IGNORECASE), "casme2"),
+    (re.compile(r"s\d+", re.IGNORECASE), "smic"),
+    (re.compile(r"\d+"), "samm"),
+)
+_COPY_AGAIN = "copy the folder again from its source"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowImage:
+    """One image file. ``fold``: folder of the held-out subject; ``label``: that of its folder."""
+
+    fold: str
+    part: Literal["train", "test"]
+    label: int
+    clip_id: str
+    path: Path
+
+
+@lru_cache(maxsize=4096)  # every image stands in every fold
+def image_key(name: str) -> str | None:
+    """Clip id out of a file name such as ``s03_s03_ne_06 .png``; None for another form.
+
+    The space before ``.png`` is in the published names.
+    """
+    if not name.lower().endswith(".png"):
+        return None
+    subject, _, clip = name[:-4].strip().partition("_")
+    for form, dataset in _SUBJECT_FORMS:
+        if clip and form.fullmatch(subject):
+            return "/".join(canonical_key(dataset, subject, clip))
+    return None
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
@@ -36,43 +76,198 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
 
     Raises:
         MissingDataError: no images in the layout, or for ``flat`` no index.
-        DatasetError: an image under two labels or in two test folders.
+        DatasetError: an image under two labels or in two test folders, several copies of the
+            layout, or a file of another form.
     """
     if variant == "loso":
-        tests = [image for image in list_loso(root) if image.part == "test"]
-        return sort_clips(_clip(image, CLASSES[image.label], {}) for image in tests)
+        tests = [image for image in _loso_images(root) if image.part == "test"]
+        return sort_clips(_clip(i.clip_id, i.path, CLASSES[i.label], {}) for i in tests)
     index = find_sheet(root, _INDEX)
     raw = {"sheet": sheet_version(index)}
-    images = {image.clip_id: image for image in list_flat(root)}
-    return sort_clips(_indexed(label, images, root, raw) for label in read_labels(index))
+    images = dict(_flat_images(root))
+    clips = []
+    for clip_id, label in read_labels(index).items():
+        missing = inside(root, f"{label.subject}_{label.name} .png")
+        clips.append(_clip(clip_id, images.get(clip_id, missing), label.emotion, raw))
+    return sort_clips(clips)
 
 
-def _indexed(label: Label, images: dict[str, FlowImage], root: Path, raw: dict[str, str]) -> Clip:
-    expected = inside(root, f"{label.subject}_{label.name} .png")
-    missing = FlowImage("", "test", label.label, label.clip_id, expected)
-    return _clip(images.get(label.clip_id, missing), label.emotion, raw)
-
-
-def _clip(image: FlowImage, emotion: str, raw: dict[str, str]) -> Clip:
-    dataset, subject, _ = image.clip_id.split("/")
+def _clip(clip_id: str, path: Path, emotion: str, raw: dict[str, str]) -> Clip:
+    dataset, subject, _ = clip_id.split("/")
     return Clip(
-        clip_id=image.clip_id,
+        clip_id=clip_id,
         dataset=dataset,
         subject=subject,
-        media=image.path,
+        media=path,
         fps_hz=FPS_HZ[dataset],
         emotion=emotion,
-        raw=raw | {"file": image.path.name},
+        raw=raw | {"file": path.name},
     )
+
+
+def _loso_images(root: Path) -> list[FlowImage]:
+    """Every image of the layout with one folder a held-out subject."""
+    trees = [
+        folder
+        for folder in walk(root, 3)
+        if any((folder.path / name / "u_test").is_dir() for name in folder.folders)
+    ]
+    if not trees:
+        raise MissingDataError(
+            f"no folders <subject>/u_train and u_test below {root}",
+            "the layout that STSTNet, HTNet and CausalNet share",
+            "for one folder of images with an index give the variant flat",
+        )
+    if len(trees) > 1:
+        names = [str(tree.path.relative_to(root)) for tree in trees]
+        raise DatasetError(
+            f"{len(trees)} copies of the flow images below {root}: {names}",
+            "one copy, so that the score names it",
+            f"give one of them as root, such as {trees[0].path}",
+        )
+    tree = trees[0]
+    return [image for fold in tree.folders for image in _fold_images(tree.path / fold, root)]
+
+
+def _fold_images(fold: Path, root: Path) -> Iterator[FlowImage]:
+    for part, label in product(_PARTS, range(len(CLASSES))):
+        folder = fold / f"u_{part}" / str(label)
+        # a class that a subject does not show may lack its folder
+        for name in scan(folder, root).files if folder.is_dir() else ():
+            key = image_key(name)
+            if key is None:
+                raise DatasetError(
+                    f"{folder / name} is no flow image by its name",
+                    "a name such as 006_006_1_2 .png",
+                    "move it out of the folder",
+                )
+            yield FlowImage(fold.name, part, label, key, folder / name)
+
+
+def _flat_images(root: Path) -> list[tuple[str, Path]]:
+    """Clip id and file of the images of the one folder below the root that has most of them;
+    copies made for augmentation come along, since only an index tells them apart."""
+    found: list[tuple[str, Path]] = []
+    for place in sorted({root} | {f.path / name for f in walk(root, 3) for name in f.folders}):
+        keyed = [(image_key(name), place / name) for name in scan(place, root).files]
+        images = [(key, path) for key, path in keyed if key]
+        if len(images) > len(found):
+            found = images
+    if not found:
+        raise MissingDataError(
+            f"no folder with flow images below {root}", "files such as 006_006_1_2 .png"
+        )
+    return found
 
 
 def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
     """Missing images, images in train and test, labels that disagree, strangers."""
     index = optional_sheet(root, _INDEX)
-    labels = {label.clip_id: label for label in read_labels(index)} if index else {}
+    labels = read_labels(index) if index else {}
     if variant == "loso":
-        return tuple(loso_findings(list_loso(root), labels, key))
-    return tuple(flat_findings(list_flat(root), labels))
+        return tuple(_loso_findings(_loso_images(root), labels, key))
+    more = sorted({clip_id for clip_id, _ in _flat_images(root)} - set(labels))
+    if not more:
+        return ()
+    detail = f"{len(more)} images that the index does not name are passed over: {more[0]} ..."
+    return (Finding("note", "more images", detail),)
+
+
+def _loso_findings(
+    images: Sequence[FlowImage], labels: Mapping[str, Label], key: ContentKey | None
+) -> Iterator[Finding]:
+    """Of the layout with one folder a held-out subject.
+
+    Args:
+        labels: clip id -> label of the index; empty where there is none.
+        key: tells equal pixels; None: only names are compared.
+    """
+    known = {image.clip_id for image in images}
+    for fold, group in groupby(images, key=lambda image: image.fold):
+        members = list(group)
+        yield from _fold_findings(fold, members, known)
+        if key is not None:
+            yield from _equal_pixels(fold, members, key)
+    yield from _labels_within(images)
+    if labels:
+        yield from _index_findings(images, labels)
+    if key is not None:
+        yield from _versions(images, key)
+
+
+def _fold_findings(fold: str, images: Sequence[FlowImage], known: set[str]) -> Iterator[Finding]:
+    """Every known image is in train or test once, the fold's subject only in test."""
+    sides = {
+        part: Counter(image.clip_id for image in images if image.part == part) for part in _PARTS
+    }
+    for name in sorted(sides["train"] & sides["test"]):
+        detail = f"fold {fold} has it in u_train and in u_test"
+        yield Finding("broken", "in train and test", detail, name, "delete it from u_train")
+    for part, counts in sides.items():
+        for name in sorted(n for n, count in counts.items() if count > 1):
+            detail = f"fold {fold} has it twice in u_{part}, under two labels"
+            yield Finding("broken", "label mismatch", detail, name, _COPY_AGAIN)
+    for name in sorted(known - sides["train"].keys() - sides["test"].keys()):
+        detail = f"fold {fold} has it neither in u_train nor in u_test"
+        yield Finding("broken", "missing file", detail, name, _COPY_AGAIN)
+    held_out = (image_key(f"{fold}_x.png") or "").rpartition("/")[0]
+    for image in images:
+        own = image.clip_id.rpartition("/")[0] == held_out
+        if held_out and own != (image.part == "test"):
+            detail = f"fold {fold} holds out {held_out}, and has it in u_{image.part}"
+            fix = f"move it to where its subject belongs, or {_COPY_AGAIN}"
+            yield Finding("broken", "wrong side", detail, image.clip_id, fix)
+
+
+def _equal_pixels(fold: str, images: Sequence[FlowImage], key: ContentKey) -> Iterator[Finding]:
+    tests = {key(image.path): image for image in images if image.part == "test"}
+    for image in images:
+        twin = tests.get(key(image.path)) if image.part == "train" else None
+        if twin is not None and twin.clip_id != image.clip_id:
+            detail = f"fold {fold} trains on the pixels of {twin.clip_id}, which it tests"
+            yield Finding("broken", "in train and test", detail, image.clip_id, _COPY_AGAIN)
+
+
+def _labels_within(images: Sequence[FlowImage]) -> Iterator[Finding]:
+    """An image that lies under different labels in different folds."""
+    folds: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for image in images:
+        folds[image.clip_id][image.label].append(f"{image.fold}/u_{image.part}")
+    for name, by_label in sorted(folds.items()):
+        if len(by_label) > 1:
+            told = "; ".join(_under(label, where) for label, where in sorted(by_label.items()))
+            yield Finding("broken", "label mismatch", told, name, _COPY_AGAIN)
+
+
+def _under(label: int, where: Sequence[str]) -> str:
+    return f"under {label} in {where[0]}" + (f" and {len(where) - 1} more" if where[1:] else "")
+
+
+def _index_findings(images: Sequence[FlowImage], labels: Mapping[str, Label]) -> Iterator[Finding]:
+    """An image whose test folder is not the label of the index, or that only one of them has."""
+    for image in images:
+        label = labels.get(image.clip_id)
+        if image.part == "test" and label is not None and label.label != image.label:
+            detail = f"the folder says {image.label}, {label.where} says {label.label}"
+            fix = "move the image, or correct the index, whichever is not as published"
+            yield Finding("broken", "label mismatch", detail, image.clip_id, fix)
+    known = {image.clip_id for image in images}
+    for name in sorted(labels.keys() - known):
+        detail = f"{labels[name].where} names it, and no folder has it"
+        yield Finding("broken", "missing file", detail, name, _COPY_AGAIN)
+    for name in sorted(known - labels.keys()):
+        yield Finding("differs", "not in the index", "the index does not name it", name)
+
+
+def _versions(images: Sequence[FlowImage], key: ContentKey) -> Iterator[Finding]:
+    """An image whose pixels are not the same in every fold."""
+    pixels: dict[str, set[str]] = defaultdict(set)
+    for image in images:
+        pixels[image.clip_id].add(key(image.path))
+    for name, keys in sorted(pixels.items()):
+        if len(keys) > 1:
+            detail = f"{len(keys)} pictures of this name, which should be equal in every fold"
+            yield Finding("differs", "different pixels", detail, name, _COPY_AGAIN)
 
 
 _EXPECTED = Expected(

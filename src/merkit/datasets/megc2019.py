@@ -22,15 +22,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from merkit.datasets import casme2, samm, smic
 from merkit.datasets.base import ContentKey, Database, Expected, noted, sort_clips
-from merkit.datasets.casme2 import DATABASE as CASME2
 from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import find_sheet, inside, refuse_links_out, scan
-from merkit.datasets.megc_labels import CLASSES, Label, canonical_key, read_labels
-from merkit.datasets.samm import DATABASE as SAMM
-from merkit.datasets.sheets import read_table, sheet_version
-from merkit.datasets.smic import DATABASE as SMIC
-from merkit.errors import MissingDataError
+from merkit.datasets.sheets import Row, read_table, sheet_version
+from merkit.errors import DatasetError, MissingDataError
 from merkit.findings import Finding
 from merkit.types import Clip
 
@@ -40,7 +37,8 @@ _LABEL_FILES = (
     "combined*3*class*gt*.csv",
     "*megc2019*.csv",
 )
-_DATABASES = {"smic": SMIC, "casme2": CASME2, "samm": SAMM}
+_DATABASES = {"smic": smic.DATABASE, "casme2": casme2.DATABASE, "samm": samm.DATABASE}
+_SUBJECTS = {"smic": smic.SUBJECTS, "casme2": casme2.SUBJECTS, "samm": samm.SUBJECTS}
 #: Folder names, without anything but letters and digits.
 _NAMES = {
     "smic": ("smic", "smichs", "smicallraw", "smicallcropped"),
@@ -51,16 +49,34 @@ _VARIANTS = {
     "raw": {"smic": "HS", "casme2": "raw", "samm": "raw"},
     "cropped": {"smic": "HS-cropped", "casme2": "cropped", "samm": "cropped"},
 }
+CLASSES = ("negative", "positive", "surprise")
 #: Published counts of each part, in the order of the classes.
 PARTS = {"smic": (70, 51, 43), "casme2": (88, 32, 25), "samm": (92, 26, 15)}
+_SMIC_CLIP = re.compile(r"s0*(\d+)_(.+)", re.IGNORECASE)
+#: The organisers' second file lacks this clip and has empty rows between the others.
+_LACKING = "samm/032/032_3_1"
+_LACKING_ROWS = 441
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Where one database lies, and its clips by canonical id."""
+class Label:
+    """One row: the clip's canonical key and its class. ``where``: file and row."""
 
-    root: Path
-    clips: Mapping[str, Clip]
+    dataset: str
+    subject: str
+    name: str
+    label: int
+    where: str
+
+    @property
+    def clip_id(self) -> str:
+        """As the databases' own adapters write it."""
+        return f"{self.dataset}/{self.subject}/{self.name}"
+
+    @property
+    def emotion(self) -> str:
+        """Name of the class."""
+        return CLASSES[self.label]
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
@@ -71,13 +87,16 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
         DatasetError: a label file or sheet of another form, or a link that leads out of a root.
     """
     path = find_sheet(root, _LABEL_FILES, depth=2)
-    labels, version = read_labels(path), sheet_version(path)
+    labels, version = read_labels(path).values(), sheet_version(path)
     places = _places(root, variant)
-    parts = {name: _part(name, *places[name]) for name in {label.dataset for label in labels}}
-    for part in parts.values():
-        if not part.root.resolve().is_relative_to(root.resolve()):
-            refuse_links_out((clip.media for clip in part.clips.values()), part.root)
-    return sort_clips(_clip(label, parts[label.dataset], version) for label in labels)
+    clips = {name: _own_clips(name, *places[name]) for name in {x.dataset for x in labels}}
+    for name, found in clips.items():
+        own_root, _ = places[name]
+        if not own_root.resolve().is_relative_to(root.resolve()):
+            refuse_links_out((clip.media for clip in found.values()), own_root)
+    return sort_clips(
+        _clip(label, clips[label.dataset], places[label.dataset][0], version) for label in labels
+    )
 
 
 def _places(root: Path, variant: str) -> dict[str, tuple[Path, str]]:
@@ -118,26 +137,27 @@ def _all_there(found: dict[str, tuple[Path, str]], root: Path) -> dict[str, tupl
     return found
 
 
-def _part(name: str, root: Path, variant: str) -> _Part:
+def _own_clips(name: str, root: Path, variant: str) -> dict[str, Clip]:
+    """The clips of one database by canonical id."""
     clips: dict[str, Clip] = {}
     for clip in _DATABASES[name].load(root, variant):
         key = canonical_key(name, clip.subject, clip.clip_id.rpartition("/")[2])
         clips["/".join(key)] = clip
-    return _Part(root, clips)
+    return clips
 
 
-def _clip(label: Label, part: _Part, version: str) -> Clip:
-    own = part.clips.get(label.clip_id)
+def _clip(label: Label, clips: Mapping[str, Clip], root: Path, version: str) -> Clip:
+    """One row of the label file, out of the clips of its database and the root of that."""
+    own = clips.get(label.clip_id)
     official = {"megc2019_sheet": version, "megc2019_label": str(label.label)}
     if own is None:
         database = _DATABASES[label.dataset]
-        rate = next((clip.fps_hz for clip in part.clips.values()), 100.0)
         return Clip(
             clip_id=label.clip_id,
             dataset=label.dataset,
             subject=label.subject,
-            media=inside(part.root, label.subject, label.name),
-            fps_hz=rate,
+            media=inside(root, label.subject, label.name),
+            fps_hz=next((clip.fps_hz for clip in clips.values()), 100.0),
             emotion=label.emotion,
             raw=official | {"differs:clip": f"{database.title} has no such clip ({label.where})"},
         )
@@ -149,10 +169,65 @@ def _clip(label: Label, part: _Part, version: str) -> Clip:
     return noted(clip, official | {"own_emotion": own.emotion})
 
 
+def canonical_key(dataset: str, subject: str, clip: str) -> tuple[str, str, str]:
+    """Database, subject and clip in the forms of the databases' own adapters.
+
+    Raises:
+        DatasetError: a database that is none of the three, or a subject without a number.
+    """
+    dataset, clip = dataset.strip().lower(), clip.strip()
+    if dataset not in _SUBJECTS:
+        raise DatasetError(f"database '{dataset}'", f"one of {sorted(_SUBJECTS)}")
+    if dataset == "smic":
+        match = _SMIC_CLIP.fullmatch(clip)
+        clip = f"s{int(match[1])}_{match[2]}" if match else clip
+    return dataset, _SUBJECTS[dataset](subject), clip
+
+
+def read_labels(path: Path) -> dict[str, Label]:
+    """Clip id -> its row, for every row of a label file in order.
+
+    All label files of MEGC2019, and those of the flow images made for it, begin with database,
+    subject, clip and label (0 negative, 1 positive, 2 surprise); ``combined_3class_gt.csv`` has
+    no header, its copies have one. They write the same clip in different forms
+    (``smic,s03,s03_ne_06``, on disk ``s3_ne_06``; ``samm,6,006_1_2``, on disk ``006``), so
+    everything is compared by the clip ids of the three databases.
+
+    Raises:
+        DatasetError: a row of another form, a clip that comes twice, or the organisers' second
+            file of 441 rows.
+    """
+    labels: dict[str, Label] = {}
+    for row in read_table(path, columns=("dataset", "subject", "clip", "label")):
+        if not labels and row["subject"].lower() in {"subject", "sub"}:
+            continue  # a header
+        label = _label(row)
+        if label.clip_id in labels:
+            raise row.error(f"'{label.clip_id}' comes twice", "one row a clip", "delete the copy")
+        labels[label.clip_id] = label
+    if len(labels) == _LACKING_ROWS and _LACKING not in labels:
+        raise DatasetError(
+            f"{path.name} has 441 clips and lacks {_LACKING}: it is the organisers' second file",
+            "the 442 clips that published scores are on",
+            "use combined_3class_gt.csv",
+        )
+    return labels
+
+
+def _label(row: Row) -> Label:
+    clip, label = row["clip"], row["label"]
+    with row.located():
+        key = canonical_key(row["dataset"], row["subject"], clip)
+    if not clip or label not in {"0", "1", "2"}:
+        found = f"clip '{clip}' with label '{label}'"
+        raise row.error(found, "a clip, and 0, 1 or 2 as its label")
+    return Label(*key, int(label), row.where)
+
+
 def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
     """Parts whose counts are not the published ones."""
     labels = read_labels(find_sheet(root, _LABEL_FILES, depth=2))
-    found = Counter((label.dataset, label.label) for label in labels)
+    found = Counter((label.dataset, label.label) for label in labels.values())
     return tuple(
         Finding(
             "differs",
