@@ -1,9 +1,13 @@
-"""Audit of a database's folder: what ``merkit data check`` prints and writes."""
+"""Audit of a database's folder: what ``merkit data check`` prints and writes.
+
+Numbers of clips, subjects and labels stand beside the published ones; what is looked at in each
+clip is in :mod:`merkit.datasets.audit_clips`.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import groupby
@@ -11,8 +15,9 @@ from pathlib import Path
 
 from merkit.datasets import DATASETS, load_dataset
 from merkit.datasets.audit_clips import ClipAudit, audit_clip, duplicates, pixel_key
-from merkit.datasets.audit_counts import Count, count_clips, sheet_notes
-from merkit.datasets.base import Database
+from merkit.datasets.base import Database, Expected
+from merkit.datasets.label_maps import class_counts
+from merkit.datasets.sheets import shipped_table
 from merkit.errors import DatasetError
 from merkit.files import write_json
 from merkit.findings import Finding, Level
@@ -25,6 +30,22 @@ _LEVELS: tuple[Level, ...] = ("broken", "differs", "note")
 FEW_FRAMES = 3000
 #: Findings of one kind that the table shows; the JSON file has all.
 _SHOWN = 8
+#: Keys of ``Clip.raw`` that name a sheet and its fingerprint.
+_SHEET_FIELDS = ("sheet", "megc2019_sheet")
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One number of the audit; ``published`` is None where nothing was published."""
+
+    what: str
+    published: int | None
+    found: int
+
+    @property
+    def differs(self) -> bool:
+        """Whether another number was published."""
+        return self.published is not None and self.published != self.found
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +105,15 @@ def check_database(
         clips = load_dataset(name, root, variant)
     except DatasetError as error:
         findings.append(_unreadable(error))
-    findings += _own_findings(database, root, variant, pixels)
+    try:
+        if database.findings is not None:
+            findings += database.findings(root, variant, pixel_key if pixels else None)
+    except DatasetError as error:
+        findings.append(_unreadable(error))
     audits = _audit_clips(database, clips, pixels, progress, workers)
-    counts, differing = count_clips(database, variant, clips)
+    counts, differing = _count_clips(database, variant, clips)
     findings += [finding for audit in audits for finding in audit.findings]
-    findings += [*duplicates(audits), *differing, *sheet_notes(name, clips)]
+    findings += [*duplicates(audits), *differing, *_sheet_notes(name, clips)]
     return Audit(
         database=name,
         title=database.title,
@@ -108,18 +133,6 @@ def _unreadable(error: DatasetError) -> Finding:
     return Finding("broken", "cannot be loaded", error.found + wanted, fix=error.fix)
 
 
-def _own_findings(
-    database: Database, root: Path, variant: str, pixels: bool
-) -> tuple[Finding, ...]:
-    """What only this database can have wrong."""
-    if database.findings is None:
-        return ()
-    try:
-        return database.findings(root, variant, pixel_key if pixels else None)
-    except DatasetError as error:
-        return (_unreadable(error),)
-
-
 def _audit_clips(
     database: Database, clips: Sequence[Clip], pixels: bool, progress: Progress, workers: int
 ) -> list[ClipAudit]:
@@ -137,6 +150,63 @@ def _length(clip: Clip) -> int:
     if clip.first_frame is None or clip.last_frame is None:
         return 1
     return max(clip.last_frame - clip.first_frame + 1, 0)
+
+
+def _count_clips(
+    database: Database, variant: str, clips: Sequence[Clip]
+) -> tuple[list[Count], list[Finding]]:
+    """Every count, and a finding for each group of counts that differs."""
+    expected = database.expected.get(variant, Expected())
+    counts = [
+        Count("clips", expected.clips, len(clips)),
+        Count("subjects", expected.subjects, len({clip.subject_key for clip in clips})),
+        *_emotions(expected, clips),
+    ]
+    findings = list(_differing("counts", counts, expected.source))
+    # published counts of classes are those of the first variant; other parts have fewer clips
+    same = expected == database.expected.get(database.variants[0], Expected())
+    for task in database.label_maps:
+        try:
+            found = class_counts(task, clips)
+        except DatasetError as error:
+            findings.append(Finding("note", f"map {task.name}", error.found, fix=error.fix))
+            continue
+        published = task.counts if same and task.counts else [None] * len(found)
+        rows = zip(task.classes, published, found, strict=True)
+        own = [Count(f"{task.name}: {name}", wanted, number) for name, wanted, number in rows]
+        counts += own
+        findings += _differing(f"map {task.name}", own, task.citation)
+    return (counts, findings) if clips else ([], [])
+
+
+def _emotions(expected: Expected, clips: Sequence[Clip]) -> Iterator[Count]:
+    found = Counter(clip.emotion for clip in clips)
+    for emotion in sorted({*expected.emotions, *found}):
+        published = expected.emotions.get(emotion, 0) if expected.emotions and emotion else None
+        yield Count(f"emotion {emotion or '(none)'}", published, found[emotion])
+
+
+def _differing(what: str, counts: Sequence[Count], source: str) -> Iterator[Finding]:
+    """One finding for the counts of a group that are not as published."""
+    differing = [count for count in counts if count.differs]
+    if differing:
+        told = ", ".join(f"{c.what} {c.found} (published {c.published})" for c in differing[:3])
+        told += f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        fix = "judge whether this is another release or an edited copy, and name it in every result"
+        yield Finding("differs", what, f"{told}; source: {source}", fix=fix)
+
+
+def _sheet_notes(name: str, clips: Sequence[Clip]) -> Iterator[Finding]:
+    """The versions of the sheets that were read, by fingerprint."""
+    sheets = {clip.raw.get(field, "") for clip in clips for field in _SHEET_FIELDS} - {""}
+    table = shipped_table("fingerprints")
+    known = {row["sha256_prefix"]: row["what"] for row in table}
+    public = any(row["dataset"] == name for row in table)
+    for sheet in sorted(sheets):
+        what = known.get(sheet.rpartition("sha256:")[2], "" if public else "read")
+        detail = f"{sheet}: {what}" if what else f"{sheet}: not a version checked for merkit"
+        fix = "" if what else "its counts are those above; name the version in every result"
+        yield Finding("note", "sheet", detail, fix=fix)
 
 
 def _sorted(findings: Sequence[Finding]) -> tuple[Finding, ...]:
