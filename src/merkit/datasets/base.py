@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import refuse_links_out
 from merkit.errors import DatasetError
 from merkit.findings import Finding
@@ -38,6 +39,7 @@ class Database:
 
     ``load(root, variant)`` reads the annotation under ``root`` and returns every annotated
     clip (macro-expressions excluded where a database has both), sorted by clip id.
+    ``label_maps``: left out, those of this name in the shipped tables.
     ``variants`` names the trees or parts a database is distributed in ("raw", "cropped",
     "HS" ...); the first is the default. ``expected``: variant -> published counts.
     ``long``: clips are events inside longer recordings (their ``media`` is the recording).
@@ -59,6 +61,10 @@ class Database:
     kind: Literal["clips", "long"] = "clips"
     known_missing: Mapping[str, Missing] = field(default_factory=dict)
     findings: Callable[[Path, str, ContentKey | None], tuple[Finding, ...]] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.label_maps:
+            object.__setattr__(self, "label_maps", label_maps(self.name))
 
 
 def noted(clip: Clip, notes: Mapping[str, str]) -> Clip:
@@ -95,9 +101,10 @@ def to_recordings(events: Iterable[Clip], root: Path) -> tuple[Recording, ...]:
     for event in sorted(sort_clips(events), key=lambda clip: clip.onset_frame or 0):
         groups.setdefault(event.raw[RECORDING], []).append(event)
     refuse_links_out((found[0].media for found in groups.values()), root)
-    return tuple(_recording(name, events) for name, events in sorted(groups.items()))
-
-
-def _recording(name: str, events: list[Clip]) -> Recording:
-    first = events[0]
-    return Recording(name, first.dataset, first.subject, first.media, first.fps_hz, tuple(events))
+    recordings = []
+    for name, found in sorted(groups.items()):
+        one = found[0]
+        recordings.append(
+            Recording(name, one.dataset, one.subject, one.media, one.fps_hz, tuple(found))
+        )
+    return tuple(recordings)

@@ -15,7 +15,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from merkit.datasets.base import Database, Expected, noted
-from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import Tree
 from merkit.datasets.sheet_layout import SheetLayout, Subjects, objective_class, rows_beside
 from merkit.types import Clip
@@ -80,7 +79,6 @@ DATABASE = Database(
     licence="research only, signed agreement",
     request="casme.psych.ac.cn/casme/e2: form and signed agreement",
     load=load,
-    label_maps=label_maps("casme2"),
     variants=tuple(_LAYOUT.trees),
     expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
 )

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from merkit.datasets.base import Database, Expected, noted, sort_clips
-from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import Tree, child_folder, scan
 from merkit.datasets.sheet_layout import SheetLayout, Subjects
 from merkit.datasets.sheets import Row
@@ -142,7 +141,6 @@ DATABASE = Database(
     licence="research only, agreement",
     request="casme.psych.ac.cn/casme/e4: agreement",
     load=load,
-    label_maps=label_maps("casme3"),
     variants=tuple(_LAYOUT.trees),
     expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
     known_missing={f"casme3/spNO.{number}/*": "anywhere" for number in _SHORT},

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from merkit.datasets.base import RECORDING, Database, Expected, noted, sort_clips, to_recordings
-from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import Tree, child_folder, find_sheet, scan
 from merkit.datasets.sheet_layout import SheetLayout
 from merkit.datasets.sheets import Row, read_table
@@ -148,7 +147,6 @@ DATABASE = Database(
     licence="research only, agreement",
     request="casme.psych.ac.cn/casme/e3: agreement",
     load=load,
-    label_maps=label_maps("casme-squared"),
     variants=tuple(_LAYOUT.trees),
     expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
     kind="long",

@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from merkit.datasets.base import Database, Expected, noted, sort_clips
-from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import child_folder, frame_numbers, inside, optional_sheet, scan, walk
 from merkit.datasets.sheet_layout import SheetLayout
 from merkit.datasets.sheets import Row, has_columns
@@ -226,7 +225,6 @@ DATABASE = Database(
     licence="research only, mailed by a supervisor; lists subjects never to be published",
     request="mea-lab-421.github.io: licence, mailed by a supervisor",
     load=load,
-    label_maps=label_maps("dfme"),
     variants=("ccac2024", *_SHEETS, "full", "full-cropped"),
     expected={
         "ccac2024": _expected(2629, 259, 241, 171, 735, 365, 311, 359, 447),

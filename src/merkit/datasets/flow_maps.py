@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Literal
 
 from merkit.datasets.base import ContentKey, Database, Expected, sort_clips
-from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import find_sheet, inside, optional_sheet, scan, walk
 from merkit.datasets.megc2019 import CLASSES, Label, canonical_key, read_labels
 from merkit.datasets.sheets import sheet_version
@@ -284,7 +283,6 @@ DATABASE = Database(
     licence="derived from SMIC, CASME II and SAMM: their agreements hold, never pass it on",
     request="the owners of SMIC, CASME II and SAMM; the images lie with the code of STSTNet",
     load=load,
-    label_maps=label_maps("flow-maps"),
     variants=("loso", "flat"),
     expected={"loso": _EXPECTED, "flat": _EXPECTED},
     findings=findings,

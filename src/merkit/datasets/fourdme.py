@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from merkit.datasets.base import Database, Expected, noted, sort_clips
-from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import Tree
 from merkit.datasets.sheet_layout import SheetLayout
 from merkit.labels import canonical_emotion
@@ -79,7 +78,6 @@ DATABASE = Database(
     licence="research only, agreement",
     request="University of Oulu, CMVS: agreement",
     load=load,
-    label_maps=label_maps("4dme"),
     variants=tuple(_LAYOUT.trees),
     expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
 )

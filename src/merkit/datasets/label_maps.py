@@ -86,9 +86,8 @@ def label_map(database: str, name: str) -> LabelMap:
     """
     from merkit.datasets import DATASETS  # which needs the shipped maps first
 
-    own: tuple[LabelMap, ...] = label_maps(database)
-    if database in DATASETS:
-        own += DATASETS[database].label_maps
+    known = database in DATASETS
+    own = DATASETS[database].label_maps if known else label_maps(database)
     for task in own:
         if name == task.name or (isinstance(task, TaskMap) and name == task.alias):
             return task

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 
 from merkit.datasets.action_units import parse_action_units
 from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import find_sheet, inside
 from merkit.datasets.sheets import MISSING, Row, column_key, frame_rate, read_table
 from merkit.labels import GENERIC_MAPS, canonical_emotion
@@ -132,7 +131,6 @@ NAME = Database(
     licence="by its authors",
     request="its authors; then write manifest.csv with the columns clip, subject, media, emotion",
     load=load_name,
-    label_maps=label_maps("name"),
     expected={
         "default": Expected(
             clips=506,

@@ -254,7 +254,6 @@ DATABASE = Database(
     licence="those of SMIC, CASME II and SAMM",
     request="the owners of SMIC, CASME II and SAMM; the label file from the challenge's page",
     load=load,
-    label_maps=label_maps("megc2019"),
     variants=tuple(_VARIANTS),
     expected=dict.fromkeys(_VARIANTS, _EXPECTED),
     findings=findings,

@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from merkit.datasets.base import Database, Expected, noted, sort_clips
-from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import inside, walk
 from merkit.datasets.sheet_layout import SheetLayout, Subjects
 from merkit.datasets.sheets import Row
@@ -92,6 +91,5 @@ DATABASE = Database(
     licence="research only; third-party footage",
     request="Czech Technical University in Prague, Center for Machine Perception",
     load=load,
-    label_maps=label_maps("meview"),
     expected={"default": _EXPECTED},
 )

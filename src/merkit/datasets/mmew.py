@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from merkit.datasets.base import Database, Expected, noted, sort_clips
-from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import frame_numbers, inside, scan, walk
 from merkit.datasets.sheet_layout import SheetLayout, Subjects
 from merkit.datasets.sheets import Row
@@ -129,7 +128,6 @@ DATABASE = Database(
     licence="research only, agreement signed by staff",
     request="dpailab.com/database.html: agreement signed by staff",
     load=load,
-    label_maps=label_maps("mmew"),
     expected={"default": _EXPECTED},
     known_missing={"mmew/*": "end"},  # offsets behind the last image are known of 16 rows
 )
