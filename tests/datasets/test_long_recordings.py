@@ -6,7 +6,7 @@ import pytest
 from miniatures import write_xlsx
 from miniatures_more import write_casme_squared, write_samm_long
 
-from merkit.datasets import DATASETS, load_dataset, samm_long
+from merkit.datasets import DATASETS, load_dataset, samm
 from merkit.datasets.casme_squared import load_recordings
 from merkit.datasets.label_maps import clip_label, label_map
 from merkit.errors import DatasetError
@@ -105,7 +105,7 @@ def test_samm_long_without_samm_has_no_emotions(tmp_path: Path) -> None:
 
 
 def test_samm_long_keeps_an_event_that_is_micro_and_macro(tmp_path: Path) -> None:
-    recordings = samm_long.load_recordings(write_samm_long(tmp_path))
+    recordings = samm.load_recordings(write_samm_long(tmp_path))
     events = {e.clip_id for r in recordings for e in r.events}
     assert {"samm-long/037/037_4_1", "samm-long/037/037_4_1_macro"} <= events
     assert [r.recording_id for r in recordings] == [

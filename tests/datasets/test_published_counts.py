@@ -27,7 +27,7 @@ from miniatures import (
 )
 from miniatures_more import DFME_HEADER, MMEW_HEADER, SAMM_LONG_HEADER
 
-from merkit.datasets import casme_squared, load_dataset, samm_long
+from merkit.datasets import casme_squared, load_dataset, samm
 from merkit.datasets.audit import Audit, check_database
 from merkit.datasets.corrections import corrections_made
 from merkit.labels import BASIC_EMOTIONS
@@ -295,24 +295,24 @@ def test_samm_long(tmp_path: Path) -> None:
     of_micro = [key for key in recordings if key[0] != "035"]  # 30 subjects, 29 with a micro one
     emotions = {"Anger": 57, "Happiness": 26, "Other": 26, "Surprise": 15, "Contempt": 12}
     emotions |= {"Disgust": 9, "Fear": 8, "Sadness": 6}
-    rows, samm = [], []
+    rows, samm_rows = [], []
     for i, ((person, k), emotion) in enumerate(zip(cycle(of_micro), each(emotions), strict=False)):
         name, apex = f"{person}_{k}_{i}", -1 if i < 6 else 15
         micro = "Micro - 1/2"
         rows.append((person, name, 9, 10, apex, 20, 11, micro, "4(B/C)+7B", None))
-        samm.append((person, name, 9, 110, 115, 120, 11, micro, "4", emotion, 7, None))
+        samm_rows.append((person, name, 9, 110, 115, 120, 11, micro, "4", emotion, 7, None))
     for i, (person, k) in zip(range(343), cycle(recordings), strict=False):
         rows.append((person, f"{person}_{k}_{i}", 9, 30, 35, 40, 11, "Macro", "12", None))
     preamble = [("SAMM Long Videos",), *[()] * 8]
     name = "SAMM_LongVideos_V2_Release.xlsx"
     write_xlsx(tmp_path / name, {"Sheet1": [*preamble, SAMM_LONG_HEADER, *rows]})
-    sheet = {"MICRO_ONLY": [*SAMM_PREAMBLE, SAMM_HEADER, *samm]}
+    sheet = {"MICRO_ONLY": [*SAMM_PREAMBLE, SAMM_HEADER, *samm_rows]}
     write_xlsx(tmp_path / "SAMM_Micro_FACS_Codes_v2.xlsx", sheet)
     audit = audited("samm-long", tmp_path)
     assert differing(audit) == {}
     assert (audit.clips, audit.subjects) == (159, 29)
     assert "" not in {clip.emotion for clip in load_dataset("samm-long", tmp_path)}
-    found_recordings = samm_long.load_recordings(tmp_path)
+    found_recordings = samm.load_recordings(tmp_path)
     assert (len(found_recordings), len({r.subject for r in found_recordings})) == (147, 30)
     assert macro_and_micro(found_recordings, "Type") == (343, 159)
     assert sum(e.apex_frame is None for r in found_recordings for e in r.events) == 6

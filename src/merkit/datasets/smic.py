@@ -1,5 +1,6 @@
-"""SMIC: 164 (HS), 71 (VIS) and 71 (NIR) micro-expressions, labelled by the folder they lie in.
+"""SMIC and SMIC-E: the same people and frames, cut to expressions and in whole recordings.
 
+SMIC: 164 (HS), 71 (VIS) and 71 (NIR) micro-expressions, labelled by the folder they lie in.
 Source: Li et al. 2013, "A spontaneous micro-expression database: Inducement, collection and
 baseline", FG. Licence: research use by agreement with the University of Oulu (CMVS), signed by a
 permanent supervisor; ask there.
@@ -8,18 +9,29 @@ There is no sheet: ``HS/s3/micro/negative/s3_ne_01/image302330.bmp`` gives subje
 with its first and last image, onset and offset. There is no apex and no action unit. The
 variants ending in ``-cropped`` read SMIC_all_cropped. SMIC and SMIC-E show the same people and
 frames: never train on one and test on the other.
+
+SMIC-E: the recordings around the SMIC clips, for spotting; 157 (HS) and 71 (VIS) events. Source:
+Li et al. 2018, "Towards reading hidden emotions", IEEE Transactions on Affective Computing 9(4).
+Licence and request as for SMIC.
+
+``HS_long/SMIC-HS-E/s03/s3_ne_01/image302330.jpg`` with SMIC-HS-E_annotation.xlsx (sheets HS and
+VIS): the subject's folder is padded, the clip's name is not. Frame numbers are those of SMIC.
+Clips are the main intervals; further intervals of the same recording stand in
+``Clip.raw["other_intervals"]`` as ``onset-offset`` joined by ``;`` where they are valid. There is
+no apex, except in copies with a column ApexF. NIR has a sheet of its own.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, sort_clips
-from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import Folder, frame_numbers, scan, walk
-from merkit.datasets.sheet_layout import Subjects
+from merkit.datasets.base import Database, Expected, noted, sort_clips
+from merkit.datasets.layout import Folder, Tree, find_sheet, frame_numbers, scan, walk
+from merkit.datasets.sheet_layout import SheetLayout, Subjects
+from merkit.datasets.sheets import column_key
 from merkit.errors import MissingDataError
 from merkit.labels import canonical_emotion
 from merkit.types import Clip
@@ -98,6 +110,68 @@ def _clips(tree: Path, root: Path, camera: str) -> Iterator[Clip]:
             )
 
 
+def _long_tree(camera: str) -> Tree:
+    others = "|".join(rf"(?<![a-z]){name}(?![a-z])" for name in FPS_HZ if name != camera)
+    return Tree(
+        default=f"{camera}_long/SMIC-{camera}-E",
+        wanted=rf"smic[-_ ]?{camera}[-_ ]?e|{camera}[-_ ]?long",
+        unwanted=rf"smic_all|{others}",
+        depth=5,
+    )
+
+
+_LONG_LAYOUT = SheetLayout(
+    database="smic-e",
+    files=(),
+    columns={
+        "subject": "Subject",
+        "clip": "Filename",
+        "onset": "OnsetF",
+        "apex": "ApexF",
+        "offset": "OffsetF",
+        "emotion": "Emotion",
+    },
+    optional=("apex",),
+    whole=("subject", "clip", "onset", "offset"),
+    subjects=SUBJECTS,
+    fps_hz=FPS_HZ["HS"],
+    trees={camera: _long_tree(camera) for camera in FPS_HZ},
+    child=r"s\d+",
+)
+
+
+def load_long(root: Path, variant: str) -> tuple[Clip, ...]:
+    """The main interval of every recording of one camera, for SMIC-E."""
+    clips = _long_layout(root, variant).clips(root, variant)
+    return sort_clips(noted(c, {"camera": variant} | _other_intervals(c)) for c in clips)
+
+
+def _long_layout(root: Path, camera: str) -> SheetLayout:
+    """That of one camera. VIS stands in its own file or as a sheet of the HS file."""
+    own = f"SMIC-{camera}-E_annotation*"
+    files = (own, "SMIC-HS-E_annotation*") if camera == "VIS" else (own,)
+    others = {column_key(name) for name in FPS_HZ if name != camera}
+    shared = camera not in find_sheet(root, files).name.upper()
+    sheet = camera if shared else lambda name: column_key(name) not in others
+    return replace(_LONG_LAYOUT, files=files, sheet=sheet, prefer=camera, fps_hz=FPS_HZ[camera])
+
+
+def _other_intervals(main: Clip) -> dict[str, str]:
+    """Second and third intervals; broken formulas and repeats are left out."""
+    found: list[tuple[int | None, int | None]] = [(main.onset_frame, main.offset_frame)]
+    for number in (2, 3):
+        cells = [main.raw.get(f"{end}{number}F", "").strip() for end in ("Onset", "Offset")]
+        if not all(cell.isdecimal() for cell in cells):
+            continue
+        onset, offset = map(int, cells)
+        if 0 < onset < offset and (onset, offset) not in found:
+            found.append((onset, offset))
+    told = ";".join(f"{onset}-{offset}" for onset, offset in found[1:])
+    return {"other_intervals": told} if told else {}
+
+
+_LICENCE = "research only, agreement signed by a permanent supervisor"
+_REQUEST = "University of Oulu, CMVS: agreement"
 _EXPECTED = {
     "HS": Expected(164, 16, dict(negative=70, positive=51, surprise=43), "Li et al. 2013"),
     "VIS": Expected(71, 8, dict(negative=23, positive=28, surprise=20), "Li et al. 2013"),
@@ -108,10 +182,25 @@ DATABASE = Database(
     name="smic",
     title="SMIC",
     citation="Li et al. 2013, FG",
-    licence="research only, agreement signed by a permanent supervisor",
-    request="University of Oulu, CMVS: agreement",
+    licence=_LICENCE,
+    request=_REQUEST,
     load=load,
-    label_maps=label_maps("smic"),
     variants=(*_EXPECTED, *(f"{camera}-cropped" for camera in _EXPECTED)),
     expected=_EXPECTED | {f"{camera}-cropped": e for camera, e in _EXPECTED.items()},
+)
+
+_SOURCE = "SMIC-HS-E_annotation.xlsx with s18_sur_03 as surprise"
+LONG = Database(
+    name="smic-e",
+    title="SMIC-E",
+    citation="Li et al. 2018, IEEE TAC 9(4): 563-577",
+    licence=_LICENCE,
+    request=_REQUEST,
+    load=load_long,
+    variants=tuple(FPS_HZ),
+    expected={
+        "HS": Expected(157, 16, dict(negative=65, positive=51, surprise=41), _SOURCE),
+        "VIS": Expected(71, 8, dict(negative=23, positive=28, surprise=20), _SOURCE),
+    },
+    kind="long",
 )
