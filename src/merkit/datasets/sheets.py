@@ -101,9 +101,9 @@ def fingerprint(path: Path) -> str:
 
 
 @cache
-def shipped_table(name: str) -> tuple[dict[str, str], ...]:
-    """The rows of one of merkit's own tables, ``data/<name>.csv``."""
-    text = files("merkit.datasets").joinpath(f"data/{name}.csv").read_text("utf-8")
+def shipped_table(name: str, package: str = "merkit.datasets") -> tuple[dict[str, str], ...]:
+    """The rows of one of merkit's own tables, ``data/<name>.csv`` of a package."""
+    text = files(package).joinpath(f"data/{name}.csv").read_text("utf-8")
     return tuple(csv.DictReader(text.splitlines()))
 
 

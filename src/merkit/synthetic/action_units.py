@@ -1,9 +1,10 @@
 """What each action unit (AU) does to a face: displacement fields, and wrinkles and folds.
 
 A displacement is a sum of Gaussian windows, each anchored at landmarks and carrying one direction.
-A fold is a dark valley along a short line with a lighter ridge on either side. The tables are
-written for the subject's right side (left in the picture) with axes ``out`` (away from the
-midline) and ``down``, in face widths, and are mirrored for the left. Directions follow the muscle
+A fold is a dark valley along a short line with a lighter ridge on either side. The tables,
+``data/pushes.csv`` and ``data/folds.csv``, are written for the subject's right side (left in the
+picture) with axes ``out`` (away from the midline) and ``down``, in face widths, and are mirrored
+for the left. Directions follow the muscle
 actions, and places of folds the appearance changes, of the FACS manual (Ekman, Friesen & Hager
 2002).
 """
@@ -12,10 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
 
+from merkit.datasets.sheets import shipped_table
 from merkit.types import F32, F64, I64
 
 Side = Literal["", "L", "R"]
@@ -42,80 +46,7 @@ class Push:
     points: tuple[int, ...]
     direction: Pair
     sigma: Pair
-    offset: Pair = (0.0, 0.0)
-
-
-PUSHES: Mapping[int, tuple[Push, ...]] = {
-    1: (
-        Push((20, 21), (0.05, -1.0), (0.075, 0.075), (0.0, -0.02)),
-        Push((20, 21), (0.0, -0.4), (0.09, 0.06), (0.0, -0.12)),
-    ),
-    2: (
-        Push((17, 18), (0.15, -1.0), (0.085, 0.07), (0.02, -0.02)),
-        Push((18, 19), (0.0, -0.4), (0.09, 0.06), (0.0, -0.12)),
-    ),
-    4: (
-        Push((20, 21), (-0.55, 0.85), (0.08, 0.065)),
-        Push((18, 19), (-0.2, 0.45), (0.08, 0.06)),
-    ),
-    5: (Push((37, 38), (0.0, -1.0), (0.065, 0.026), (0.0, -0.012)),),
-    6: (
-        Push((40, 41), (-0.1, -1.0), (0.1, 0.06), (0.03, 0.12)),
-        Push((36,), (-0.55, -0.1), (0.055, 0.06), (0.07, 0.03)),
-    ),
-    7: (
-        Push((40, 41), (-0.25, -1.0), (0.07, 0.026), (0.0, 0.012)),
-        Push((37, 38), (0.0, 0.35), (0.065, 0.024), (0.0, -0.01)),
-    ),
-    9: (
-        Push((31, 39), (-0.15, -1.0), (0.06, 0.085), (0.02, 0.0)),
-        Push((31,), (0.05, -0.6), (0.05, 0.05)),
-        Push((21,), (-0.3, 0.5), (0.06, 0.05)),
-        Push((50,), (0.0, -0.35), (0.06, 0.04), (0.0, -0.03)),
-    ),
-    10: (
-        Push((50,), (0.1, -1.0), (0.065, 0.045)),
-        Push((31, 48), (0.05, -0.7), (0.06, 0.07), (0.03, 0.0)),
-    ),
-    12: (
-        Push((48,), (0.75, -0.7), (0.085, 0.075)),
-        Push((48,), (0.3, -0.55), (0.09, 0.09), (0.06, -0.15)),
-        Push((59,), (0.35, -0.2), (0.07, 0.05)),
-    ),
-    14: (
-        Push((48,), (0.9, 0.0), (0.05, 0.04)),
-        Push((48,), (-0.1, 0.45), (0.05, 0.04), (0.03, -0.08)),
-        Push((48,), (-0.1, -0.45), (0.05, 0.04), (0.03, 0.08)),
-    ),
-    15: (
-        Push((48,), (0.15, 1.0), (0.065, 0.065)),
-        Push((48, 6), (0.1, 0.5), (0.07, 0.07)),
-    ),
-    16: (Push((57, 58), (0.1, 1.0), (0.07, 0.05)),),
-    17: (
-        Push((57, 8), (0.0, -1.0), (0.075, 0.06), (0.03, 0.0)),
-        Push((57,), (0.0, -0.65), (0.08, 0.04), (0.02, 0.0)),
-    ),
-    18: (
-        Push((48,), (-1.0, 0.05), (0.075, 0.065)),
-        Push((50,), (-0.35, -0.15), (0.06, 0.04)),
-        Push((58,), (-0.35, 0.2), (0.06, 0.04)),
-    ),
-    20: (
-        Push((48,), (1.0, 0.2), (0.08, 0.07)),
-        Push((59, 6), (0.55, 0.25), (0.08, 0.07)),
-    ),
-    23: (
-        Push((48,), (-0.6, 0.0), (0.05, 0.045)),
-        Push((50, 51), (-0.15, 0.7), (0.07, 0.03)),
-        Push((57, 58), (-0.15, -0.7), (0.07, 0.035)),
-    ),
-    24: (
-        Push((50, 51, 61), (0.0, 0.9), (0.08, 0.032)),
-        Push((57, 58, 67), (0.0, -0.9), (0.08, 0.038)),
-        Push((57, 8), (0.0, -0.35), (0.07, 0.05)),
-    ),
-}
+    offset: Pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,51 +57,33 @@ class Fold:
     start_offset: Pair
     end: int
     end_offset: Pair
-    width: float = 0.012
-    depth: float = 1.0
+    width: float
+    depth: float
 
 
+def _pair(row: Mapping[str, str], name: str) -> Pair:
+    return float(row[f"{name}_out"]), float(row[f"{name}_down"])
+
+
+def _push(row: Mapping[str, str]) -> Push:
+    points = tuple(map(int, row["landmarks"].split()))
+    return Push(points, _pair(row, "direction"), _pair(row, "sigma"), _pair(row, "offset"))
+
+
+def _fold(row: Mapping[str, str]) -> Fold:
+    start, end = int(row["start"]), int(row["end"])
+    width, depth = float(row["width"]), float(row["depth"])
+    return Fold(start, _pair(row, "start"), end, _pair(row, "end"), width, depth)
+
+
+#: Action unit -> its rows.
+PUSHES: Mapping[int, tuple[Push, ...]] = {
+    int(au): tuple(map(_push, rows))
+    for au, rows in groupby(shipped_table("pushes", "merkit.synthetic"), itemgetter("au"))
+}
 FOLDS: Mapping[int, tuple[Fold, ...]] = {
-    1: (
-        Fold(21, (-0.1, -0.06), 20, (0.03, -0.07), depth=0.8),
-        Fold(21, (-0.1, -0.09), 20, (0.02, -0.1), depth=0.6),
-    ),
-    2: (
-        Fold(19, (0.0, -0.06), 17, (0.0, -0.07), depth=0.8),
-        Fold(19, (0.0, -0.09), 17, (-0.02, -0.1), depth=0.5),
-    ),
-    4: (
-        Fold(21, (-0.05, -0.06), 21, (-0.055, 0.04), depth=1.2),
-        Fold(21, (-0.02, 0.03), 39, (-0.05, -0.03), depth=0.6),
-    ),
-    5: (Fold(37, (0.02, -0.025), 38, (-0.02, -0.025), width=0.008, depth=0.6),),
-    6: (
-        Fold(36, (0.05, -0.01), 36, (0.1, -0.035), width=0.009),
-        Fold(36, (0.05, 0.015), 36, (0.11, 0.02), width=0.009),
-        Fold(41, (0.05, 0.06), 40, (-0.02, 0.065), width=0.014, depth=0.9),
-    ),
-    7: (Fold(41, (0.02, 0.03), 40, (-0.02, 0.032), width=0.009, depth=0.9),),
-    9: (
-        Fold(28, (0.01, -0.03), 28, (0.07, 0.0), width=0.01, depth=1.2),
-        Fold(28, (0.01, 0.01), 28, (0.075, 0.05), width=0.01),
-        Fold(31, (0.02, -0.04), 31, (0.06, 0.04), width=0.014),
-    ),
-    10: (Fold(31, (0.03, -0.02), 31, (0.11, 0.07), width=0.015, depth=1.1),),
-    12: (Fold(31, (0.05, 0.0), 48, (0.04, -0.02), width=0.016, depth=1.1),),
-    14: (Fold(48, (0.035, -0.03), 48, (0.04, 0.03), width=0.011, depth=1.3),),
-    15: (Fold(48, (0.005, 0.02), 48, (0.02, 0.07), width=0.013, depth=1.1),),
-    16: (Fold(57, (0.0, 0.05), 58, (0.04, 0.045), width=0.012, depth=0.7),),
-    17: (
-        Fold(57, (0.0, 0.055), 58, (0.03, 0.05), width=0.012),
-        Fold(57, (0.02, 0.1), 57, (0.05, 0.12), width=0.012, depth=0.7),
-    ),
-    18: (Fold(51, (0.02, -0.05), 50, (0.0, -0.005), width=0.008, depth=0.6),),
-    20: (Fold(48, (0.04, -0.03), 48, (0.05, 0.06), width=0.015, depth=0.8),),
-    23: (Fold(51, (0.0, -0.03), 50, (0.02, -0.025), width=0.009, depth=0.7),),
-    24: (
-        Fold(51, (0.0, -0.035), 50, (0.02, -0.03), width=0.01, depth=0.8),
-        Fold(57, (0.0, 0.04), 58, (0.03, 0.035), width=0.01, depth=0.8),
-    ),
+    int(au): tuple(map(_fold, rows))
+    for au, rows in groupby(shipped_table("folds", "merkit.synthetic"), itemgetter("au"))
 }
 
 

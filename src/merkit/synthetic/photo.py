@@ -1,8 +1,9 @@
 """The source photograph (``skimage.data.astronaut``, public domain), measured and re-coloured.
 
-Coordinates are (x, y) pixels of the 512 x 512 photograph. The 68 landmarks were measured once
-with dlib's 68-point predictor on the photograph enlarged two times; the outlines were drawn by
-hand on an enlargement. Skin, hair, brows, beard, light and blemishes are changed under soft masks.
+Coordinates, in ``data/photo.csv``, are (x, y) pixels of the 512 x 512 photograph. The 68 landmarks
+were measured once with dlib's 68-point predictor on the photograph enlarged two times; the
+outlines were drawn by hand on an enlargement. Skin, hair, brows, beard, light and blemishes are
+changed under soft masks.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import skimage.data
 
+from merkit.datasets.sheets import shipped_table
 from merkit.types import F32, F64
 
 #: scikit-image is untyped
@@ -25,55 +27,20 @@ FACE_WIDTH_PX = 92.5
 #: the point a frame is centred on
 CENTRE = (225.0, 132.0)
 
+
+def _points(what: str) -> F64:
+    rows = shipped_table("photo", "merkit.synthetic")
+    return np.array([(float(row["x"]), float(row["y"])) for row in rows if row["what"] == what])
+
+
 #: (68, 2) in the iBUG order
-LANDMARKS: F64 = np.array(
-    [
-        *[(179.5, 104.0), (180.0, 115.5), (181.0, 127.0), (182.0, 138.5), (185.0, 150.0)],
-        *[(191.0, 160.5), (200.0, 168.5), (209.0, 176.0), (220.5, 178.5), (232.0, 177.0)],
-        *[(243.0, 171.5), (253.0, 164.0), (260.5, 154.5), (265.0, 143.5), (268.0, 131.5)],
-        *[(270.5, 120.5), (272.0, 108.0)],
-        *[(186.0, 94.5), (192.0, 88.5), (200.5, 87.5), (209.0, 89.0), (216.5, 92.5)],
-        *[(236.0, 94.0), (244.0, 91.0), (252.0, 90.5), (260.0, 92.5), (265.5, 98.5)],
-        *[(226.0, 102.5), (225.5, 111.0), (225.5, 119.0), (225.5, 127.5)],
-        *[(214.5, 131.5), (219.5, 133.0), (224.5, 134.5), (229.5, 133.0), (234.5, 132.0)],
-        *[(195.0, 101.5), (200.0, 98.0), (207.0, 98.5)],
-        *[(212.5, 104.0), (206.5, 104.5), (200.0, 104.0)],
-        *[(237.5, 105.5), (243.5, 100.5), (250.0, 100.5)],
-        *[(255.5, 104.5), (250.5, 106.5), (244.0, 106.5)],
-        *[(200.5, 139.5), (209.0, 139.5), (218.0, 139.5), (223.5, 141.0), (229.5, 140.0)],
-        *[(237.5, 140.5), (246.0, 141.0)],
-        *[(237.5, 151.0), (229.0, 155.0), (222.0, 156.0), (216.0, 155.0), (207.5, 150.0)],
-        *[(203.5, 140.5), (217.5, 143.0), (223.0, 144.5), (229.5, 143.5), (242.5, 142.0)],
-        *[(229.0, 150.0), (222.5, 150.5), (216.5, 150.0)],
-    ]
-)
-
+LANDMARKS = _points("landmarks")
 #: skin of face and neck: hairline, then down the right of the picture and back
-SKIN_OUTLINE: F64 = np.array(
-    [
-        *[(182.0, 131.0), (179.5, 118.0), (182.5, 97.0), (187.0, 80.0), (194.5, 77.5)],
-        *[(210.0, 80.0), (225.0, 79.0), (240.0, 82.5), (255.0, 86.5), (265.0, 88.5)],
-        *[(269.5, 100.0), (270.5, 117.5), (270.0, 130.0), (265.0, 145.0), (258.0, 160.0)],
-        *[(254.0, 187.0), (230.0, 190.0), (210.0, 187.0), (190.0, 181.0), (186.0, 165.0)],
-        *[(183.5, 147.0)],
-    ]
-)
-#: ears, left and right in the picture
-EAR_OUTLINES: tuple[F64, ...] = (
-    np.array([(171.0, 119.0), (178.5, 117.0), (182.0, 131.0), (175.0, 128.0)]),
-    np.array([(270.0, 128.0), (279.0, 128.0), (276.0, 134.0), (268.0, 137.0)]),
-)
+SKIN_OUTLINE = _points("skin")
+#: left and right in the picture
+EAR_OUTLINES = (_points("left ear"), _points("right ear"))
 #: head with its hair, without neck
-HEAD_OUTLINE: F64 = np.array(
-    [
-        *[(153.8, 62.5), (165.0, 47.5), (187.5, 35.0), (202.5, 23.8), (230.0, 15.5)],
-        *[(251.2, 18.8), (275.0, 30.0), (290.0, 45.0), (297.5, 62.5), (301.5, 87.5)],
-        *[(295.0, 107.5), (285.0, 122.5), (277.5, 130.0), (275.0, 136.2), (268.0, 136.2)],
-        *[(262.5, 155.0), (240.0, 178.0), (210.0, 178.0), (185.0, 160.0), (182.0, 131.0)],
-        *[(175.0, 127.5), (171.2, 118.8), (162.5, 110.0), (155.5, 97.5), (153.8, 77.5)],
-    ]
-)
-
+HEAD_OUTLINE = _points("head")
 #: absorption of melanin by channel (red, green, blue), relative
 _MELANIN = np.array([0.55, 0.85, 1.1], np.float32)
 
@@ -106,16 +73,11 @@ def draw_tone(rng: np.random.Generator) -> Tone:
         brow_depth=rng.uniform(0.2, 0.75),
         brow_width=rng.uniform(1.0, 1.8),
         beard=float(rng.uniform(0.06, 0.15) if rng.random() < 0.4 else 0.0),
-        backdrop=_backdrop(rng),
+        backdrop=(rng.uniform(-0.25, 0.075) + rng.uniform(-0.05, 0.05, 3)).astype(np.float32),
         light=(rng.uniform(-0.14, 0.14), rng.uniform(-0.06, 0.06)),
         blotches=rng.uniform(0.01, 0.035),
         freckles=int(rng.choice([0, 0, 25, 70])),
     )
-
-
-def _backdrop(rng: np.random.Generator) -> F32:
-    depth, colour = rng.uniform(-0.25, 0.075), rng.uniform(-0.05, 0.05, 3)
-    return np.asarray(depth + colour, np.float32)
 
 
 def _filled(outlines: list[F64], blur_px: float) -> F32:
