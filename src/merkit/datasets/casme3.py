@@ -15,8 +15,8 @@ On disk 83 clips have fewer images than offset - onset + 1; what exists is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 
 from merkit.datasets.base import Database, Expected, noted, sort_clips
@@ -62,9 +62,13 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """Every row of the micro-expression sheet, with colour or depth images."""
     rows = _LAYOUT.rows(root)
     tree = _LAYOUT.tree(root, variant, rows)
-    images = _Images(root, tree, variant, _flat_folders(tree, root))
-    clips = (_LAYOUT.clip(row, images.of(row, n)) for row, n in _with_repeats(rows))
-    return sort_clips(map(_with_doubt, clips))
+    flat = _flat_folders(tree, root)
+    clips = []
+    for _, group in groupby(rows, key=lambda row: (row["Subject"], row["Filename"])):
+        for repeat, row in enumerate(group, 1):
+            folder = _folder(row, repeat, root, tree, flat)
+            clips.append(_with_doubt(_LAYOUT.clip(row, _images(folder, root, variant))))
+    return sort_clips(clips)
 
 
 def _with_doubt(clip: Clip) -> Clip:
@@ -72,16 +76,6 @@ def _with_doubt(clip: Clip) -> Clip:
         return clip
     doubt = "equals the onset: unusable against the onset frame"
     return noted(clip, {"doubtful:apex_frame": doubt})
-
-
-def _with_repeats(rows: Sequence[Row]) -> Iterator[tuple[Row, int]]:
-    """Rows with their place among the rows in a row of one recording, counted from 1."""
-    before, repeat = ("", ""), 0
-    for row in rows:
-        key = row["Subject"], row["Filename"]
-        repeat = repeat + 1 if key == before else 1
-        before = key
-        yield row, repeat
 
 
 def _flat_folders(tree: Path, root: Path) -> dict[tuple[str, str, int], str]:
@@ -92,34 +86,29 @@ def _flat_folders(tree: Path, root: Path) -> dict[tuple[str, str, int], str]:
     return {(f"spNO.{m[1]}", m[2], int(m[3])): m[0] for m in matches if m}
 
 
-@dataclass(frozen=True, slots=True)
-class _Images:
-    """Where a row's images lie, in any of the three layouts."""
+def _folder(
+    row: Row, repeat: int, root: Path, tree: Path, flat: Mapping[tuple[str, str, int], str]
+) -> Path:
+    """Folder of one row in any of the three layouts; the owner's place where there is none.
 
-    root: Path
-    tree: Path
-    kind: str  # color or depth
-    flat: Mapping[tuple[str, str, int], str]
+    ``repeat``: place among the rows that follow each other in one recording, from 1.
+    """
+    spellings, name = SUBJECTS.spellings(row["Subject"]), row["Filename"]
+    for column in ("Onset", "Apex"):
+        found = flat.get((spellings[0], name, row.integer(column) or 0))
+        if found:
+            return child_folder(tree, root, found)
+    person = child_folder(tree, root, *spellings)
+    own = child_folder(person, root, f"{name}{repeat}")
+    return own if repeat > 1 and own.is_dir() else child_folder(person, root, name)
 
-    def of(self, row: Row, repeat: int) -> Path:
-        """Folder of one row; the owner's place where there is none."""
-        spellings, name = SUBJECTS.spellings(row["Subject"]), row["Filename"]
-        for column in ("Onset", "Apex"):
-            found = self.flat.get((spellings[0], name, row.integer(column) or 0))
-            if found:
-                return self._below(child_folder(self.tree, self.root, found))
-        person = child_folder(self.tree, self.root, *spellings)
-        own = child_folder(person, self.root, f"{name}{repeat}")
-        if repeat > 1 and own.is_dir():
-            return self._below(own)
-        return self._below(child_folder(person, self.root, name))
 
-    def _below(self, folder: Path) -> Path:
-        """The sub-folder of this kind; some folders hold the images themselves."""
-        below = child_folder(folder, self.root, self.kind)
-        if below.is_dir() or not folder.is_dir():
-            return below
-        return folder if any(map(is_image, scan(folder, self.root).files)) else below
+def _images(folder: Path, root: Path, kind: str) -> Path:
+    """The sub-folder of a kind, color or depth; some folders hold the images themselves."""
+    below = child_folder(folder, root, kind)
+    if below.is_dir() or not folder.is_dir():
+        return below
+    return folder if any(map(is_image, scan(folder, root).files)) else below
 
 
 _EXPECTED = Expected(

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from merkit.datasets.base import RECORDING, Database, Expected, noted, sort_clips, to_recordings
@@ -74,8 +73,8 @@ def _events(root: Path, variant: str) -> Iterator[Clip]:
     sheet = find_sheet(root, _LAYOUT.files)
     rows = _LAYOUT.read(sheet)
     tree = _LAYOUT.tree(root, variant, rows)
-    folders = _Folders(root, tree, _people(sheet), _codes(sheet))
-    return (_clip(row, folders) for row in rows)
+    people, codes = _people(sheet), _codes(sheet)
+    return (_clip(row, root, tree, people, codes) for row in rows)
 
 
 def _people(sheet: Path) -> dict[int, str]:
@@ -92,45 +91,35 @@ def _codes(sheet: Path) -> dict[str, str]:
     return {row["film"].lower(): row["code"].zfill(4) for row in full}
 
 
-@dataclass(frozen=True, slots=True)
-class _Folders:
-    """Where the images lie. ``people``: subject -> folder; ``codes``: film -> code."""
-
-    root: Path
-    tree: Path
-    people: Mapping[int, str]
-    codes: Mapping[str, str]
-
-    def of(self, subject: str, event: str, film: str) -> Path:
-        """The event's own folder, or that of its recording."""
-        person = child_folder(self.tree, self.root, subject)
-        recording = f"{subject.lower().removeprefix('s')}_{self.codes[film]}"
-        if person.is_dir():
-            below = scan(person, self.root).folders
-            own = [n for n in below if n.casefold() == event.casefold()]
-            begin = [n for n in below if n.casefold().startswith(recording.casefold())]
-            if own or begin:
-                return person / (own or begin)[0]
-        return child_folder(person, self.root, recording)
-
-
-def _clip(row: Row, folders: _Folders) -> Clip:
+def _clip(
+    row: Row, root: Path, tree: Path, people: Mapping[int, str], codes: Mapping[str, str]
+) -> Clip:
     number, event = row.integer("subject") or 0, row["event"]
     match = _EVENT.fullmatch(event)
     film = match[1].lower() if match else ""
-    if number not in folders.people or film not in folders.codes:
+    if number not in people or film not in codes:
         raise row.error(
             f"subject '{row['subject']}', event '{event}'",
-            f"a subject of the second sheet, and one of {sorted(folders.codes)} with a number",
+            f"a subject of the second sheet, and one of {sorted(codes)} with a number",
             "use the annotation file as the owner distributes it",
         )
-    subject = folders.people[number]
+    subject = people[number]
+    recording = f"{subject.lower().removeprefix('s')}_{codes[film]}"
+    media = _media(child_folder(tree, root, subject), root, event, recording)
     notes = {
         "type": row["type"],
         "self_report": canonical_emotion(row.get("self-report")),
         RECORDING: f"casme-squared/{subject}/{film}",
     }
-    return noted(_LAYOUT.clip(row, folders.of(subject, event, film), subject), notes)
+    return noted(_LAYOUT.clip(row, media, subject), notes)
+
+
+def _media(person: Path, root: Path, event: str, recording: str) -> Path:
+    """The event's own folder, or that of its recording, whose name may go on."""
+    names = scan(person, root).folders if person.is_dir() else ()
+    own = [n for n in names if n.casefold() == event.casefold()]
+    found = own or [n for n in names if n.casefold().startswith(recording.casefold())]
+    return person / found[0] if found else child_folder(person, root, recording)
 
 
 _EXPECTED = Expected(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from merkit.datasets.action_units import parse_action_units
 from merkit.datasets.base import Database
 from merkit.datasets.layout import inside
-from merkit.datasets.sheets import Row, read_table
+from merkit.datasets.sheets import Row, frame_rate, read_table
 from merkit.errors import DatasetError
 from merkit.labels import ACTION_UNITS, EMOTIONS, GENERIC_MAPS
 from merkit.types import ActionUnit, Clip, Recording
@@ -63,7 +63,12 @@ def load_recordings(root: Path) -> tuple[Recording, ...]:
         clip_id = f"{name}_{_frame(row, 'event'):02d}"
         events[name].append(_event(root, row, homes[name], clip_id))
     _refuse_repeats((clip.clip_id for found in events.values() for clip in found), "events.csv")
-    return tuple(_recording(root, row, events[name]) for name, row in sorted(homes.items()))
+    recordings = []
+    for name, row in sorted(homes.items()):
+        in_time = sorted(events[name], key=lambda clip: (clip.first_frame or 0, clip.clip_id))
+        media, rate = _media(root, row), _rate(row)
+        recordings.append(Recording(name, NAME, row["subject"], media, rate, tuple(in_time)))
+    return tuple(recordings)
 
 
 def _check_record(root: Path) -> None:
@@ -129,17 +134,9 @@ def _event(root: Path, row: Row, home: Row, clip_id: str) -> Clip:
     )
 
 
-def _recording(root: Path, row: Row, events: Sequence[Clip]) -> Recording:
-    in_time = tuple(sorted(events, key=lambda clip: (clip.first_frame or 0, clip.clip_id)))
-    return Recording(row["recording"], NAME, row["subject"], _media(root, row), _rate(row), in_time)
-
-
 def _rate(row: Row) -> float:
-    try:
-        rate = float(row["fps_hz"])
-    except ValueError:
-        rate = 0.0
-    if not 0 < rate < float("inf"):
+    rate = frame_rate(row["fps_hz"])
+    if rate is None:
         raise _error(row, f"fps_hz is '{row['fps_hz']}'", "frames per second, more than 0")
     return rate
 

@@ -25,17 +25,12 @@ from typing import Any
 
 import numpy as np
 
-from merkit.datasets.synthetic import (
-    ANNOTATION_COLUMNS,
-    EVENT_COLUMNS,
-    FORMAT,
-    RECORDING_COLUMNS,
-)
+from merkit.datasets.synthetic import ANNOTATION_COLUMNS, EVENT_COLUMNS, FORMAT, RECORDING_COLUMNS
 from merkit.errors import ConfigError, DatasetError, VideoError
 from merkit.files import atomic_folder
 from merkit.progress import Progress, silent
 from merkit.synthetic.config import SYNTHESIS_VERSION, SynthConfig
-from merkit.synthetic.identity import Identity, make_identity
+from merkit.synthetic.identity import make_identity
 from merkit.synthetic.plan import (
     PlannedEvent,
     PlannedVideo,
@@ -148,20 +143,14 @@ def _write_videos(
     """All videos of one subject."""
     identity = make_identity(config, identity_rng(config, videos[0].subject))
     for video in videos:
-        _write_video(folder, config, identity, video, counted)
-
-
-def _write_video(
-    folder: Path, config: SynthConfig, identity: Identity, video: PlannedVideo, counted: Counted
-) -> None:
-    renderer = Renderer(config, identity, video)
-    media, frames = folder / _media(config, video), counted(renderer)
-    if _is_file(config, video):
-        write_video(media, frames, config.fps_hz, config.crf)
-    else:
-        write_frames(media, frames, 1, "img{n}." + config.image_format, config.jpeg_quality)
-    truth = folder / "truth" / f"{video.subject_name}_{video.name}.npz"
-    np.savez_compressed(truth, allow_pickle=False, **renderer.truth())
+        renderer = Renderer(config, identity, video)
+        media, frames = folder / _media(config, video), counted(renderer)
+        if _is_file(config, video):
+            write_video(media, frames, config.fps_hz, config.crf)
+        else:
+            write_frames(media, frames, 1, "img{n}." + config.image_format, config.jpeg_quality)
+        truth = folder / "truth" / f"{video.subject_name}_{video.name}.npz"
+        np.savez_compressed(truth, allow_pickle=False, **renderer.truth())
 
 
 def _is_file(config: SynthConfig, video: PlannedVideo) -> bool:
