@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merkit.datasets.action_units import (
-    coded_action_units,
     format_action_units,
     parse_action_units,
     read_action_units,
@@ -66,7 +65,7 @@ def test_codes_run_together_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "/", "?", "NULL", "null", " ", "date:2015-02-01", "1214"])
 def test_cells_that_code_nothing(text: str) -> None:
-    assert coded_action_units(text) is None
+    assert read_action_units(text, {}) is None
 
 
 def test_unreadable_action_units_are_noted() -> None:
@@ -80,7 +79,7 @@ def test_unreadable_action_units_are_noted() -> None:
 
 
 def test_words_alone_are_coded_as_no_unit() -> None:
-    assert coded_action_units("soft focus") == ()
+    assert read_action_units("soft focus", {}) == ()
 
 
 UNITS = st.builds(

@@ -55,25 +55,20 @@ def parse_action_units(text: str) -> tuple[ActionUnit, ...]:
     return tuple(dict.fromkeys(units))
 
 
-def coded_action_units(text: str) -> tuple[ActionUnit, ...] | None:
-    """As :func:`parse_action_units`, but None where the cell codes nothing: empty, ``/``,
-    ``?``, ``NULL``, a date that a spreadsheet made of the code, or codes run together."""
-    if text.strip().lower() in MISSING or is_date(text):
-        return None
-    try:
-        return parse_action_units(text)
-    except DatasetError:
-        return None
-
-
 def read_action_units(cell: str, raw: dict[str, str]) -> tuple[ActionUnit, ...] | None:
-    """As :func:`coded_action_units`; a code that cannot be read is noted in ``raw``."""
-    units = coded_action_units(cell)
+    """As :func:`parse_action_units`, but None where the cell codes nothing: empty, ``/``,
+    ``?``, ``NULL``, a date that a spreadsheet made of the code, or codes run together. The last
+    two are noted in ``raw``."""
+    if cell.strip().lower() in MISSING:
+        return None
     if is_date(cell):
         raw["doubtful:action_units"] = f"a spreadsheet program made the date {cell[5:]} of the code"
-    elif units is None and any(c.isdigit() for c in cell):
+        return None
+    try:
+        return parse_action_units(cell)
+    except DatasetError:
         raw["doubtful:action_units"] = f"'{cell}' cannot be read as action units"
-    return units
+        return None
 
 
 def format_action_units(units: Iterable[ActionUnit]) -> str:

@@ -17,15 +17,15 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby, product
 from pathlib import Path
 from typing import Literal
 
-from merkit.datasets.base import ContentKey, Database, Expected, sort_clips
+from merkit.datasets.base import ContentKey, Database, sort_clips
 from merkit.datasets.layout import find_sheet, inside, optional_sheet, scan, walk
-from merkit.datasets.megc2019 import CLASSES, Label, canonical_key, read_labels
+from merkit.datasets.megc2019 import CLASSES, EXPECTED, Label, canonical_key, read_labels
 from merkit.datasets.sheets import sheet_version
 from merkit.errors import DatasetError, MissingDataError
 from merkit.findings import Finding
@@ -269,12 +269,7 @@ def _versions(images: Sequence[FlowImage], key: ContentKey) -> Iterator[Finding]
             yield Finding("differs", "different pixels", detail, name, _COPY_AGAIN)
 
 
-_EXPECTED = Expected(
-    clips=442,
-    subjects=68,
-    emotions=dict(negative=250, positive=109, surprise=83),
-    source="the published folders, MEGC2019 labels",
-)
+_EXPECTED = replace(EXPECTED, source="the published folders, MEGC2019 labels")
 
 DATABASE = Database(
     name="flow-maps",

@@ -52,19 +52,19 @@ def clip_label(label_map: LabelMap, clip: Clip) -> int | None:
         return label_map.index(clip.emotion)
     if any(fnmatchcase(clip.clip_id, pattern) for pattern in label_map.excluded):
         return None
-    if label_map.source == "first_emotion":
-        return label_map.index(clip.emotion.split("+")[0])
-    if label_map.source == "emotion":
-        return label_map.index(clip.emotion)
-    if label_map.source == "self_report":
-        return label_map.index(clip.raw.get("self_report", ""))
-    if not clip.raw.get("objective_class"):
+    label = {
+        "emotion": clip.emotion,
+        "first_emotion": clip.emotion.split("+")[0],
+        "self_report": clip.raw.get("self_report", ""),
+        "objective_class": clip.raw.get("objective_class", ""),
+    }[label_map.source]
+    if label_map.source == "objective_class" and not label:
         raise DatasetError(
             f"clip '{clip.clip_id}' has no objective class",
             f"one of I to VII, for label map '{label_map.name}'",
             "put the sheet of objective classes below the root, or choose a map of emotions",
         )
-    return label_map.index(clip.raw["objective_class"])
+    return label_map.index(label)
 
 
 def class_counts(label_map: LabelMap, clips: Iterable[Clip]) -> tuple[int, ...]:

@@ -50,17 +50,13 @@ class Tree:
     depth: int = 4
 
 
-def inside(root: Path, *parts: str) -> Path:
-    """``root`` joined with names that come from a sheet.
+def inside(root: Path, *parts: str, folder: Path | None = None) -> Path:
+    """``root``, or a folder below it, joined with names that come from a sheet.
 
     Raises:
         DatasetError: a name that is empty, holds a path separator, ``..``, a control character
             or a formula, or a link that leads out of ``root``.
     """
-    return _joined(root, root, *parts)
-
-
-def _joined(folder: Path, root: Path, *parts: str) -> Path:
     for part in parts:
         if not _plain_name(part):
             raise DatasetError(
@@ -68,7 +64,7 @@ def _joined(folder: Path, root: Path, *parts: str) -> Path:
                 "a plain file or folder name, without separators, '..' or formulas",
                 "correct the cell in the sheet, or get the sheet again from the owner",
             )
-    path = folder.joinpath(*parts)
+    path = (folder or root).joinpath(*parts)
     base = root.resolve()
     if not path.resolve().is_relative_to(base):
         raise _link_out(path, base)
@@ -223,7 +219,7 @@ def _says(expression: str, tree: Path, root: Path) -> bool:
 def child_folder(folder: Path, root: Path, *names: str) -> Path:
     """The first of several spellings that exists, then any without regard to case; else the
     first spelling, which a check then reports as missing."""
-    paths = [_joined(folder, root, name) for name in names]
+    paths = [inside(root, name, folder=folder) for name in names]
     for path in paths:
         if path.is_dir():
             return path
@@ -231,7 +227,7 @@ def child_folder(folder: Path, root: Path, *names: str) -> Path:
         wanted = {name.casefold() for name in names}
         for found in scan(folder, root).folders:
             if found.casefold() in wanted:
-                return _joined(folder, root, found)
+                return inside(root, found, folder=folder)
     return paths[0]
 
 

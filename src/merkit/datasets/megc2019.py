@@ -102,15 +102,23 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
 def _places(root: Path, variant: str) -> dict[str, tuple[Path, str]]:
     """Database -> its root and variant."""
     here = scan(root, root)
-    if "roots.csv" in here.files:
-        return _listed_places(root, variant)
     found: dict[str, tuple[Path, str]] = {}
-    for folder in here.folders:
-        plain = re.sub(r"[^a-z0-9]", "", folder.lower())
-        for name, names in _NAMES.items():
-            if plain in names:
-                found.setdefault(name, (root / folder, _VARIANTS[variant][name]))
-    return _all_there(found, root)
+    if "roots.csv" in here.files:
+        found = _listed_places(root, variant)
+    else:
+        for folder in here.folders:
+            plain = re.sub(r"[^a-z0-9]", "", folder.lower())
+            for name, names in _NAMES.items():
+                if plain in names:
+                    found.setdefault(name, (root / folder, _VARIANTS[variant][name]))
+    missing = [n for n in _DATABASES if n not in found or not found[n][0].is_dir()]
+    if missing:
+        raise MissingDataError(
+            f"no folder of {', '.join(missing)} for MEGC2019 at {root}",
+            "folders named casme2, smic and samm beside the label file",
+            "name them so, or write roots.csv with the columns database, root",
+        )
+    return found
 
 
 def _listed_places(root: Path, variant: str) -> dict[str, tuple[Path, str]]:
@@ -123,17 +131,6 @@ def _listed_places(root: Path, variant: str) -> dict[str, tuple[Path, str]]:
         if chosen not in known:
             raise row.error(f"variant '{chosen}'", f"one of {list(known)}")
         found[name] = root / row["root"], chosen
-    return _all_there(found, root)
-
-
-def _all_there(found: dict[str, tuple[Path, str]], root: Path) -> dict[str, tuple[Path, str]]:
-    missing = [n for n in _DATABASES if n not in found or not found[n][0].is_dir()]
-    if missing:
-        raise MissingDataError(
-            f"no folder of {', '.join(missing)} for MEGC2019 at {root}",
-            "folders named casme2, smic and samm beside the label file",
-            "name them so, or write roots.csv with the columns database, root",
-        )
     return found
 
 
@@ -240,7 +237,7 @@ def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding,
     )
 
 
-_EXPECTED = Expected(
+EXPECTED = Expected(
     clips=442,
     subjects=68,
     emotions=dict(negative=250, positive=109, surprise=83),
@@ -255,6 +252,6 @@ DATABASE = Database(
     request="the owners of SMIC, CASME II and SAMM; the label file from the challenge's page",
     load=load,
     variants=tuple(_VARIANTS),
-    expected=dict.fromkeys(_VARIANTS, _EXPECTED),
+    expected=dict.fromkeys(_VARIANTS, EXPECTED),
     findings=findings,
 )

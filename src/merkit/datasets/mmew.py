@@ -21,7 +21,7 @@ from pathlib import Path
 from merkit.datasets.base import Database, Expected, noted, sort_clips
 from merkit.datasets.layout import frame_numbers, inside, scan, walk
 from merkit.datasets.sheet_layout import SheetLayout, Subjects
-from merkit.datasets.sheets import Row
+from merkit.datasets.sheets import Row, shipped_table
 from merkit.labels import EMOTIONS, canonical_emotion
 from merkit.types import Clip
 
@@ -45,22 +45,8 @@ _LAYOUT = SheetLayout(
 )
 #: Row below the header, from 0 -> apex and offset in tvaranka/meb.
 _REPLACED = {
-    33: (40, 75),
-    35: (15, 54),
-    36: (46, 59),
-    37: (20, 98),
-    38: (25, 80),
-    39: (20, 93),
-    40: (23, 58),
-    41: (28, 61),
-    42: (32, 68),
-    142: (56, 88),
-    143: (32, 80),
-    145: (27, 85),
-    146: (22, 61),
-    148: (29, 108),
-    154: (31, 72),
-    156: (38, 106),
+    int(row["row"]): (int(row["apex"]), int(row["offset"]))
+    for row in shipped_table("mmew_replaced")
 }
 
 
