@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import refuse_links_out
+from merkit.datasets.sheets import shipped_table
 from merkit.errors import DatasetError
 from merkit.findings import Finding
 from merkit.labels import LabelMap
@@ -39,7 +40,7 @@ class Database:
 
     ``load(root, variant)`` reads the annotation under ``root`` and returns every annotated
     clip (macro-expressions excluded where a database has both), sorted by clip id.
-    ``label_maps``: left out, those of this name in the shipped tables.
+    ``label_maps``, ``expected``: left out, those of this name in the shipped tables.
     ``variants`` names the trees or parts a database is distributed in ("raw", "cropped",
     "HS" ...); the first is the default. ``expected``: variant -> published counts.
     ``long``: clips are events inside longer recordings (their ``media`` is the recording).
@@ -65,6 +66,22 @@ class Database:
     def __post_init__(self) -> None:
         if not self.label_maps:
             object.__setattr__(self, "label_maps", label_maps(self.name))
+        if not self.expected:
+            object.__setattr__(self, "expected", _published_counts(self.name))
+
+
+def _published_counts(database: str) -> dict[str, Expected]:
+    """Variant -> its counts, from ``data/published_counts.csv``: a row names the variants that
+    have them, and in ``emotions`` words such as ``fear:2``."""
+    found: dict[str, Expected] = {}
+    for row in shipped_table("published_counts"):
+        if row["database"] == database:
+            clips, subjects = (int(row[n]) if row[n] else None for n in ("clips", "subjects"))
+            named = (word.partition(":") for word in row["emotions"].split())
+            emotions = {emotion: int(count) for emotion, _, count in named}
+            expected = Expected(clips, subjects, emotions, row["source"])
+            found |= dict.fromkeys(row["variants"].split(), expected)
+    return found
 
 
 def noted(clip: Clip, notes: Mapping[str, str]) -> Clip:

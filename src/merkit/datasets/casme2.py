@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, noted
+from merkit.datasets.base import Database, noted
 from merkit.datasets.layout import Tree
 from merkit.datasets.sheet_layout import SheetLayout, Subjects, objective_class, rows_beside
 from merkit.types import Clip
@@ -63,15 +63,6 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     )
 
 
-_EXPECTED = Expected(
-    clips=255,
-    subjects=26,
-    emotions=dict(
-        others=99, disgust=63, happiness=32, repression=27, surprise=25, sadness=7, fear=2
-    ),
-    source="sheet of 2014-05-08; the sheet of 2019-07-01 has 256 rows",
-)
-
 DATABASE = Database(
     name="casme2",
     title="CASME II",
@@ -80,5 +71,4 @@ DATABASE = Database(
     request="casme.psych.ac.cn/casme/e2: form and signed agreement",
     load=load,
     variants=tuple(_LAYOUT.trees),
-    expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
 )

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from merkit.datasets.base import RECORDING, Database, Expected, noted, sort_clips, to_recordings
+from merkit.datasets.base import RECORDING, Database, noted, sort_clips, to_recordings
 from merkit.datasets.layout import Tree, child_folder, find_sheet, scan
 from merkit.datasets.sheet_layout import SheetLayout
 from merkit.datasets.sheets import Row, read_table
@@ -122,13 +122,6 @@ def _media(person: Path, root: Path, event: str, recording: str) -> Path:
     return person / found[0] if found else child_folder(person, root, recording)
 
 
-_EXPECTED = Expected(
-    clips=57,
-    subjects=14,
-    emotions=dict(negative=21, others=19, surprise=9, positive=8),
-    source="CAS(ME)^2code_final.xlsx, micro; with 300 macro 357 events, 22 subjects, 95 recordings",
-)
-
 DATABASE = Database(
     name="casme-squared",
     title="CAS(ME)^2",
@@ -137,6 +130,5 @@ DATABASE = Database(
     request="casme.psych.ac.cn/casme/e3: agreement",
     load=load,
     variants=tuple(_LAYOUT.trees),
-    expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
     kind="long",
 )

@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from merkit.datasets.base import Database, Expected, noted, sort_clips
+from merkit.datasets.base import Database, noted, sort_clips
 from merkit.datasets.layout import child_folder, frame_numbers, inside, optional_sheet, scan, walk
 from merkit.datasets.sheet_layout import SheetLayout
 from merkit.datasets.sheets import Row, has_columns
@@ -211,13 +211,6 @@ def _part_rate(part: str, clip: str) -> float:
     return float(match[1])
 
 
-def _expected(clips: int, subjects: int, *counts: int) -> Expected:
-    source = "CCAC-2024 sheets with action units"
-    return Expected(clips, subjects, dict(zip(BASIC_EMOTIONS, counts, strict=True)), source)
-
-
-_FULL = Expected(7526, 656, source="Zhao et al. 2023; 671 recruited, 656 with clips")
-
 DATABASE = Database(
     name="dfme",
     title="DFME",
@@ -226,13 +219,5 @@ DATABASE = Database(
     request="mea-lab-421.github.io: licence, mailed by a supervisor",
     load=load,
     variants=("ccac2024", *_SHEETS, "full", "full-cropped"),
-    expected={
-        "ccac2024": _expected(2629, 259, 241, 171, 735, 365, 311, 359, 447),
-        "train": _expected(1856, 176, 161, 100, 548, 265, 206, 278, 298),
-        "testA": _expected(474, 42, 39, 34, 129, 62, 63, 46, 101),
-        "testB": _expected(299, 41, 41, 37, 58, 38, 42, 35, 48),
-        "full": _FULL,
-        "full-cropped": _FULL,
-    },
     known_missing={"dfme/*": "end"},  # no one has compared the sheets' offsets with images
 )

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, noted, sort_clips
+from merkit.datasets.base import Database, noted, sort_clips
 from merkit.datasets.layout import inside, walk
 from merkit.datasets.sheet_layout import SheetLayout, Subjects
 from merkit.datasets.sheets import Row
@@ -77,13 +77,6 @@ def _clip(row: Row, root: Path, media: Mapping[str, Path]) -> Clip:
     return noted(replace(clip, emotion=_CHOICES.get(emotion, emotion)), notes)
 
 
-_EXPECTED = Expected(
-    clips=40,
-    subjects=15,
-    emotions=dict(surprise=9, happiness=6, contempt=6, fear=3, anger=2, disgust=1),
-    source="MEVIEW.xls; 13 rows have no emotion, papers print 31 or 40 clips",
-)
-
 DATABASE = Database(
     name="meview",
     title="MEVIEW",
@@ -91,5 +84,4 @@ DATABASE = Database(
     licence="research only; third-party footage",
     request="Czech Technical University in Prague, Center for Machine Perception",
     load=load,
-    expected={"default": _EXPECTED},
 )

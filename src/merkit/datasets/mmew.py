@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, noted, sort_clips
+from merkit.datasets.base import Database, noted, sort_clips
 from merkit.datasets.layout import frame_numbers, inside, scan, walk
 from merkit.datasets.sheet_layout import SheetLayout, Subjects
 from merkit.datasets.sheets import Row, shipped_table
@@ -100,13 +100,6 @@ def _replaced(clip: Clip, index: int) -> Clip:
     return noted(clip, notes)
 
 
-_EXPECTED = Expected(
-    clips=300,
-    subjects=30,
-    emotions=dict(others=66, surprise=89, disgust=72, happiness=36, fear=16, sadness=13, anger=8),
-    source="Ben et al. 2021; counts per class by public code, unchecked on a sheet",
-)
-
 DATABASE = Database(
     name="mmew",
     title="MMEW",
@@ -114,6 +107,5 @@ DATABASE = Database(
     licence="research only, agreement signed by staff",
     request="dpailab.com/database.html: agreement signed by staff",
     load=load,
-    expected={"default": _EXPECTED},
     known_missing={"mmew/*": "end"},  # offsets behind the last image are known of 16 rows
 )

@@ -28,7 +28,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import RECORDING, Database, Expected, noted, sort_clips, to_recordings
+from merkit.datasets.base import RECORDING, Database, noted, sort_clips, to_recordings
 from merkit.datasets.layout import Tree, child_folder
 from merkit.datasets.sheet_layout import SheetLayout, Subjects, rows_beside
 from merkit.datasets.sheets import Row
@@ -125,14 +125,6 @@ def _clip(row: Row, root: Path, tree: Path, emotions: Mapping[tuple[str, str], s
 
 _LICENCE = "research only, licence form"
 _REQUEST = "the SAMM page of Manchester Metropolitan University (M. H. Yap): licence form"
-_EXPECTED = Expected(
-    clips=159,
-    subjects=29,
-    emotions=dict(
-        anger=57, happiness=26, others=26, surprise=15, contempt=12, disgust=9, fear=8, sadness=6
-    ),
-    source="SAMM Micro FACS Codes v2",
-)
 
 DATABASE = Database(
     name="samm",
@@ -142,7 +134,6 @@ DATABASE = Database(
     request=_REQUEST,
     load=_LAYOUT.load,
     variants=tuple(_LAYOUT.trees),
-    expected=dict.fromkeys(_LAYOUT.trees, _EXPECTED),
 )
 
 LONG = Database(
@@ -152,13 +143,5 @@ LONG = Database(
     licence=_LICENCE,
     request=_REQUEST,
     load=load_long,
-    expected={
-        "default": Expected(
-            clips=159,
-            subjects=29,
-            emotions=_EXPECTED.emotions,
-            source="V2 release, micro; with 343 macro 502 events, 30 subjects, 147 recordings",
-        )
-    },
     kind="long",
 )

@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import Database, Expected, noted, sort_clips
+from merkit.datasets.base import Database, noted, sort_clips
 from merkit.datasets.layout import Folder, Tree, find_sheet, frame_numbers, scan, walk
 from merkit.datasets.sheet_layout import SheetLayout, Subjects
 from merkit.datasets.sheets import column_key
@@ -172,11 +172,6 @@ def _other_intervals(main: Clip) -> dict[str, str]:
 
 _LICENCE = "research only, agreement signed by a permanent supervisor"
 _REQUEST = "University of Oulu, CMVS: agreement"
-_EXPECTED = {
-    "HS": Expected(164, 16, dict(negative=70, positive=51, surprise=43), "Li et al. 2013"),
-    "VIS": Expected(71, 8, dict(negative=23, positive=28, surprise=20), "Li et al. 2013"),
-    "NIR": Expected(71, 8, {}, "Li et al. 2013"),
-}
 
 DATABASE = Database(
     name="smic",
@@ -185,11 +180,9 @@ DATABASE = Database(
     licence=_LICENCE,
     request=_REQUEST,
     load=load,
-    variants=(*_EXPECTED, *(f"{camera}-cropped" for camera in _EXPECTED)),
-    expected=_EXPECTED | {f"{camera}-cropped": e for camera, e in _EXPECTED.items()},
+    variants=(*FPS_HZ, *(f"{camera}-cropped" for camera in FPS_HZ)),
 )
 
-_SOURCE = "SMIC-HS-E_annotation.xlsx with s18_sur_03 as surprise"
 LONG = Database(
     name="smic-e",
     title="SMIC-E",
@@ -198,9 +191,5 @@ LONG = Database(
     request=_REQUEST,
     load=load_long,
     variants=tuple(FPS_HZ),
-    expected={
-        "HS": Expected(157, 16, dict(negative=65, positive=51, surprise=41), _SOURCE),
-        "VIS": Expected(71, 8, dict(negative=23, positive=28, surprise=20), _SOURCE),
-    },
     kind="long",
 )
