@@ -55,12 +55,8 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
         f"casme2/{SUBJECTS(row['Subject'])}/{row['Filename']}": row["Objective Class"]
         for row in rows_beside(root, ("CASME2*Objective*Class*",), _CLASS_COLUMNS)
     }
-    return tuple(
-        noted(clip, {"objective_class": objective_class(classes[clip.clip_id])})
-        if clip.clip_id in classes
-        else clip
-        for clip in clips
-    )
+    notes = {name: {"objective_class": objective_class(cell)} for name, cell in classes.items()}
+    return tuple(noted(clip, notes.get(clip.clip_id, {})) for clip in clips)
 
 
 DATABASE = Database(

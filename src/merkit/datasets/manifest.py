@@ -28,24 +28,20 @@ OPTIONAL = ("dataset", "fps_hz", *_FRAMES, "emotion", "action_units", "split")
 DEFAULT_FPS_HZ = 25.0
 
 
-def load(root: Path, variant: str) -> tuple[Clip, ...]:
-    """Every row of the manifest.
+def load(root: Path, variant: str, dataset: str = "") -> tuple[Clip, ...]:
+    """Every row of the manifest. ``dataset``: stands for the column of that name, where given.
 
     Raises:
         MissingDataError: no manifest.
         DatasetError: a value that is not as wanted, with the number of its row.
     """
-    return _load_as(root, "")
+    path = find_sheet(root, ("manifest.csv", "*manifest*.csv", "manifest*.xls*"), depth=1)
+    return sort_clips(_clip(row, root, dataset) for row in _rows(path))
 
 
 def load_name(root: Path, variant: str) -> tuple[Clip, ...]:
     """The same for NaME, whatever the column ``dataset`` says."""
-    return _load_as(root, "name")
-
-
-def _load_as(root: Path, dataset: str) -> tuple[Clip, ...]:
-    path = find_sheet(root, ("manifest.csv", "*manifest*.csv", "manifest*.xls*"), depth=1)
-    return sort_clips(_clip(row, root, dataset) for row in _rows(path))
+    return load(root, variant, "name")
 
 
 def _rows(path: Path) -> Iterator[Row]:

@@ -247,13 +247,20 @@ def _rows(
         formulas = sheet.uncached.get(number, {})
         if not cells and not formulas:
             continue
-        _refuse_uncached(source, number, formulas, header, need)
         full = dict(enumerate(cells))
         values = {
             header.get(i, f"unnamed_{i}"): full.get(i) or formulas.get(i, "")
             for i in range(max(len(cells), len(header)))
         }
-        rows.append(Row(values, number, source, version))
+        row = Row(values, number, source, version)
+        for i in sorted(need & set(formulas)):
+            raise row.error(
+                f"column '{header[i]}' holds the formula '{formulas[i][:60]}' "
+                "without a stored value",
+                "a value (formulas are never computed here)",
+                "open the file in a spreadsheet program and save it, so that values are stored",
+            )
+        rows.append(row)
     if rows:
         _refuse_merged(source, sheet, start + 1, rows[-1].number, need)
     return rows
@@ -268,18 +275,6 @@ def _refuse_far_below(source: str, sheet: Sheet, need: set[int]) -> None:
             f"{source}: after more than {EMPTY_RUN} empty rows the data go on in row {far}",
             "one table without a large gap",
             "delete the empty rows, or what stands below them if it is not of the table",
-        )
-
-
-def _refuse_uncached(
-    source: str, number: int, formulas: Mapping[int, str], header: Mapping[int, str], need: set[int]
-) -> None:
-    for i in sorted(need & set(formulas)):
-        raise DatasetError(
-            f"{source}, row {number}: column '{header[i]}' holds the formula "
-            f"'{formulas[i][:60]}' without a stored value",
-            "a value (formulas are never computed here)",
-            "open the file in a spreadsheet program and save it, so that values are stored",
         )
 
 

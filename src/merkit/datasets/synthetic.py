@@ -22,6 +22,7 @@ _EVENT = ("onset", "apex", "offset", "emotion", "action_units", "amplitude_px")
 ANNOTATION_COLUMNS = ("clip", *_VIDEO, *_EVENT)
 RECORDING_COLUMNS = ("recording", *_VIDEO)
 EVENT_COLUMNS = ("recording", "event", *_EVENT)
+_AGAIN = "make it again with: merkit synth"
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
@@ -59,7 +60,7 @@ def load_recordings(root: Path) -> tuple[Recording, ...]:
     for row in read_table(inside(root, "events.csv"), EVENT_COLUMNS):
         name = row["recording"]
         if name not in homes:
-            raise _error(row, f"recording '{name}' is not in recordings.csv", "one that is")
+            raise row.error(f"recording '{name}' is not in recordings.csv", "one that is", _AGAIN)
         clip_id = f"{name}_{_frame(row, 'event'):02d}"
         events[name].append(_event(root, row, homes[name], clip_id))
     _refuse_repeats((clip.clip_id for found in events.values() for clip in found), "events.csv")
@@ -88,10 +89,6 @@ def _check_record(root: Path) -> None:
         )
 
 
-def _error(row: Row, found: str, wanted: str) -> DatasetError:
-    return DatasetError(f"{row.where}: {found}", wanted, "make it again with: merkit synth")
-
-
 def _refuse_repeats(names: Iterable[str], table: str) -> None:
     for name, count in Counter(names).items():
         if count > 1:
@@ -101,7 +98,7 @@ def _refuse_repeats(names: Iterable[str], table: str) -> None:
 def _frame(row: Row, column: str) -> int:
     number = row.integer(column)
     if number is None:
-        raise _error(row, f"{column} is empty", "a whole number")
+        raise row.error(f"{column} is empty", "a whole number", _AGAIN)
     return number
 
 
@@ -110,13 +107,13 @@ def _event(root: Path, row: Row, home: Row, clip_id: str) -> Clip:
     onset, apex, offset = (_frame(row, column) for column in ("onset", "apex", "offset"))
     first, last = _frame(home, "first_frame"), _frame(home, "last_frame")
     if not first <= onset <= apex <= offset <= last:
-        raise _error(
-            row,
+        raise row.error(
             f"onset {onset}, apex {apex}, offset {offset} in frames {first} to {last}",
             "first <= onset <= apex <= offset <= last",
+            _AGAIN,
         )
     if row["emotion"] not in EMOTIONS:
-        raise _error(row, f"emotion is '{row['emotion']}'", f"one of {list(EMOTIONS)}")
+        raise row.error(f"emotion is '{row['emotion']}'", f"one of {list(EMOTIONS)}", _AGAIN)
     return Clip(
         clip_id=clip_id,
         dataset=NAME,
@@ -137,7 +134,7 @@ def _event(root: Path, row: Row, home: Row, clip_id: str) -> Clip:
 def _rate(row: Row) -> float:
     rate = frame_rate(row["fps_hz"])
     if rate is None:
-        raise _error(row, f"fps_hz is '{row['fps_hz']}'", "frames per second, more than 0")
+        raise row.error(f"fps_hz is '{row['fps_hz']}'", "frames per second, more than 0", _AGAIN)
     return rate
 
 
@@ -145,7 +142,7 @@ def _media(root: Path, row: Row) -> Path:
     """The named file or folder, which must lie inside the database."""
     path = inside(root, *row["media"].split("/"))
     if not path.exists():
-        raise _error(row, f"{path} does not exist", "the media that belongs to the row")
+        raise row.error(f"{path} does not exist", "the media that belongs to the row", _AGAIN)
     return path
 
 
@@ -153,7 +150,7 @@ def _action_units(row: Row) -> tuple[ActionUnit, ...]:
     units = parse_action_units(row["action_units"])
     if not units or any(u.number not in ACTION_UNITS or not u.intensity for u in units):
         found = f"action units '{row['action_units']}'"
-        raise _error(row, found, "units with their intensities, such as 6B+L12C")
+        raise row.error(found, "units with their intensities, such as 6B+L12C", _AGAIN)
     return units
 
 
