@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -137,7 +138,7 @@ def apply_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict
     Raises:
         ConfigError: an override without ``=``, or one that enters a plain value.
     """
-    result = _deep_copy(values)
+    result: dict[str, Any] = deepcopy(dict(values))
     for text in overrides:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
@@ -153,7 +154,3 @@ def apply_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict
         except yaml.YAMLError:
             raise ConfigError(f"override '{text}' has an unreadable value") from None
     return result
-
-
-def _deep_copy(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: _deep_copy(v) if isinstance(v, Mapping) else v for k, v in values.items()}

@@ -182,3 +182,23 @@ class EpochRecord:
     val_loss: float | None = None
     val_uf1: float | None = None
     seconds: float = 0.0
+
+
+Level = Literal["broken", "differs", "note", "ok"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a check: of a database's audit, or of a diagnosis of the machine.
+
+    ``level``: ``broken``, must be mended before anything else means something; ``differs``, not
+    as published, and it is for the user to judge; ``note``, worth knowing; ``ok``, as it should
+    be. ``what``: the kind, in few words. ``clip``: clip id, fold or file; "" for the whole.
+    ``fix``: what to do.
+    """
+
+    level: Level
+    what: str
+    detail: str
+    clip: str = ""
+    fix: str = ""

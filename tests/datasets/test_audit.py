@@ -41,10 +41,10 @@ from merkit.cli.data import run
 from merkit.datasets import audit as check
 from merkit.datasets.audit import Audit, audit_text, check_database, print_audit
 from merkit.errors import ConfigError, MissingDataError, VideoError
-from merkit.findings import Finding
 from merkit.samples.recipes import load_flow_map
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.write import write_database
+from merkit.types import Finding
 
 
 def found(audit: Audit, level: str, what: str) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -362,3 +363,34 @@ def test_the_interval_of_one_classs_f1_agrees_with_scikit_learn_and_scipy():
     found = bootstrap_interval(_tables(true, predicted, subjects), metric, Resampling(300))
     assert found.value == pytest.approx(f1_by_class(confusion_matrix(true, predicted, 3))[1])
     assert (found.low, found.high) == pytest.approx((reference.low, reference.high), abs=1e-9)
+
+
+def _rare_class():
+    """Only two of twelve people show class 2, and only their clips are called it."""
+    true, predicted, subjects = _case(n_subjects=12, clips=6, n_classes=2, seed=5)
+    rare = np.isin(subjects, ["s03", "s07"]) & (np.arange(len(true)) % 6 < 2)
+    return np.where(rare, 2, true), np.where(rare, 2, predicted), subjects
+
+
+def test_resamples_without_the_class_are_left_out_of_its_interval():
+    tables = _tables(*_rare_class())
+    f1 = metrics_of(["a", "b", "c"])["f1_c"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for method in ("percentile", "bca"):
+            found = bootstrap_interval(tables, f1, Resampling(500, method=method))
+            assert (found.low, found.value, found.high) == (1.0, 1.0, 1.0)
+
+
+def test_a_class_that_is_nowhere_has_no_interval_and_no_test():
+    true, predicted, subjects = _case(n_subjects=9, n_classes=2)
+    tables = _tables(true, predicted, subjects)
+    f1 = metrics_of(["a", "b", "c"])["f1_c"]
+    found = bootstrap_interval(tables, f1, Resampling(50))
+    assert np.isnan(found.value)
+    assert found.bounds() == "not known"
+    called = _tables(true, np.where(subjects == "s00", 2, predicted), subjects)
+    gap = paired_difference(called, tables, f1, Resampling(50))
+    assert np.isnan(gap.value)
+    assert not gap.excludes_zero()
+    assert paired_permutation_test(called, tables, f1).p_value == 1.0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from merkit.cli.options import parse
 from merkit.progress import Progress, terminal_progress
@@ -14,8 +14,6 @@ from merkit.progress import Progress, terminal_progress
 if TYPE_CHECKING:
     from merkit.inference.recognizer import Analysis
     from merkit.types import Recording
-
-TINY = {"encoder": {"name": "tiny"}}
 
 
 @dataclass(frozen=True)
@@ -56,20 +54,23 @@ def _database(options: Options, progress: Progress) -> None:
     print(f"   {options.out / 'data'}")
 
 
+def _shared(options: Options) -> dict[str, Any]:
+    """The settings that the evaluation and the final model have in common."""
+    return {
+        "data": ("synthetic",),
+        "root": (options.out / "data",),
+        "store": options.out / "store",
+        "model": {"encoder": {"name": "tiny"}},
+    }
+
+
 def _score(options: Options, progress: Progress) -> None:
     from merkit.report.text import score_lines
     from merkit.runs.config import EvaluateConfig
     from merkit.runs.evaluate import evaluate
 
     print("\n2. sfa-dgat with the tiny encoder, one person left out at a time")
-    config = EvaluateConfig(
-        data=("synthetic",),
-        root=(options.out / "data",),
-        model=TINY,
-        out=options.out / "run",
-        store=options.out / "store",
-        oracle_epoch=True,
-    )
+    config = EvaluateConfig(**_shared(options), out=options.out / "run", oracle_epoch=True)
     result = evaluate(config, progress)
     print("\n".join(f"   {line}" for line in score_lines(result.scores)))
     print(f"   report: {result.folder / 'report.html'}")
@@ -80,13 +81,7 @@ def _train(options: Options, progress: Progress) -> None:
     from merkit.runs.config import FinalConfig
 
     print("\n3. a final model on all of them")
-    config = FinalConfig(
-        data=("synthetic",),
-        root=(options.out / "data",),
-        model=TINY,
-        out=options.out / "model",
-        store=options.out / "store",
-    )
+    config = FinalConfig(**_shared(options), out=options.out / "model")
     if not config.out.exists():
         train_model(config, progress)
     print(f"   {config.out}")

@@ -12,14 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from merkit.cli.options import parse
-from merkit.findings import Finding, Level
+from merkit.types import Finding, Level
 
 #: optional package -> (what it gives, how to get it)
 OPTIONAL = {
-    "mediapipe": (
-        "a face tracker free for any use",
-        "pip install 'merkit[mediapipe]'",
-    ),
+    "mediapipe": ("a face tracker free for any use", "pip install 'merkit[mediapipe]'"),
     "captum": ("attribution figures of 'merkit explain'", "pip install 'merkit[explain]'"),
 }
 REQUIRED = (

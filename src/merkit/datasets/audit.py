@@ -20,9 +20,8 @@ from merkit.datasets.label_maps import class_counts
 from merkit.datasets.sheets import shipped_table
 from merkit.errors import DatasetError
 from merkit.files import write_json
-from merkit.findings import Finding, Level
 from merkit.progress import Progress, silent
-from merkit.types import Clip
+from merkit.types import Clip, Finding, Level
 from merkit.workers import run_jobs
 
 _LEVELS: tuple[Level, ...] = ("broken", "differs", "note")

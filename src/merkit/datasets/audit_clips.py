@@ -13,9 +13,8 @@ from pathlib import Path
 from merkit.datasets.base import Missing
 from merkit.datasets.corrections import corrections_made
 from merkit.errors import MerkitError, VideoError
-from merkit.findings import Finding
 from merkit.media import is_image
-from merkit.types import Clip
+from merkit.types import Clip, Finding
 from merkit.video import frame_numbers, iter_frames
 from merkit.video.fingerprint import content_key
 from merkit.video.images import list_images, read_image

@@ -12,9 +12,8 @@ from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import refuse_links_out
 from merkit.datasets.sheets import shipped_table
 from merkit.errors import DatasetError
-from merkit.findings import Finding
 from merkit.labels import LabelMap
-from merkit.types import Clip, Recording
+from merkit.types import Clip, Finding, Recording
 
 #: Key of an image, equal where the pixels are equal.
 ContentKey: TypeAlias = Callable[[Path], str]

@@ -28,8 +28,7 @@ from merkit.datasets.layout import find_sheet, inside, optional_sheet, scan, wal
 from merkit.datasets.megc2019 import CLASSES, Label, canonical_key, read_labels
 from merkit.datasets.sheets import sheet_version
 from merkit.errors import DatasetError, MissingDataError
-from merkit.findings import Finding
-from merkit.types import Clip
+from merkit.types import Clip, Finding
 
 #: Of the recordings behind the images; a flow image itself has no time.
 FPS_HZ = {"smic": 100.0, "casme2": 200.0, "samm": 200.0}

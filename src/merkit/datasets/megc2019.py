@@ -28,8 +28,7 @@ from merkit.datasets.label_maps import label_maps
 from merkit.datasets.layout import find_sheet, inside, refuse_links_out, scan
 from merkit.datasets.sheets import Row, read_table, sheet_version
 from merkit.errors import DatasetError, MissingDataError
-from merkit.findings import Finding
-from merkit.types import Clip
+from merkit.types import Clip, Finding
 
 _LABEL_FILES = (
     "combined_3class_gt.csv",

@@ -68,12 +68,7 @@ def _loso(table: Rows, config: ProtocolConfig) -> list[Division]:
 
 
 def _composite(table: Rows, config: ProtocolConfig) -> list[Division]:
-    if len(databases_of(table)) < 2:
-        raise ConfigError(
-            f"protocol 'composite' over {list(databases_of(table))}",
-            "two databases or more",
-            "use protocol 'loso' for one database",
-        )
+    _several(table, config, "use protocol 'loso' for one database")
     return _loso(table, config)
 
 
@@ -127,14 +122,17 @@ def _stratified_kfold(table: Rows, config: ProtocolConfig) -> list[Division]:
 
 
 def _holdout_database(table: Rows, config: ProtocolConfig) -> list[Division]:
+    databases = _several(table, config, "name another database")
+    return [_direction(table, (a,), b) for a, b in permutations(databases, 2)]
+
+
+def _several(table: Rows, config: ProtocolConfig, fix: str) -> tuple[str, ...]:
+    """The databases of the rows, of which there have to be two."""
     databases = databases_of(table)
     if len(databases) < 2:
-        raise ConfigError(
-            f"protocol 'holdout_database' over {list(databases)}",
-            "two databases or more",
-            "name another database",
-        )
-    return [_direction(table, (a,), b) for a, b in permutations(databases, 2)]
+        wanted = "two databases or more"
+        raise ConfigError(f"protocol '{config.name}' over {list(databases)}", wanted, fix)
+    return databases
 
 
 def _cross_database(table: Rows, config: ProtocolConfig) -> list[Division]:

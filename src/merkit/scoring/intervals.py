@@ -65,7 +65,8 @@ class Resampling:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with its interval; ``low`` and ``high`` are NaN over fewer than two subjects."""
+    """A value with its interval; ``low`` and ``high`` are NaN over fewer than two subjects, and
+    where there is no value, as for a class without clips."""
 
     value: Number
     low: Number
@@ -83,12 +84,12 @@ class Interval:
     def bounds(self, form: str = ".3f") -> str:
         """The bounds in words, such as "0.512 to 0.633"."""
         if not self.known:
-            return f"not known over {self.n_subjects} subject"
+            return "not known over 1 subject" if self.n_subjects == 1 else "not known"
         return f"{self.low:{form}} to {self.high:{form}}"
 
     def excludes_zero(self) -> bool:
         """Whether a difference is told from none."""
-        return not self.low <= 0 <= self.high
+        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ def paired_permutation_test(
 
     found = permutation_test(
         (np.zeros(n_subjects), np.ones(n_subjects)),
-        lambda ours, theirs, axis: np.abs(gap(ours, theirs)),
+        # a swap without a score counts as extreme, so that it never speaks for a difference
+        lambda ours, theirs, axis: np.nan_to_num(np.abs(gap(ours, theirs)), nan=np.inf),
         permutation_type="samples",
         vectorized=True,
         n_resamples=n_permutations,
@@ -161,8 +163,9 @@ def paired_permutation_test(
         rng=np.random.default_rng(seed),
     )
     observed = float(gap(np.zeros(n_subjects), np.ones(n_subjects)))
+    p_value = 1.0 if np.isnan(observed) else float(found.pvalue)
     exact = 2**n_subjects <= n_permutations
-    return PermutationResult(observed, float(found.pvalue), exact, len(found.null_distribution))
+    return PermutationResult(observed, p_value, exact, len(found.null_distribution))
 
 
 def _interval(scores: Callable[[F64], F64], tables: SubjectTables, how: Resampling) -> Interval:
@@ -179,24 +182,22 @@ def _interval(scores: Callable[[F64], F64], tables: SubjectTables, how: Resampli
         weights = 1.0 if seeds is None else _counts(seeds, n_seeds) * (n_seeds / seeds.shape[-1])
         return np.asarray((values * weights).mean(axis=1)).reshape(subjects.shape[:-1])
 
-    def interval(kind: str) -> tuple[float, float]:
-        found = bootstrap(
-            data,
-            statistic,
-            n_resamples=how.n_resamples,
-            vectorized=True,
-            confidence_level=how.level,
-            method=kind,
-            rng=np.random.default_rng(how.seed),
-        ).confidence_interval
-        return float(found.low), float(found.high)
-
     if n_subjects > 1:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # no spread around the value: nothing to correct by
-            low, high = interval("BCa" if how.method == "bca" else "percentile")
-        if np.isnan(low) or np.isnan(high):
-            low, high = interval("percentile")
+            found = bootstrap(
+                data,
+                statistic,
+                n_resamples=how.n_resamples,
+                vectorized=True,
+                confidence_level=how.level,
+                method="BCa" if how.method == "bca" else "percentile",
+                rng=np.random.default_rng(how.seed),
+            )
+            low, high = map(float, found.confidence_interval)
+            if np.isnan(low) or np.isnan(high):  # resamples without a score are left out
+                ends = (0.5 - how.level / 2, 0.5 + how.level / 2)
+                low, high = map(float, np.nanquantile(found.bootstrap_distribution, ends))
     return Interval(value, low, high, how.level, how.method, n_subjects, n_seeds)
 
 
