@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merkit import errors
-from merkit.config import apply_overrides, from_mapping, read_yaml, to_mapping
+from merkit.config import from_mapping, to_mapping
 from merkit.errors import ConfigError, MerkitError, MissingDataError
 from merkit.files import TEMPORARY_PREFIX, atomic_file, atomic_folder, write_json
 from merkit.labels import EMOTIONS, GENERIC_MAPS, LabelMap, canonical_emotion
+from merkit.overrides import apply_overrides, read_yaml
 
 
 def test_an_error_says_what_came_what_was_wanted_and_what_to_do():

@@ -17,10 +17,11 @@ import torch
 import yaml
 
 from merkit.cli import COMMANDS
-from merkit.config import apply_overrides, flat
+from merkit.config import flat
 from merkit.datasets import DATASETS
 from merkit.errors import DatasetError
 from merkit.methods import METHODS, make_method
+from merkit.overrides import apply_overrides
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]

@@ -1,18 +1,16 @@
-"""One way from YAML, command-line overrides and Python into the same frozen dataclasses."""
+"""Between plain nested values and the frozen dataclasses of settings; what may stand in them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from merkit.errors import ConfigError, MissingDataError
+from merkit.errors import ConfigError
 
 T = TypeVar("T")
 
@@ -109,48 +107,3 @@ def told_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     there, here = flat(before), flat(now)
     different = sorted(k for k in there.keys() | here.keys() if there.get(k) != here.get(k))
     return "; ".join(f"{k}: {there.get(k)!r} there, {here.get(k)!r} now" for k in different)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds one mapping of settings.
-
-    Raises:
-        MissingDataError: no such file.
-        ConfigError: not YAML, or not a mapping.
-    """
-    if not path.is_file():
-        raise MissingDataError(f"there is no configuration file {path}", "a YAML file")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())
-        raise ConfigError(f"{path} is not YAML: {detail}", "a mapping of settings") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds a {type(values).__name__}", "a mapping of settings")
-    return values
-
-
-def apply_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """Lay ``a.b=value`` settings over nested values; values are read as YAML.
-
-    Raises:
-        ConfigError: an override without ``=``, or one that enters a plain value.
-    """
-    result: dict[str, Any] = deepcopy(dict(values))
-    for text in overrides:
-        name, equals, value = text.partition("=")
-        if not equals or not name.strip():
-            raise ConfigError(f"override '{text}'", "name=value, such as model.encoder.name=tiny")
-        *parents, last = name.strip().split(".")
-        target = result
-        for parent in parents:
-            target = target.setdefault(parent, {})
-            if not isinstance(target, dict):
-                raise ConfigError(f"override '{text}': '{parent}' is no group of settings")
-        try:
-            target[last] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError(f"override '{text}' has an unreadable value") from None
-    return result

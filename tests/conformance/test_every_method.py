@@ -14,11 +14,11 @@ import yaml
 from small_entries import FIXED_LENGTH, SMALL, entries, with_folder
 
 from memory_samples import memory_samples
-from merkit.config import read_yaml
 from merkit.face.align import MEAN_FACE
 from merkit.inference.modelfolder import load_model, save_model
 from merkit.methods import METHODS, make_method
 from merkit.methods.base import Method
+from merkit.overrides import read_yaml
 from merkit.samples.batch import Arrays, Inputs
 from merkit.samples.prepare import SampleSet
 from merkit.samples.recipes import Recipe

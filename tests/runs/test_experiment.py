@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from finished_runs import predictions, write_run
-from merkit.config import from_mapping, read_yaml
+from merkit.config import from_mapping
 from merkit.datasets.label_maps import label_map
 from merkit.errors import ConfigError, MissingDataError
+from merkit.overrides import read_yaml
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.experiment import read_experiment, run_configs, run_experiment
 

@@ -18,8 +18,9 @@ from merkit.errors import FaceError, StoreError
 from merkit.face.align import AlignConfig
 from merkit.runs.config import DataConfig
 from merkit.runs.data import LabelledClips, prepare_clips
-from merkit.samples.prepare import SampleStore, prepare
+from merkit.samples.prepare import prepare
 from merkit.samples.recipes import RgbRecipe
+from merkit.samples.store import SampleStore
 from merkit.types import Clip, Sample
 
 RECIPE = RgbRecipe(frames=3, align=AlignConfig(size_px=32))

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from merkit.config import from_mapping, to_mapping
 from merkit.errors import ConfigError, StoreError
 from merkit.files import TEMPORARY_PREFIX
-from merkit.samples.prepare import SampleStore
 from merkit.samples.recipes import FlowMapRecipe, Recipe, RegionFlowRecipe, RgbRecipe
+from merkit.samples.store import SampleStore
 from merkit.types import Sample
 
 RECIPE = RgbRecipe()

@@ -17,7 +17,8 @@ from merkit.methods.base import Method
 from merkit.methods.hoof import Hoof
 from merkit.protocols import ClipRow, audit_reads
 from merkit.runs.fold import FoldJob, run_fold
-from merkit.samples.prepare import SampleSet, SampleStore
+from merkit.samples.prepare import SampleSet
+from merkit.samples.store import SampleStore
 from merkit.training.loop import FitContext, Fitted, Observer
 from merkit.training.reader import ClipReader
 from merkit.training.tokens import with_tokens

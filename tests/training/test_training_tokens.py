@@ -15,7 +15,8 @@ from transformers import Dinov2Config, Dinov2Model
 from merkit.methods import make_method
 from merkit.methods.base import Method
 from merkit.samples.augment import AugmentConfig
-from merkit.samples.prepare import SampleSet, SampleStore
+from merkit.samples.prepare import SampleSet
+from merkit.samples.store import SampleStore
 from merkit.training.loop import FitContext, FitSummary, predict
 from merkit.training.reader import ClipReader
 from merkit.training.tokens import with_tokens

@@ -39,8 +39,9 @@ def run(words: Sequence[str]) -> int:
 
 
 def _show(options: Options) -> None:
-    from merkit.config import apply_overrides, flat
+    from merkit.config import flat
     from merkit.methods import METHODS, make_method
+    from merkit.overrides import apply_overrides
 
     method = make_method(options.name, apply_overrides({}, options.set))
     print(f"{method.name}: {method.title}\n{method.citation}")

@@ -10,8 +10,9 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 import tyro
 
-from merkit.config import apply_overrides, from_mapping, read_yaml
+from merkit.config import from_mapping
 from merkit.errors import ConfigError
+from merkit.overrides import apply_overrides, read_yaml
 from merkit.registry import Registry
 
 T = TypeVar("T")

@@ -58,9 +58,7 @@ _EVENT = re.compile(r"([a-z]+\d+)_(\d+)", re.IGNORECASE)
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """The micro-expressions of the sheet."""
     return sort_clips(
-        event
-        for event in _events(root, variant)
-        if event.raw["type"].strip().lower().startswith("micro")
+        e for e in _events(root, variant) if e.raw["type"].lower().startswith("micro")
     )
 
 

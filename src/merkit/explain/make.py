@@ -21,7 +21,7 @@ from merkit.progress import Progress, silent
 from merkit.report.plots import confusion_plot
 from merkit.report.result import read_document, read_scores
 from merkit.runs.config import DataConfig
-from merkit.training.config import choose_device
+from merkit.training.device import choose_device
 from merkit.types import Clip
 from merkit.video import probe
 

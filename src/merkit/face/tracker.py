@@ -9,7 +9,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from merkit.errors import ConfigError
+from merkit.config import check_settings
 from merkit.registry import Registry
 from merkit.types import F32, Frame
 
@@ -46,7 +46,6 @@ class FaceTracker(Protocol):
     @abstractmethod
     def landmarks(self, frame: Frame, quick: bool = False) -> tuple[DetectedFace, ...]:
         """Every face in the frame; ``quick`` may miss small ones."""
-        ...
 
     def carry(self, frame: Frame, face: DetectedFace, confirm: bool) -> DetectedFace | None:
         """The face of the frame before, in this one; None when it is not there.
@@ -54,9 +53,8 @@ class FaceTracker(Protocol):
         With ``confirm`` the answer comes from the detector, without it may come from the
         landmark predictor alone. Here: the face with the greatest overlap with the last box.
         """
-        del confirm
-        faces = self.landmarks(frame)
-        best = max(faces, key=lambda f: overlap(f.box_px, face.box_px), default=None)
+        found = self.landmarks(frame)
+        best = max(found, key=lambda f: overlap(f.box_px, face.box_px), default=None)
         return best if best is not None and overlap(best.box_px, face.box_px) > 0 else None
 
     def finish(self) -> None:
@@ -78,7 +76,6 @@ def area(box: F32) -> float:
     return float((box[2] - box[0]) * (box[3] - box[1]))
 
 
-#: name -> class taking a ``TrackConfig``.
 TRACKERS: Registry[type[FaceTracker]] = Registry(
     "face tracker",
     {
@@ -119,17 +116,15 @@ class TrackConfig:
     def __post_init__(self) -> None:
         # YAML gives an int and the command line a string: one spelling, so one recipe hash.
         object.__setattr__(self, "face", str(self.face))
-        if self.tracker not in TRACKERS:
-            names = ", ".join(TRACKERS)
-            raise ConfigError(f"unknown face tracker '{self.tracker}'", f"one of: {names}")
-        if self.face != "largest" and not str(self.face).isdecimal():
-            raise ConfigError(
-                f"face '{self.face}'", "'largest' or a position from the left: 0, 1, ..."
-            )
-        if self.detect_every < 1:
-            raise ConfigError(f"detect_every {self.detect_every}", "1 frame or more")
-        if self.detect_width_px < 80 or self.search_width_px < self.detect_width_px:
-            raise ConfigError(
-                f"detect_width_px {self.detect_width_px}, search_width_px {self.search_width_px}",
-                "80 <= detect_width_px <= search_width_px (dlib's window is 80 px wide)",
-            )
+        named, width = self.face == "largest" or str(self.face).isdecimal(), self.detect_width_px
+        wanted = {
+            "tracker": (self.tracker in TRACKERS, f"one of: {', '.join(TRACKERS)}"),
+            "face": (named, "'largest' or a position from the left: 0, 1, ..."),
+            "detect_every": (self.detect_every >= 1, "1 frame or more"),
+            "detect_width_px": (width >= 80, "80 or more, the width of dlib's window"),
+            "search_width_px": (
+                self.search_width_px >= width,
+                f"detect_width_px={width} or more",
+            ),
+        }
+        check_settings(self, "track", wanted)

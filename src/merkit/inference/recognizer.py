@@ -22,7 +22,7 @@ from merkit.progress import Progress, silent
 from merkit.samples.batch import Arrays, collate
 from merkit.samples.recipes import Recipe
 from merkit.spotting import SpotConfig, TrackedVideo, Window, motion_signal, spot, track_video
-from merkit.training.config import choose_device
+from merkit.training.device import choose_device
 from merkit.types import I64, Clip, Event, Frame, Frames, Sample
 from merkit.video import iter_frames
 

@@ -56,9 +56,8 @@ def compare_runs(runs: Sequence[Path], out: Path) -> str:
         overall=_overall(groups, overall) if len(groups) > 1 else None,
     )
     write_text(out, page)
-    rows = [row for group in groups for row in _rows(group)]
-    table = pd.DataFrame(rows).to_csv(index=False, lineterminator="\n")
-    write_text(out.with_suffix(".csv"), table)
+    rows = pd.DataFrame([row for group in groups for row in _rows(group)])
+    write_text(out.with_suffix(".csv"), rows.to_csv(index=False, lineterminator="\n"))
     write_json(out.with_suffix(".json"), [_plain(group) for group in groups])
     return "\n".join([*comparison_lines(groups, overall), f"page: {out}"])
 
@@ -66,7 +65,6 @@ def compare_runs(runs: Sequence[Path], out: Path) -> str:
 def _section(group: GroupComparison) -> dict[str, Any]:
     scores, title = group.first.scores, group.titles()[MAIN_METRIC]
     marks = dict.fromkeys(mark for run in group.runs for mark in run.scores.marks)
-    runs = [run.scores for run in group.runs]
     return {
         "data": group.data,
         "scores": scores,
@@ -80,7 +78,7 @@ def _section(group: GroupComparison) -> dict[str, Any]:
         "score_svg": Markup(compare_plot({r.name: r.scores.main for r in group.runs}, title)),
         "difference_svg": Markup(difference_plot({c.a: c.difference for c in group.main}, title)),
         "folds": fold_table(group.runs),
-        "sweep_svg": Markup(sweep_plot(group.sweep, runs) if group.sweep else ""),
+        "sweep_svg": Markup(sweep_plot(group.sweep, [run.scores for run in group.runs])),
     }
 
 
@@ -102,8 +100,9 @@ def _rows(group: GroupComparison) -> list[dict[str, Any]]:
         for name, score in run.scores.scores.items():
             row |= {name: score.value, f"{name}_low": score.low, f"{name}_high": score.high}
         cost, found = run.scores.training, main.get(run.name)
-        row |= {"parameters_trainable": cost.parameters_trainable, "seconds": cost.seconds}
         row |= {
+            "parameters_trainable": cost.parameters_trainable,
+            "seconds": cost.seconds,
             "marks": " ".join(run.scores.marks),
             f"{MAIN_METRIC}_difference": found.difference.value if found else None,
             f"{MAIN_METRIC}_difference_low": found.difference.low if found else None,
@@ -120,21 +119,12 @@ def _plain(group: GroupComparison) -> dict[str, Any]:
         "data": group.data,
         "reference": group.first.name,
         "runs": [
-            {
-                "name": run.name,
-                "method": run.method,
-                "scores": {name: asdict(score) for name, score in run.scores.scores.items()},
-                "training": asdict(run.scores.training),
-                "marks": run.scores.marks,
-                "fold_hash": run.scores.fold_hash,
-            }
-            for run in group.runs
+            {"name": run.name, "method": run.method, **asdict(run.scores)} for run in group.runs
         ],
         **{
             f"{name}_differences": [asdict(c) for c in found]
             for name, found in group.differences.items()
         },
-        "folds": {run.name: [asdict(p) for p in run.scores.per_fold] for run in group.runs},
         "verdict": verdict(group),
         "notes": group.notes,
     }

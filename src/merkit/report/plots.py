@@ -128,12 +128,14 @@ def _intervals(
     return figure, axes
 
 
-def sweep_plot(sweep: Sweep, runs: Sequence[Scores]) -> str:
-    """Scores against a numeric setting, whose values stand at equal distances.
+def sweep_plot(sweep: Sweep | None, runs: Sequence[Scores]) -> str:
+    """Scores against a numeric setting, whose values stand at equal distances; "" without a sweep.
 
     With a second setting each of its values is a line of the main metric; without, the first two
     metrics are a line each.
     """
+    if sweep is None:
+        return ""
     figure, axes = _axes(6.8, 3.2)
     values = sorted(set(sweep.values))
     lines = _sweep_lines(sweep, runs)

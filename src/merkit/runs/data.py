@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -42,11 +41,6 @@ class LabelledClips:
         """Class index of each clip."""
         return {row.clip_id: row.label for row in self.rows}
 
-    def only(self, ids: Container[str]) -> LabelledClips:
-        """Those clips whose id is among these."""
-        clips = tuple(clip for clip in self.clips if clip.clip_id in ids)
-        return replace(self, clips=clips, rows=tuple(r for r in self.rows if r.clip_id in ids))
-
     def contents(self) -> dict[str, str]:
         """Clip id -> hash of its frames, so that the audit sees one clip under two names; clips
         without media, which a method that reads no pixels may be scored on, are left out."""
@@ -72,11 +66,19 @@ def load_clips(config: DataConfig) -> LabelledClips:
         ConfigError: unknown names, or databases whose classes differ.
         DatasetError: no clip has a class under the label map.
     """
+    sources = config.sources()
+    maps = tuple(label_map(name, config.classes) for name in config.data)
+    for name, task_map in zip(config.data, maps, strict=True):
+        if task_map.classes != maps[0].classes:
+            raise ConfigError(
+                f"'{name}' has classes {list(task_map.classes)} and '{config.data[0]}' "
+                f"{list(maps[0].classes)}",
+                "the same classes in every database",
+                "choose --classes that all of them have, such as 3",
+            )
     clips: list[Clip] = []
     table: list[ClipRow] = []
-    maps: list[LabelMap] = []
-    for name, root, variant in config.sources():
-        task_map = label_map(name, config.classes)
+    for (name, root, variant), task_map in zip(sources, maps, strict=True):
         # the same database twice, as several synthetic ones: clips and people stay apart
         alias = f"{name}:{root.resolve().name}" if config.data.count(name) > 1 else ""
         loaded = load_dataset(name, root, variant, alias=alias)
@@ -86,9 +88,7 @@ def load_clips(config: DataConfig) -> LabelledClips:
         kept = {row.clip_id for row in labelled}
         clips += [clip for clip in loaded if clip.clip_id in kept]
         table += labelled
-        maps.append(task_map)
-    _check_same_classes(config.data, maps)
-    return LabelledClips(tuple(clips), checked(table), tuple(maps))
+    return LabelledClips(tuple(clips), checked(table), maps)
 
 
 def prepare_clips(
@@ -103,7 +103,9 @@ def prepare_clips(
     samples = prepare(data.clips, recipe, store, config.workers, progress)
     if samples.refused and config.bad_clips == "refuse":
         raise _refused(samples)
-    return data.only(samples.keys), samples
+    clips = tuple(clip for clip in data.clips if clip.clip_id in samples.keys)
+    kept = tuple(row for row in data.rows if row.clip_id in samples.keys)
+    return replace(data, clips=clips, rows=kept), samples
 
 
 def _refused(samples: SampleSet) -> FaceError:
@@ -126,14 +128,3 @@ def _nothing_labelled(name: str, clips: tuple[Clip, ...], task_map: LabelMap) ->
         f"emotions among {sorted(task_map.mapping)}",
         "choose other --classes, see 'merkit data list'",
     )
-
-
-def _check_same_classes(names: tuple[str, ...], maps: list[LabelMap]) -> None:
-    for name, task_map in zip(names, maps, strict=True):
-        if task_map.classes != maps[0].classes:
-            raise ConfigError(
-                f"'{name}' has classes {list(task_map.classes)} and '{names[0]}' "
-                f"{list(maps[0].classes)}",
-                "the same classes in every database",
-                "choose --classes that all of them have, such as 3",
-            )

@@ -10,7 +10,7 @@ from merkit.runs.data import load_clips, prepare_clips
 from merkit.runs.fold import Trainings, run_fold
 from merkit.runs.folder import RunFolder
 from merkit.runs.summary import summarise
-from merkit.training.config import choose_device
+from merkit.training.device import choose_device
 from merkit.training.loop import FitContext
 from merkit.workers import run_jobs
 

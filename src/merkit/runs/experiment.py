@@ -17,11 +17,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from merkit.config import apply_overrides, from_mapping, read_yaml
+from merkit.config import from_mapping
 from merkit.errors import ConfigError
+from merkit.overrides import apply_overrides, read_yaml
 from merkit.progress import Progress, silent
 from merkit.runs.config import EvaluateConfig
 
@@ -125,15 +127,13 @@ def run_experiment(
         config.sources()
         config.make()
     for place, (name, config) in enumerate(configs.items(), start=1):
-        result = evaluate(config, _named(progress, f"run {place}/{len(configs)} {name}"))
+        run = f"run {place}/{len(configs)} {name}"
+        result = evaluate(config, partial(_of_run, progress, run))
     finished = [out / name for name in experiment.runs if (out / name / "metrics.json").is_file()]
     if len(finished) < 2:
         return "\n".join(score_lines(result.scores))
     return compare_runs(finished, out / "comparison.html")
 
 
-def _named(progress: Progress, run: str) -> Progress:
-    def named(stage: str, done: float, total: float) -> None:
-        progress(f"{run}: {stage}", done, total)
-
-    return named
+def _of_run(progress: Progress, run: str, stage: str, done: float, total: float) -> None:
+    progress(f"{run}: {stage}", done, total)

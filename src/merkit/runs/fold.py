@@ -60,8 +60,7 @@ class Trainings:
 
     def encoded(self, progress: Progress) -> Trainings:
         """The same with what is frozen in the method computed once for all of them."""
-        n_classes = len(self.data.classes)
-        device = self.context.device
+        n_classes, device = len(self.data.classes), self.context.device
         samples = with_tokens(self.method, self.samples, n_classes, device, progress)
         return replace(self, samples=samples)
 
@@ -127,7 +126,5 @@ def prediction_table(
     ids: Sequence[str], probabilities: np.ndarray, classes: Sequence[str]
 ) -> pd.DataFrame:
     """Columns clip_id, y_pred, p_<class>...; one row a clip."""
-    table = {"clip_id": list(ids), "y_pred": probabilities.argmax(1)}
-    for index, name in enumerate(classes):
-        table[f"p_{name}"] = probabilities[:, index].astype(np.float32)
-    return pd.DataFrame(table)
+    columns = {f"p_{n}": probabilities[:, i].astype(np.float32) for i, n in enumerate(classes)}
+    return pd.DataFrame({"clip_id": list(ids), "y_pred": probabilities.argmax(1), **columns})

@@ -87,8 +87,8 @@ class SynthConfig:
     long_subjects: Literal["new", "same"] = "new"
 
     def __post_init__(self) -> None:
-        if self.classes not in GENERIC_MAPS:
-            raise ConfigError(f"classes is '{self.classes}'", f"one of {list(GENERIC_MAPS)}")
+        known = f"one of {list(GENERIC_MAPS)}"
+        _require(self.classes in GENERIC_MAPS, "classes", f"'{self.classes}'", known)
         for name, (least, most) in _RANGES.items():
             value = getattr(self, name)
             wanted = f"at least {least}" if most == math.inf else f"{least} to {most}"
@@ -111,24 +111,21 @@ def _check_motion(config: SynthConfig) -> None:
     shortest = f"{short} s at {config.fps_hz} frames/s"
     _require(short * config.fps_hz >= 3, "the shortest clip", shortest, intervals)
     low, high = config.amplitude_px
-    wanted = "0 < smallest <= largest, up to 8"
-    _require(0 < low <= high <= 8, "amplitude_px", (low, high), wanted)
+    _require(0 < low <= high <= 8, "amplitude_px", (low, high), "0 < smallest <= largest, up to 8")
 
 
 def _check_frame(config: SynthConfig) -> None:
-    width, height = config.size_px
+    face, (width, height) = config.face_width_px, config.size_px
     even = all(64 <= side <= 4096 and side % 2 == 0 for side in config.size_px)
     _require(even, "size_px", config.size_px, "even width and height from 64 to 4096")
     # the source photograph is 5.5 face widths wide and high
     smallest, largest = max(width / 5.4, height / 5.4, 40.0), min(width, height) / 1.2
     wanted = f"from {smallest:.0f} to {largest:.0f} in a frame of {width} x {height}"
-    _require(
-        smallest <= config.face_width_px <= largest, "face_width_px", config.face_width_px, wanted
-    )
+    _require(smallest <= face <= largest, "face_width_px", face, wanted)
 
 
 def _check_recordings(config: SynthConfig) -> None:
-    events = config.events_per_video
+    events, length_s = config.events_per_video, config.long_duration_s
     needed = events * (config.duration_s[1] + 0.5) + 1.0
     wanted = f"at least {needed:.1f} s for {events} events with neutral time between"
-    _require(config.long_duration_s >= needed, "long_duration_s", config.long_duration_s, wanted)
+    _require(length_s >= needed, "long_duration_s", length_s, wanted)

@@ -1,4 +1,4 @@
-"""How and where a model is trained: settings, device, optimiser, schedule, class weights."""
+"""How a model is trained: settings, optimiser, learning-rate schedule, class weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from merkit.config import check_settings
-from merkit.errors import ConfigError
 
 ClassWeights = Literal["none", "inverse", "effective"]
 
@@ -113,19 +112,3 @@ def class_weights(labels: Sequence[int], n_classes: int, settings: TrainConfig) 
     weights = np.where(counts > 0, each, 0.0)
     weights = weights * (counts > 0).sum() / weights.sum()
     return torch.tensor(weights, dtype=torch.float32)
-
-
-def choose_device(name: str) -> str:
-    """``auto`` becomes ``cuda`` where there is one, else ``cpu``.
-
-    Raises:
-        ConfigError: an unknown device, or one that this machine lacks.
-    """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"device '{name}': {reason}", "auto, cpu or cuda") from None
-    return name

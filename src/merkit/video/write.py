@@ -74,13 +74,11 @@ def write_frames(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise VideoError(f"'{target}' exists already", "a new or empty folder")
     with atomic_folder(target) as temporary:
-        count = 0
-        for rgb in _same_shape(target, frames):
-            _write_image(temporary / pattern.format(n=start + count), rgb, quality)
-            count += 1
+        for number, rgb in enumerate(_same_shape(target, frames), start):
+            _write_image(temporary / pattern.format(n=number), rgb, quality)
         if target.exists():
             target.rmdir()  # it is empty; Windows does not replace folders
-    return count
+    return number - start + 1
 
 
 #: With AVX-512 x264 writes other bytes from run to run; its SSE2 code writes those of plain C.
@@ -88,21 +86,17 @@ _SAME_BYTES = {"x264-params": "asm=sse2"} if machine() in ("x86_64", "AMD64") el
 
 
 def _encode(path: Path, frames: Iterator[U8], fps_hz: float, crf: int, preset: str) -> int:
-    count = 0
     with av.open(str(path), "w") as container:
         rate = Fraction(float(fps_hz)).limit_denominator(1001)
         stream = container.add_stream("libx264", rate=rate)
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": str(crf), "preset": preset, **_SAME_BYTES}
         stream.thread_count = 1  # the bytes depend on it, and shall not on the machine
-        for rgb in frames:
-            height, width = rgb.shape[:2]
-            even = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-            if count == 0:
+        for count, rgb in enumerate(frames, 1):
+            even = np.pad(rgb, [*((0, side % 2) for side in rgb.shape[:2]), (0, 0)], "edge")
+            if count == 1:
                 stream.height, stream.width = even.shape[:2]
-            picture = av.VideoFrame.from_ndarray(even, format="rgb24")
-            container.mux(stream.encode(picture))
-            count += 1
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
         container.mux(stream.encode())
     return count
 

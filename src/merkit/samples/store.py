@@ -1,0 +1,109 @@
+"""The sample store: ``<root>/<recipe key>/<clip key>/<array>.npy``, memory-mappable.
+
+A sample's folder appears by one rename once it is whole, so a reader never meets half of one and
+an interrupted run goes on where it stopped. The key holds the clip's content and the recipe, so a
+change of either never reads a stale sample.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from merkit.config import flat, to_mapping
+from merkit.errors import StoreError
+from merkit.files import atomic_file, atomic_folder, remove_leftovers, write_json
+from merkit.samples.recipes import Recipe
+from merkit.types import Sample
+
+
+class SampleStore:
+    """Samples of one recipe below ``root``."""
+
+    def __init__(self, root: Path, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.folder = root / recipe.key()
+        if self.folder.is_dir():
+            remove_leftovers(self.folder)
+        self._describe(recipe)
+
+    def __contains__(self, key: str) -> bool:
+        return (self.folder / key / "sample.json").is_file()
+
+    def write(self, key: str, sample: Sample) -> None:
+        """Store one sample. Writing a key that exists changes nothing."""
+        if key in self:
+            return
+        if (self.folder / key).is_dir():
+            shutil.rmtree(self.folder / key)  # damaged: merkit never leaves one without its record
+        with atomic_folder(self.folder / key) as temporary:
+            for name, array in sample.arrays.items():
+                np.save(temporary / f"{name}.npy", array, allow_pickle=False)
+            meta = {
+                "clip_id": sample.clip_id,
+                "found_share": sample.found_share,
+                "arrays": {name: list(array.shape) for name, array in sample.arrays.items()},
+            }
+            (temporary / "sample.json").write_text(json.dumps(meta), encoding="utf-8")
+
+    def read(self, key: str) -> Sample:
+        """The stored sample, its arrays memory-mapped read-only.
+
+        Raises:
+            StoreError: not stored, or damaged since.
+        """
+        folder = self.folder / key
+        try:
+            meta = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+            arrays = {
+                name: _load(folder / f"{name}.npy", shape) for name, shape in meta["arrays"].items()
+            }
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+            raise StoreError(
+                f"stored sample {folder} cannot be read: {error}",
+                "a sample written by merkit",
+                "delete that folder and run again",
+            ) from None
+        return Sample(meta["clip_id"], arrays, float(meta["found_share"]))
+
+    def write_index(self, keys: Mapping[str, str]) -> Path:
+        """Write ``index.parquet``: one row a sample (clip_id, key, found_share)."""
+        rows = [
+            {"clip_id": clip_id, "key": key, "found_share": self.read(key).found_share}
+            for clip_id, key in sorted(keys.items())
+        ]
+        path = self.folder / "index.parquet"
+        with atomic_file(path) as temporary:
+            pd.DataFrame(rows, columns=["clip_id", "key", "found_share"]).to_parquet(temporary)
+        return path
+
+    def _describe(self, recipe: Recipe) -> None:
+        """Write every setting beside the samples, or compare with what was written: the key holds
+        only those that are not the default, and a default may change between versions."""
+        path = self.folder / "recipe.json"
+        now = {"kind": type(recipe).__name__, **to_mapping(recipe)}
+        try:
+            before = flat(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, AttributeError):
+            write_json(path, now)
+            return
+        plain = flat(json.loads(json.dumps(now)))
+        changed = sorted(n for n in before.keys() & plain.keys() if before[n] != plain[n])
+        if changed:
+            raise StoreError(
+                f"{self.folder} holds samples made with another default of {', '.join(changed)}",
+                "samples of this version of merkit",
+                "delete that folder, or name another --store",
+            )
+
+
+def _load(path: Path, shape: Iterable[int]) -> np.ndarray:
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    if list(array.shape) != list(shape):
+        raise ValueError(f"{path.name} has shape {list(array.shape)}, wanted {list(shape)}")
+    return array
