@@ -9,9 +9,8 @@ import pytest
 from small_entries import ANNOTATIONS
 
 from merkit.cli import main
-from merkit.datasets import DATASETS, load_dataset
+from merkit.datasets import DATASETS, label_map, load_dataset
 from merkit.datasets.base import Database
-from merkit.datasets.label_maps import label_map
 from merkit.errors import ConfigError, MerkitError, MissingDataError
 from merkit.labels import EMOTIONS, GENERIC_MAPS
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from miniatures import CASME2_HEADER, CASME2_ROWS, write_casme2, write_xlsx
 
-from merkit.datasets import DATASETS, load_dataset
+from merkit.datasets import DATASETS, label_map, load_dataset
 from merkit.datasets.casme2 import SUBJECTS
 from merkit.datasets.corrections import corrections_made
-from merkit.datasets.label_maps import class_counts, label_map
+from merkit.datasets.label_maps import class_counts
 from merkit.datasets.layout import frame_numbers
 from merkit.errors import ConfigError, DatasetError, MissingDataError
 from merkit.types import ActionUnit

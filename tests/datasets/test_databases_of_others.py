@@ -10,10 +10,10 @@ import pytest
 from miniatures_more import write_manifest
 
 from merkit.cli import main
-from merkit.datasets import DATASETS, load_dataset
+from merkit.datasets import DATASETS, label_map, load_dataset
 from merkit.datasets.audit import check_database
 from merkit.datasets.base import Database, Expected
-from merkit.datasets.label_maps import class_counts, label_map
+from merkit.datasets.label_maps import class_counts
 from merkit.datasets.manifest import load
 from merkit.errors import ConfigError
 from merkit.labels import LabelMap

@@ -13,9 +13,9 @@ from miniatures_more import (
     write_flow_loso,
 )
 
-from merkit.datasets import load_dataset
+from merkit.datasets import label_map, load_dataset
 from merkit.datasets.flow_maps import image_key
-from merkit.datasets.label_maps import class_counts, label_map
+from merkit.datasets.label_maps import class_counts
 from merkit.datasets.megc2019 import read_labels
 from merkit.errors import DatasetError, MissingDataError
 

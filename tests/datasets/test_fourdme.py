@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from miniatures import FOURDME_HEADER, FOURDME_ROWS, write_4dme, write_xlsx
 
-from merkit.datasets import load_dataset
+from merkit.datasets import label_map, load_dataset
 from merkit.datasets.fourdme import label_set
-from merkit.datasets.label_maps import class_counts, label_map
+from merkit.datasets.label_maps import class_counts
 from merkit.datasets.layout import frame_numbers
 from merkit.errors import DatasetError
 from merkit.types import ActionUnit

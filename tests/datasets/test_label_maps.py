@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from merkit.datasets import DATASETS
+from merkit.datasets import DATASETS, label_map
 from merkit.datasets.base import Database
-from merkit.datasets.label_maps import TaskMap, class_counts, clip_label, label_map, label_maps
+from merkit.datasets.label_maps import TaskMap, class_counts, clip_label, label_maps
 from merkit.errors import ConfigError, DatasetError
 from merkit.labels import GENERIC_MAPS
 from merkit.types import Clip

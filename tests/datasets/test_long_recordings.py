@@ -6,9 +6,9 @@ import pytest
 from miniatures import write_xlsx
 from miniatures_more import write_casme_squared, write_samm_long
 
-from merkit.datasets import DATASETS, load_dataset, samm
+from merkit.datasets import DATASETS, label_map, load_dataset, samm
 from merkit.datasets.casme_squared import load_recordings
-from merkit.datasets.label_maps import clip_label, label_map
+from merkit.datasets.label_maps import clip_label
 from merkit.errors import DatasetError
 from merkit.types import ActionUnit
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from miniatures_more import MANIFEST_HEADER, write_manifest
 
-from merkit.datasets import DATASETS, load_dataset
-from merkit.datasets.label_maps import class_counts, label_map
+from merkit.datasets import DATASETS, label_map, load_dataset
+from merkit.datasets.label_maps import class_counts
 from merkit.errors import DatasetError, MissingDataError
 from merkit.types import ActionUnit
 

@@ -7,9 +7,9 @@ import pytest
 from miniatures import write_casme2, write_samm, write_smic
 from miniatures_more import published_flow_clips
 
-from merkit.datasets import load_dataset
+from merkit.datasets import label_map, load_dataset
 from merkit.datasets.corrections import corrections_made
-from merkit.datasets.label_maps import class_counts, label_map
+from merkit.datasets.label_maps import class_counts
 from merkit.datasets.megc2019 import PARTS, canonical_key, findings, read_labels
 from merkit.errors import DatasetError, MissingDataError
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from miniatures import MEVIEW_ROWS, write_meview
 
-from merkit.datasets import DATASETS, load_dataset
+from merkit.datasets import DATASETS, label_map, load_dataset
 from merkit.datasets.corrections import corrections_made
-from merkit.datasets.label_maps import class_counts, label_map
+from merkit.datasets.label_maps import class_counts
 from merkit.datasets.meview import SUBJECTS
 from merkit.errors import DatasetError
 from merkit.types import ActionUnit, Clip

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from merkit.datasets import DATASETS
-from merkit.datasets.label_maps import TaskMap, label_map
+from merkit.datasets import DATASETS, label_map
+from merkit.datasets.label_maps import TaskMap
 
 WITH_EMOTIONS = ("dfme", "mmew", "name", "casme-squared", "samm-long", "megc2019", "flow-maps")
 

@@ -66,12 +66,12 @@ def test_too_few_usable_frames_are_refused_with_the_count() -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ({"tracker": "dlib5"}, "unknown face tracker 'dlib5'"),
-        ({"face": "smallest"}, "face 'smallest'"),
-        ({"face": -1}, "face '-1'"),
-        ({"detect_every": 0}, "detect_every 0"),
-        ({"detect_width_px": 40}, "detect_width_px 40"),
-        ({"search_width_px": 200}, "search_width_px 200"),
+        ({"tracker": "dlib5"}, "track.tracker is 'dlib5'"),
+        ({"face": "smallest"}, "track.face is 'smallest'"),
+        ({"face": -1}, "track.face is '-1'"),
+        ({"detect_every": 0}, "detect_every is 0"),
+        ({"detect_width_px": 40}, "detect_width_px is 40"),
+        ({"search_width_px": 200}, "search_width_px is 200"),
     ],
 )
 def test_bad_settings(bad: dict[str, Any], message: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from finished_runs import predictions, write_run
 from merkit.config import from_mapping
-from merkit.datasets.label_maps import label_map
+from merkit.datasets import label_map
 from merkit.errors import ConfigError, MissingDataError
 from merkit.overrides import read_yaml
 from merkit.runs.config import EvaluateConfig

@@ -289,7 +289,8 @@ _TWO = _tables(_T, _P, _S, 2)
         (lambda: Resampling(method="t"), "percentile or bca"),
         (lambda: Resampling(seed_factor="x"), "nested or average"),
         (lambda: _tables(_T, _P, _S, 2, seeds=[0, 0, 1]), "same clips"),
-        (lambda: _tables(_T, [0, 5, 0], _S, 2), "class index 5"),
+        (lambda: _tables(_T, [0, 5, 0], _S, 2), r"class indices \[0, 1, 5\]"),
+        (lambda: _tables(_T, [0, 0.5, 0], _S, 2), "whole numbers from 0 to 1"),
         (lambda: paired_permutation_test(_TWO, _TWO, n_permutations=0), "1 or more"),
     ],
 )

@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from merkit.datasets.base import Database
+from merkit.datasets.label_maps import TaskMap, label_maps
 from merkit.errors import ConfigError, MissingDataError
+from merkit.labels import GENERIC_MAPS, LabelMap
 from merkit.registry import Registry
 from merkit.types import Clip
 
@@ -76,3 +78,20 @@ def load_dataset(
     if not alias:
         return clips
     return tuple(replace(c, dataset=alias, clip_id=f"{alias}/{c.clip_id}") for c in clips)
+
+
+def label_map(database: str, name: str) -> LabelMap:
+    """A map by its full name, by an alias of the database ("3"), or a generic one.
+
+    Raises:
+        ConfigError: none has this name.
+    """
+    known = database in DATASETS
+    own = DATASETS[database].label_maps if known else label_maps(database)
+    for task in own:
+        if name == task.name or (isinstance(task, TaskMap) and name == task.alias):
+            return task
+    if name in GENERIC_MAPS:
+        return GENERIC_MAPS[name]
+    names = list(dict.fromkeys([*(task.name for task in own), *GENERIC_MAPS]))
+    raise ConfigError(f"database '{database}' has no label map '{name}'", f"one of {names}")

@@ -16,8 +16,8 @@ from functools import cache
 from typing import Literal, cast
 
 from merkit.datasets.sheets import shipped_table
-from merkit.errors import ConfigError, DatasetError
-from merkit.labels import GENERIC_MAPS, LabelMap
+from merkit.errors import DatasetError
+from merkit.labels import LabelMap
 from merkit.types import Clip
 
 Source = Literal["emotion", "first_emotion", "objective_class", "self_report"]
@@ -76,25 +76,6 @@ def class_counts(label_map: LabelMap, clips: Iterable[Clip]) -> tuple[int, ...]:
 def label_maps(database: str) -> tuple[TaskMap, ...]:
     """The maps of a database in the shipped tables; empty where they name none."""
     return tuple(task for task in _all_maps() if task.database == database)
-
-
-def label_map(database: str, name: str) -> LabelMap:
-    """A map by its full name, by an alias of the database ("3"), or a generic one.
-
-    Raises:
-        ConfigError: none has this name.
-    """
-    from merkit.datasets import DATASETS  # which needs the shipped maps first
-
-    known = database in DATASETS
-    own = DATASETS[database].label_maps if known else label_maps(database)
-    for task in own:
-        if name == task.name or (isinstance(task, TaskMap) and name == task.alias):
-            return task
-    if name in GENERIC_MAPS:
-        return GENERIC_MAPS[name]
-    names = list(dict.fromkeys([*(task.name for task in own), *GENERIC_MAPS]))
-    raise ConfigError(f"database '{database}' has no label map '{name}'", f"one of {names}")
 
 
 @cache

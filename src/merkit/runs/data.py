@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from merkit.datasets import load_dataset
-from merkit.datasets.label_maps import clip_label, label_map
+from merkit.datasets import label_map, load_dataset
+from merkit.datasets.label_maps import clip_label
 from merkit.errors import ConfigError, DatasetError, FaceError
 from merkit.labels import LabelMap
 from merkit.progress import Progress, silent

@@ -94,7 +94,8 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class PermutationResult:
-    """Observed difference, two-sided p, and how many swaps were looked at."""
+    """Observed difference, two-sided p, and how many swaps were looked at: none, and p = 1, where
+    one of the methods has no score."""
 
     difference: float
     p_value: float
@@ -151,6 +152,9 @@ def paired_permutation_test(
         second = both.scores(metric, np.hstack([swap, stay]))
         return np.asarray((first - second).mean(axis=1)).reshape(ours.shape[:-1])
 
+    observed = float(gap(np.zeros(n_subjects), np.ones(n_subjects)))
+    if np.isnan(observed):
+        return PermutationResult(observed, 1.0, False, 0)
     found = permutation_test(
         (np.zeros(n_subjects), np.ones(n_subjects)),
         # a swap without a score counts as extreme, so that it never speaks for a difference
@@ -162,10 +166,8 @@ def paired_permutation_test(
         alternative="greater",
         rng=np.random.default_rng(seed),
     )
-    observed = float(gap(np.zeros(n_subjects), np.ones(n_subjects)))
-    p_value = 1.0 if np.isnan(observed) else float(found.pvalue)
     exact = 2**n_subjects <= n_permutations
-    return PermutationResult(observed, p_value, exact, len(found.null_distribution))
+    return PermutationResult(observed, float(found.pvalue), exact, len(found.null_distribution))
 
 
 def _interval(scores: Callable[[F64], F64], tables: SubjectTables, how: Resampling) -> Interval:

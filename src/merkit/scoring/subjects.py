@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from merkit.errors import ConfigError
-from merkit.scoring.metrics import ACC, Metric, class_indices
+from merkit.scoring.metrics import ACC, Metric
 from merkit.types import F64, I64
 
 #: simulated predictions of the whole database for the chance level: draws that are scored together,
@@ -152,9 +152,15 @@ def tabulate(predictions: pd.DataFrame, n_classes: int, pooling: Pooling) -> Sub
         raise ConfigError("no predictions to score", "at least one")
     columns = [_places(predictions[name]) for name in ("seed", "fold", "subject")]
     (seeds, seed), (folds, fold), (subjects, subject) = columns
-    true, predicted = (class_indices(predictions[name], n_classes) for name in ("y_true", "y_pred"))
+    true, predicted = (predictions[name].to_numpy() for name in ("y_true", "y_pred"))
     shape = (len(seeds), len(folds), len(subjects), n_classes, n_classes)
-    cells = np.ravel_multi_index((seed, fold, subject, true, predicted), shape)
+    try:
+        cells = np.ravel_multi_index((seed, fold, subject, true, predicted), shape)
+    except (TypeError, ValueError):
+        named = sorted({*true.tolist(), *predicted.tolist()})
+        raise ConfigError(
+            f"class indices {named}", f"whole numbers from 0 to {n_classes - 1}"
+        ) from None
     ones = np.ones(len(cells))  # so that the counts come as floats at once: they may be many
     counts = np.asarray(np.bincount(cells, ones, int(np.prod(shape))), np.float64).reshape(shape)
     clips = counts.sum(axis=-1)
