@@ -11,6 +11,7 @@ import pandas as pd
 
 from merkit.report.result import Result
 from merkit.scoring.scores import FoldTraining, score_run
+from merkit.scoring.subjects import Pooling
 
 CLASSES = ["negative", "positive", "surprise"]
 
@@ -48,6 +49,7 @@ def write_run(
     data: str = "db",
     marks: tuple[str, ...] = (),
     fold_hash: str = "f" * 64,
+    pooling: Pooling = "pooled",
     **model: Any,
 ) -> Path:
     """A finished run folder as ``merkit evaluate`` leaves it, as far as a comparison reads it."""
@@ -74,7 +76,9 @@ def write_run(
         "refused_clips": {},
     }
     training = FoldTraining("s00", 0, 1, 3.4, 23456, 12345, ())
-    scores = score_run(table, CLASSES, [training], resamples=200, marks=marks, fold_hash=fold_hash)
+    scores = score_run(
+        table, CLASSES, [training], pooling=pooling, resamples=200, marks=marks, fold_hash=fold_hash
+    )
     (path / "run.json").write_text(json.dumps(document))
     Result(path, document, scores, table).write()
     return path

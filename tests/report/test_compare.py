@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,6 +18,7 @@ from merkit.report.compare_page import compare_runs
 from merkit.report.plots import cd_plot
 from merkit.report.result import short_names
 from merkit.report.sweep import Sweep, find_sweep
+from merkit.scoring.metrics import confusion_matrix, uf1
 from merkit.scoring.ranking import CriticalDifference, compare_methods
 from merkit.scoring.subjects import tabulate
 
@@ -132,6 +134,40 @@ def test_several_seeds_are_paired_seed_by_seed(tmp_path: Path) -> None:
     tables = {name: tabulate(table, 3, "pooled") for name, table in (("a", a), ("b", b))}
     expected = compare_methods(tables, reference="a")[0]
     assert f"{expected.difference.low:+.3f} to {expected.difference.high:+.3f}" in text
+
+
+def two_halves(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(fold=(table.subject > "db/s04").map({True: "b", False: "a"}))
+
+
+def test_runs_of_other_folds_are_compared_by_their_pooled_scores(tmp_path: Path) -> None:
+    a, b = predictions(0.5, draw=4), predictions(0.8, draw=5)
+    pooled = [write_run(tmp_path / "a", a), write_run(tmp_path / "b", b)]
+    other = write_run(tmp_path / "halves", two_halves(b), fold_hash="e" * 64)
+    with_same, with_other = (
+        compare_runs([pooled[0], run], tmp_path / "c.html").splitlines()
+        for run in (pooled[1], other)
+    )
+    assert with_same[5].split()[1:] == with_other[5].split()[1:]  # differences and their tests
+    mean = write_run(tmp_path / "mean", b, pooling="fold_mean")
+    text = compare_runs([pooled[0], mean], tmp_path / "c.html")
+    assert "Differences are of pooled scores" in text
+    assert "differ in metric pooling: pooled (a); fold_mean (mean)" in text
+
+
+def test_means_over_folds_are_compared_as_such(tmp_path: Path) -> None:
+    a, b = two_halves(predictions(0.5, draw=4)), two_halves(predictions(0.8, draw=5))
+    runs = [
+        write_run(tmp_path / name, table, pooling="fold_mean")
+        for name, table in (("a", a), ("b", b))
+    ]
+    text = compare_runs(runs, tmp_path / "c.html")
+    each = [
+        [float(uf1(confusion_matrix(p.y_true, p.y_pred, 3))) for _, p in table.groupby("fold")]
+        for table in (a, b)
+    ]
+    assert f"{np.mean(each[1]) - np.mean(each[0]):+.3f}" in text
+    assert "pooled" not in text
 
 
 # --- runs that cannot be compared ---------------------------------------------------------

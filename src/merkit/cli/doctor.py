@@ -32,7 +32,6 @@ REQUIRED = (
     "pandas",
     "pyarrow",
 )
-ENCODERS = ("small", "base", "large", "giant")
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def _weights() -> list[Finding]:
     found: Level = "ok" if dlib_model and dlib_model.is_file() else "broken"
     note = "trained on data for non-commercial use; the free alternative is mediapipe"
     rows = [Finding(found, "dlib 68-point model", note)]
-    for name in (f"dinov2-{size}" for size in ENCODERS):
+    for name in (f"dinov2-{size}" for size in ("small", "base", "large", "giant")):
         if _in_hub_cache(f"facebook/{name}"):
             rows.append(Finding("ok", name, "found"))
         else:

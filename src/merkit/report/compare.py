@@ -104,8 +104,10 @@ def _compare_group(runs: tuple[Result, ...]) -> GroupComparison:
         )
     if any(list(run.seeds) != shared for run in runs):
         notes.append(f"Differences are over the shared seeds {shared}.")
-    alike = all(run.scores.pooling == first.scores.pooling for run in runs)
-    pooling = first.scores.pooling if alike else "pooled"
+    ways = {(run.scores.pooling, run.scores.fold_hash) for run in runs}
+    pooling = first.scores.pooling if len(ways) == 1 else "pooled"
+    if any(run.scores.pooling != pooling for run in runs):
+        notes.append("Differences are of pooled scores: means over folds need the same folds.")
     tables = {run.name: run.tables(shared, pooling) for run in runs}
     metrics = {
         name: metric

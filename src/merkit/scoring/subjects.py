@@ -132,8 +132,12 @@ class SubjectTables:
         return tuple(rows)
 
     def beside(self, other: SubjectTables) -> SubjectTables:
-        """Two methods' tables of the same clips, the subjects of one after those of the other."""
-        counts = np.concatenate([self.counts, other.counts], axis=2)
+        """Two methods' tables of the same clips (and folds, where scores are means over them), the
+        subjects of one after those of the other."""
+        tables = [self.counts, other.counts]
+        if self.pooling == "pooled":  # whatever the folds of each were
+            tables = [counts.sum(axis=1, keepdims=True) for counts in tables]
+        counts = np.concatenate(tables, axis=2)
         return replace(self, counts=counts, subjects=self.subjects + other.subjects)
 
 
