@@ -23,10 +23,8 @@ def score_lines(scores: Scores) -> list[str]:
         score, chance = scores[name], scores.chance[name]
         bounds = f"95 % interval {score.bounds()}, chance {chance:.3f}"
         lines.append(f"{title:<4} {score.value:.3f}  ({bounds})")
-    by_class = (
-        f"{title} {scores[name].value:.3f}" for name, title in scores.titles(per_class=True).items()
-    )
-    lines.append("; ".join(by_class))
+    by_class = scores.titles(per_class=True).items()
+    lines.append("; ".join(f"{title} {scores[name].value:.3f}" for name, title in by_class))
     if scores.oracle:
         leaked = scores.oracle[MAIN_METRIC]
         lines.append(
