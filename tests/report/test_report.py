@@ -149,6 +149,8 @@ def test_hostile_names_are_shown_not_run(result: Result) -> None:
         result,
         run,
         classes=(EVIL, *scores.classes[1:]),
+        scores={**scores.scores, f"f1_{EVIL}": scores["f1_negative"]},
+        chance={**scores.chance, f"f1_{EVIL}": 0.5},
         per_subject=(replace(scores.per_subject[0], subject=EVIL), *scores.per_subject[1:]),
         per_class=(replace(scores.per_class[0], name=EVIL), *scores.per_class[1:]),
         per_dataset=(replace(scores.per_dataset[0], name=EVIL),) * 2,

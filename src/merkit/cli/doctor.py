@@ -95,6 +95,8 @@ def _package(name: str, otherwise: str, lacking: Level) -> Finding:
 
 
 def _weights() -> list[Finding]:
+    from huggingface_hub import try_to_load_from_cache
+
     spec = find_spec("face_recognition_models")
     where = Path(spec.origin).parent / "models" if spec and spec.origin else None
     dlib_model = where / "shape_predictor_68_face_landmarks.dat" if where else None
@@ -102,7 +104,7 @@ def _weights() -> list[Finding]:
     note = "trained on data for non-commercial use; the free alternative is mediapipe"
     rows = [Finding(found, "dlib 68-point model", note)]
     for name in (f"dinov2-{size}" for size in ("small", "base", "large", "giant")):
-        if _in_hub_cache(f"facebook/{name}"):
+        if isinstance(try_to_load_from_cache(f"facebook/{name}", "config.json"), str):
             rows.append(Finding("ok", name, "found"))
         else:
             how = f"not downloaded: hf download facebook/{name}"
@@ -111,9 +113,3 @@ def _weights() -> list[Finding]:
         *rows,
         Finding("ok", "tiny encoder", "built in, trained from scratch, needs no weights"),
     ]
-
-
-def _in_hub_cache(repository: str) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache(repository, "config.json"), str)

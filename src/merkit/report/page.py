@@ -46,7 +46,6 @@ def render(result: Result) -> str:
         run=run,
         scores=scores,
         titles=scores.titles(),
-        class_f1={name: scores.scores.get(f"f1_{name}") for name in scores.classes},
         selection=_selection(settings),
         score_svg=Markup(score_plot(scores)),
         confusion_svg=Markup(confusion_plot(scores.confusion, scores.classes)),

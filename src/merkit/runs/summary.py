@@ -52,14 +52,8 @@ def summarise(
 
 def join_labels(parts: Sequence[pd.DataFrame], rows: Sequence[ClipRow]) -> pd.DataFrame:
     """One row a test prediction: clip_id, subject, dataset, fold, seed, y_true, y_pred, p_..."""
-    known = pd.DataFrame(
-        {
-            "clip_id": [row.clip_id for row in rows],
-            "subject": [row.subject_key for row in rows],
-            "dataset": [row.dataset for row in rows],
-            "y_true": [row.label for row in rows],
-        }
-    )
+    names = {"subject_key": "subject", "label": "y_true"}
+    known = pd.DataFrame(list(rows)).drop(columns="split").rename(columns=names)
     table = pd.concat(parts, ignore_index=True).merge(known, on="clip_id", validate="many_to_one")
     first = ["clip_id", "subject", "dataset", "fold", "seed", "y_true", "y_pred"]
     others = [name for name in table.columns if name not in first]

@@ -76,14 +76,9 @@ class Interval:
     n_subjects: int
     n_seeds: int = 1
 
-    @property
-    def known(self) -> bool:
-        """Whether there are bounds."""
-        return not np.isnan(self.low)
-
     def bounds(self, form: str = ".3f") -> str:
         """The bounds in words, such as "0.512 to 0.633"."""
-        if not self.known:
+        if np.isnan(self.low):
             return "not known over 1 subject" if self.n_subjects == 1 else "not known"
         return f"{self.low:{form}} to {self.high:{form}}"
 

@@ -72,12 +72,10 @@ METRICS: Registry[Metric] = Registry(
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One class: ``support`` clips are of it, ``predicted`` are called it. A ratio without a
-    denominator is NaN."""
+    """One class, of which ``support`` clips are. A ratio without a denominator is NaN."""
 
     name: str
     support: int
-    predicted: int
     precision: Number
     recall: Number
     f1: Number
@@ -170,7 +168,7 @@ def class_scores(confusion: npt.ArrayLike, classes: Sequence[str]) -> tuple[Clas
     hits, true, predicted = _margins(confusion)
     columns = (_divide(hits, predicted), _divide(hits, true), f1_by_class(confusion))
     return tuple(
-        ClassScore(name, int(true[i]), int(predicted[i]), *(float(values[i]) for values in columns))
+        ClassScore(name, int(true[i]), *(float(values[i]) for values in columns))
         for i, name in enumerate(classes)
     )
 

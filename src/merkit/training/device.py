@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import torch
+import warnings
+from functools import cache
 
-from merkit.errors import ConfigError
+import torch
+from torch import nn
+
+from merkit.errors import ConfigError, MerkitWarning
 
 
 def choose_device(name: str) -> str:
@@ -22,3 +26,20 @@ def choose_device(name: str) -> str:
             f"device '{name}': {error}".splitlines()[0], "auto, cpu or cuda"
         ) from None
     return name
+
+
+@cache
+def bfloat16_works(device: str) -> bool:
+    """Whether bfloat16 trains here; says so once where it does not. A CPU without AVX-512 or AMX
+    has no such LSTM, so one is tried."""
+    try:
+        with (
+            torch.random.fork_rng(),
+            torch.autocast(torch.device(device).type, torch.bfloat16),
+        ):
+            nn.LSTM(8, 8).to(device)(torch.zeros(2, 1, 8, device=device))[0].sum().backward()
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        warnings.warn(f"no bfloat16 on '{device}', float32 it is: {reason}", MerkitWarning, 2)
+        return False
+    return True

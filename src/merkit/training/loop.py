@@ -22,6 +22,7 @@ from merkit.errors import ConfigError
 from merkit.samples.batch import Inputs
 from merkit.scoring.metrics import confusion_matrix, uf1
 from merkit.training.config import TrainConfig, class_weights, make_optimiser, make_schedule
+from merkit.training.device import bfloat16_works
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader, Served, Use
 from merkit.types import I64, EpochRecord
@@ -111,7 +112,8 @@ class _Trainer:
         observer: Observer | None,
     ) -> None:
         self.method, self.model, self.clips = method, model, clips
-        self.settings, self.context, self.observer = method.training, context, observer
+        self.settings, self.observer = method.training, observer
+        self.bf16 = context.bf16 and bfloat16_works(str(clips.device))
         self.train_labels = clips.labels(clips.fold.train, "fit")
         self.generator = torch.Generator().manual_seed(context.seed)
         self.optimiser = make_optimiser(model, self.settings)
@@ -159,7 +161,7 @@ class _Trainer:
     def _step(self, ids: list[str], labels: Tensor) -> float:
         targets = one_hot(labels, self.clips.n_classes).float().to(self.clips.device)
         inputs, targets = self._augmented(ids, targets)
-        with torch.autocast(self.clips.device.type, torch.bfloat16, self.context.bf16):
+        with torch.autocast(self.clips.device.type, torch.bfloat16, self.bf16):
             output = self.model(inputs)
             loss = self.model.loss(output, targets, self.weights)
             loss = loss + self._unlabelled_loss(len(ids))

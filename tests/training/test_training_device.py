@@ -1,0 +1,75 @@
+"""bfloat16 where the machine has it, float32 with one line where it has not."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from memory_samples import memory_reader
+from merkit.errors import MerkitWarning
+from merkit.methods.base import Method
+from merkit.methods.ststnet import Ststnet
+from merkit.training.config import TrainConfig
+from merkit.training.device import bfloat16_works
+from merkit.training.loop import FitContext
+from merkit.types import Fold
+
+IDS = tuple("abcdef")
+METHOD: Method = Ststnet(training=TrainConfig(epochs=2, batch_size=3, augment=False))
+
+
+@pytest.fixture(autouse=True)
+def asked_anew() -> Iterator[None]:
+    bfloat16_works.cache_clear()
+    yield
+    bfloat16_works.cache_clear()
+
+
+@pytest.fixture
+def without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CPU with AVX2 alone: oneDNN has no LSTM of this type."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("could not create a primitive descriptor for the LSTM\nmore words")
+
+    monkeypatch.setattr(torch.nn.LSTM, "forward", refuse)
+
+
+def weights(bf16: bool) -> dict[str, torch.Tensor]:
+    random = np.random.default_rng(0)
+    arrays = {c: {"flow_map": random.integers(0, 255, (3, 28, 28), np.uint8)} for c in IDS}
+    fold = Fold("f", IDS, (), ())
+    clips = memory_reader(fold, {c: i % 2 for i, c in enumerate(IDS)}, "flow_map", arrays)
+    fitted = replace(METHOD).fit(clips, replace(FitContext(), bf16=bf16))
+    return fitted.model.state_dict()
+
+
+@pytest.mark.usefixtures("without_bfloat16")
+def test_a_machine_without_it_trains_in_float32_and_says_so_once() -> None:
+    with pytest.warns(MerkitWarning, match="no bfloat16 on 'cpu', float32 it is: could") as told:
+        first = weights(bf16=True)
+    assert "more words" not in str(told[0].message)
+    second, exact = weights(bf16=True), weights(bf16=False)  # a second warning would be an error
+    for name, tensor in exact.items():
+        assert torch.equal(first[name], tensor)
+        assert torch.equal(second[name], tensor)
+
+
+def test_asking_leaves_the_random_numbers_alone() -> None:
+    torch.manual_seed(3)
+    wanted = torch.rand(4)
+    torch.manual_seed(3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MerkitWarning)
+        bfloat16_works("cpu")
+    assert torch.equal(torch.rand(4), wanted)
+
+
+def test_float32_asks_nothing() -> None:
+    weights(bf16=False)
+    assert bfloat16_works.cache_info().misses == 0
