@@ -39,8 +39,7 @@ class Result:
     @property
     def settings(self) -> Mapping[str, Any]:
         """Of the evaluation, with those of the method in full."""
-        settings: Mapping[str, Any] = self.document["settings"]
-        return settings
+        return dict(self.document["settings"])
 
     @property
     def method(self) -> str:
