@@ -10,12 +10,13 @@ from merkit.datasets import label_map, load_dataset
 from merkit.datasets.label_maps import clip_label
 from merkit.errors import ConfigError, DatasetError, FaceError
 from merkit.labels import LabelMap
+from merkit.media import is_image
 from merkit.progress import Progress, silent
 from merkit.protocols import ClipRow, rows
 from merkit.protocols.table import checked
 from merkit.runs.config import DataConfig
 from merkit.samples.prepare import SampleSet, default_store, prepare
-from merkit.samples.recipes import Recipe
+from merkit.samples.recipes import FlowMapRecipe, Recipe
 from merkit.types import Clip
 from merkit.video.fingerprint import content_key
 
@@ -97,8 +98,17 @@ def prepare_clips(
     """The samples of the clips under a recipe, and the clips that could be prepared.
 
     Raises:
+        ConfigError: the recipe reads frames, and the clips are flow images.
         FaceError: clips that cannot be prepared, unless ``bad_clips="skip"``.
     """
+    images = [clip for clip in data.clips if is_image(clip.media)]
+    if images and recipe is not None and not isinstance(recipe, FlowMapRecipe):
+        raise ConfigError(
+            f"{len(images)} of {len(data.clips)} clips are flow images, such as "
+            f"'{images[0].clip_id}', and this method reads frames",
+            f"a method on flow images, or one that reads no pixels: {', '.join(_image_methods())}",
+            "choose one with --method",
+        )
     store = config.store or default_store()
     samples = prepare(data.clips, recipe, store, config.workers, progress)
     if samples.refused and config.bad_clips == "refuse":
@@ -106,6 +116,14 @@ def prepare_clips(
     clips = tuple(clip for clip in data.clips if clip.clip_id in samples.keys)
     kept = tuple(row for row in data.rows if row.clip_id in samples.keys)
     return replace(data, clips=clips, rows=kept), samples
+
+
+def _image_methods() -> list[str]:
+    """Methods that a flow image serves as it is."""
+    from merkit.methods import METHODS
+
+    usable, _ = METHODS.load_all()
+    return [n for n, m in usable.items() if isinstance(m().recipe, (FlowMapRecipe, type(None)))]
 
 
 def _refused(samples: SampleSet) -> FaceError:
