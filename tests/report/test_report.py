@@ -138,6 +138,35 @@ def test_refused_clips_are_told(result: Result) -> None:
     assert "7 clips could not be prepared and were left out: clip0, clip1" in text
 
 
+def test_published_numbers_are_of_the_same_set_only_where_every_count_agrees(
+    result: Result,
+) -> None:
+    run = copy.deepcopy(dict(result.document))
+    run["settings"]["data"] = ["casme2"]
+    scored = run["clips_per_class"]
+    assert "for sets whose counts are not known" in Page(shown(result, run)).text
+    run["published_per_class"] = dict(scored)
+    text = Page(shown(result, run)).text
+    assert "Published numbers for the same set" in text
+    assert "Not the published set" not in text
+    run["published_per_class"] = {**scored, "negative": 247}
+    text = Page(shown(result, run)).text
+    assert (
+        "Published numbers for another set: 255 clips (247, 4, 4), ours 12 clips (4, 4, 4)" in text
+    )
+    assert "Not the published set: 12 of 255 clips (negative 4 of 247, positive 4 of 4" in text
+
+
+def test_few_subjects_and_a_single_seed_are_said(result: Result) -> None:
+    text = Page(shown(result)).text
+    assert "4 test subjects: intervals over fewer than 20" in text
+    assert "One training seed" in text
+    two = (PartScore("0", 6, {"uf1": 1.0, "uar": 1.0, "acc": 1.0}),) * 2
+    text = Page(shown(result, per_seed=two, n_subjects=20)).text
+    assert "test subjects:" not in text
+    assert "One training seed" not in text
+
+
 def test_hostile_names_are_shown_not_run(result: Result) -> None:
     run, scores = copy.deepcopy(dict(result.document)), result.scores
     run["refused_clips"] = {EVIL: EVIL}

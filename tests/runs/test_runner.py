@@ -68,6 +68,7 @@ def test_run_json_says_what_made_the_score(tiny_run: Path) -> None:
     assert document["settings"]["training"]["optimiser"] == "adamw"  # decided by the method
     assert {"torch", "numpy", "merkit"} <= set(document["versions"])
     assert document["clips_per_class"] == {"negative": 4, "positive": 4, "surprise": 4}
+    assert document["published_per_class"] == {}  # nobody has published on it
     assert (document["clips"], document["subjects"]) == (12, 4)
     assert document["refused_clips"] == {}
 

@@ -16,6 +16,8 @@ from merkit.report.published import published_for
 from merkit.report.result import Result
 from merkit.scoring.scores import Scores
 
+#: below these, bootstrap intervals over subjects are too narrow (docs/protocols.md)
+FEW_SUBJECTS = 20
 #: marks of a run -> what a reader must know about them
 MARKS = {
     "subject-dependent": "Subject-dependent protocol: clips of one person stand in training and "
@@ -57,6 +59,7 @@ def render(result: Result) -> str:
         facts=_facts(result),
         training=_training(scores),
         published=published_for(data, len(scores.classes)),
+        published_set=_published_set(run),
         no_published=_no_published(data),
         settings=_settings(settings),
         software=", ".join(f"{k} {v}" for k, v in run["versions"].items())
@@ -90,7 +93,29 @@ def _notes(result: Result) -> list[str]:
     missing = [score.name for score in scores.per_class if score.support == 0]
     if missing:
         notes.append(f"No clip of class {', '.join(missing)} was tested.")
-    return notes
+    if scores.n_subjects < FEW_SUBJECTS:
+        notes.append(
+            f"{scores.n_subjects} test subjects: intervals over fewer than {FEW_SUBJECTS} cover "
+            "the truth less often than they say."
+        )
+    if len(scores.per_seed) == 1:
+        notes.append(
+            "One training seed: how far the score would move with another seed is not measured, "
+            "and is not in its interval."
+        )
+    return notes + _share(result)
+
+
+def _share(result: Result) -> list[str]:
+    """What of the published set was scored, where that is not all of it."""
+    ours = result.document["clips_per_class"]
+    theirs = result.document.get("published_per_class", {})  # older runs do not know
+    if not theirs or ours == theirs:
+        return []
+    each = ", ".join(f"{name} {n} of {theirs.get(name, 0)}" for name, n in ours.items())
+    return [
+        f"Not the published set: {sum(ours.values())} of {sum(theirs.values())} clips ({each})."
+    ]
 
 
 def _assurance(result: Result) -> str:
@@ -136,6 +161,19 @@ def _training(scores: Scores) -> list[tuple[str, str]]:
             f"to {cost.chosen_max}",
         ),
     ]
+
+
+def _published_set(run: Mapping[str, Any]) -> str:
+    """Whether printed numbers are of the clips that were scored."""
+    ours, theirs = run["clips_per_class"], run.get("published_per_class", {})
+    if not theirs:
+        return "for sets whose counts are not known"
+    if ours == theirs:
+        return "for the same set"
+    counts = (
+        f"{sum(n.values())} clips ({', '.join(map(str, n.values()))})" for n in (theirs, ours)
+    )
+    return "for another set: {}, ours {}".format(*counts)
 
 
 def _no_published(data: Sequence[str]) -> str:

@@ -57,7 +57,16 @@ class LabelledClips:
             "clips": len(self.rows),
             "subjects": len({row.subject_key for row in self.rows}),
             "clips_per_class": {name: labels.count(i) for i, name in enumerate(self.classes)},
+            "published_per_class": self._published(),
         }
+
+    def _published(self) -> dict[str, int]:
+        """Clips of each class in the published sets of the label maps; empty where one printed
+        none."""
+        if not all(task_map.counts for task_map in self.maps):
+            return {}
+        columns = zip(*(task_map.counts for task_map in self.maps), strict=True)
+        return {name: sum(counts) for name, counts in zip(self.classes, columns, strict=True)}
 
 
 def load_clips(config: DataConfig) -> LabelledClips:
