@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
@@ -100,6 +102,12 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         full = f"{prefix}.{name}" if prefix else name
         found |= flat(value, full) if isinstance(value, Mapping) else {full: value}
     return found
+
+
+def hash_of(value: object) -> str:
+    """16 hex digits that a plain nested value is known by."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def told_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ FACTS = {"classes": ["a", "b"], "refused_clips": {}}
 
 def begin(run: RunFolder, folds: FoldSet, **changes: Any) -> None:
     config = replace(CONFIG, **changes)
-    run.begin(config, config.make(), folds, FACTS)
+    run.begin(config, config.make(), folds, FACTS, {"labels": "l", "samples": "s"})
 
 
 @pytest.fixture
@@ -43,6 +44,10 @@ def outcome(fold: str, seed: int = 0, oracle: bool = False) -> FoldOutcome:
     epochs = pd.DataFrame({"epoch": [1], "clip_id": ["x"], "y_pred": [0]}) if oracle else None
     summary = FitSummary(1, (EPOCH,), {"fit": ("y",)}, 10, 5)
     return FoldOutcome(fold, seed, table, summary, epochs)
+
+
+def predicted(ids: tuple[str, ...]) -> pd.DataFrame:
+    return pd.DataFrame({"clip_id": list(ids), "y_pred": 1, "p_a": 0.25, "p_b": 0.75})
 
 
 def test_a_fold_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -75,9 +80,70 @@ def test_a_damaged_fold_is_named_and_said_how_to_mend(tmp_path: Path) -> None:
 def test_what_is_not_stored_is_pending(tmp_path: Path, folds: FoldSet) -> None:
     run = RunFolder(tmp_path)
     first, *others = folds.folds
-    run.write_fold(outcome(first.name, seed=1))
+    whole = outcome(first.name, seed=1)
+    run.write_fold(replace(whole, predictions=predicted(first.test)))
     left = [(fold.name, seed) for fold, seed in run.pending((0, 1), folds)]
     assert left == [(f.name, 0) for f in folds.folds] + [(f.name, 1) for f in others]
+
+
+def lose_a_row(path: Path) -> None:
+    pd.read_parquet(path / "predictions.parquet").iloc[1:].to_parquet(path / "predictions.parquet")
+
+
+def change_a_value(path: Path) -> None:
+    table = pd.read_parquet(path / "predictions.parquet")
+    table.assign(y_pred=0).to_parquet(path / "predictions.parquet")
+
+
+def take_another_folds(path: Path) -> None:
+    other = next(p for p in path.parent.iterdir() if p != path)
+    for file in other.iterdir():
+        shutil.copy(file, path / file.name)
+
+
+def cut_the_summary(path: Path) -> None:
+    (path / "summary.json").write_text('{"fold": ')
+
+
+@pytest.mark.parametrize("harm", [lose_a_row, change_a_value, take_another_folds, cut_the_summary])
+def test_a_fold_that_is_not_as_it_was_written_is_made_again(
+    harm: Any, tmp_path: Path, folds: FoldSet
+) -> None:
+    run = RunFolder(tmp_path)
+    for fold in folds.folds:
+        run.write_fold(replace(outcome(fold.name), predictions=predicted(fold.test)))
+    assert run.pending((0,), folds) == []
+    first = folds.folds[0]
+    harm(run.fold_path(0, first.name))
+    assert run.pending((0,), folds) == [(first, 0)]
+    with pytest.raises(StoreError, match="delete that folder"):
+        run.read_fold(0, first.name)
+    run.write_fold(replace(outcome(first.name), predictions=predicted(first.test)))
+    assert run.pending((0,), folds) == []
+
+
+def test_other_labels_samples_or_code_are_another_run(
+    tmp_path: Path, folds: FoldSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, made = RunFolder(tmp_path / "run"), CONFIG.make()
+    same = {"labels": "l", "samples": "s"}
+    run.begin(CONFIG, made, folds, FACTS, same)
+    for name in same:
+        with pytest.raises(ConfigError, match=f"{name}: '.' there, 'other' now"):
+            run.begin(CONFIG, made, folds, FACTS, same | {name: "other"})
+    monkeypatch.setattr("merkit.runs.folder.code_hash", lambda: "other")
+    with pytest.raises(ConfigError, match="code: '[0-9a-f]{16}' there, 'other' now"):
+        run.begin(CONFIG, made, folds, FACTS, same)
+
+
+def test_an_edited_division_is_written_again(tmp_path: Path, folds: FoldSet) -> None:
+    run = RunFolder(tmp_path / "run")
+    begin(run, folds)
+    manifest = run.path / "folds.json"
+    written = manifest.read_text()
+    manifest.write_text(written.replace("s1/0", "s2/0"))
+    begin(run, folds)
+    assert manifest.read_text() == written
 
 
 @given(st.lists(st.text(min_size=1, max_size=40), min_size=2, max_size=6, unique=True))

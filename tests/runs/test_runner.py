@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import tiny_pipeline as tiny
-from merkit.errors import ConfigError, StoreError
+from merkit.errors import ConfigError
 from merkit.labels import LabelMap
 from merkit.methods import make_method
 from merkit.protocols import ClipRow, ProtocolConfig, load_folds
@@ -198,17 +198,35 @@ def test_other_settings_do_not_resume_a_run(
     change: dict[str, Any], named: str, tiny_run: Path, tiny_database: Path, tiny_store: Path
 ) -> None:
     before = (tiny_run / "run.json").read_bytes()
-    with pytest.raises(ConfigError, match="other settings") as caught:
+    with pytest.raises(ConfigError, match="holds another run") as caught:
         evaluate(tiny.evaluation(tiny_database, tiny_store, tiny_run, oracle_epoch=True, **change))
     assert named in str(caught.value)
     assert (tiny_run / "run.json").read_bytes() == before
 
 
-def test_a_damaged_fold_is_named(tiny_run: Path, tmp_path: Path, config: EvaluateConfig) -> None:
+def test_a_damaged_fold_is_trained_again(
+    tiny_run: Path, tmp_path: Path, config: EvaluateConfig
+) -> None:
     copy = shutil.copytree(tiny_run, tmp_path / "copy")
     damaged = sorted((copy / "folds").iterdir())[0]
     (damaged / "summary.json").write_text("{")
-    with pytest.raises(StoreError, match=damaged.name):
+    result = evaluate(replace(config, out=copy, oracle_epoch=True))
+    pd.testing.assert_frame_equal(result.predictions, predictions(tiny_run))
+
+
+def test_a_changed_label_does_not_resume_a_run(
+    tiny_run: Path, tmp_path: Path, config: EvaluateConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(tiny_run, tmp_path / "copy")
+    real = runner.load_clips
+
+    def relabelled(config: EvaluateConfig) -> LabelledClips:
+        data = real(config)
+        first, *others = data.rows
+        return replace(data, rows=(replace(first, label=2 - first.label), *others))
+
+    monkeypatch.setattr(runner, "load_clips", relabelled)
+    with pytest.raises(ConfigError, match=r"labels: '[0-9a-f]{16}' there"):
         evaluate(replace(config, out=copy, oracle_epoch=True))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from merkit.config import hash_of
 from merkit.datasets import label_map, load_dataset
 from merkit.datasets.label_maps import clip_label
 from merkit.errors import ConfigError, DatasetError, FaceError
@@ -46,6 +47,10 @@ class LabelledClips:
         """Clip id -> hash of its frames, so that the audit sees one clip under two names; clips
         without media, which a method that reads no pixels may be scored on, are left out."""
         return {c.clip_id: content_key(c) for c in self.clips if c.media.exists()}
+
+    def hashes(self) -> dict[str, str]:
+        """Identity of the labels: which class each clip has."""
+        return {"labels": hash_of(sorted(self.labels.items()))}
 
     def facts(self) -> dict[str, Any]:
         """What a reader of a run or a model wants to know of its clips."""

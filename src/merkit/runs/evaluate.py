@@ -35,7 +35,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
     folds = make_folds(data.rows, config.protocol)
     audit_folds(folds, data.rows, data.contents())
     pending = run.pending(config.seeds, folds)
-    run.begin(config, method, folds, facts)
+    run.begin(config, method, folds, facts, data.hashes() | samples.hashes())
     context = FitContext(0, device, config.threads, config.bf16)
     trainings = Trainings(
         method, data, samples, context, config.shuffle_labels, config.oracle_epoch

@@ -11,9 +11,11 @@ import hashlib
 import json
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -84,17 +86,34 @@ class RunFolder:
             )
 
     def pending(self, seeds: Sequence[int], folds: FoldSet) -> list[tuple[Fold, int]]:
-        """The folds and seeds that are still to be trained."""
+        """The folds and seeds that are still to be trained: those that are not stored, or not as
+        they were written."""
         every = [(fold, seed) for seed in seeds for fold in folds.folds]
-        return [(fold, seed) for fold, seed in every if not self.has_fold(seed, fold.name)]
+        return [(fold, seed) for fold, seed in every if not self._has_whole(seed, fold)]
+
+    def _has_whole(self, seed: int, fold: Fold) -> bool:
+        """Whether a fold is stored, of these test clips and as it was written."""
+        if not self.has_fold(seed, fold.name):
+            return False
+        try:
+            stored = self.read_fold(seed, fold.name)
+        except StoreError:
+            return False
+        return sorted(stored.predictions.clip_id) == sorted(fold.test)
 
     def begin(
-        self, config: EvaluateConfig, method: Method, folds: FoldSet, facts: Mapping[str, Any]
+        self,
+        config: EvaluateConfig,
+        method: Method,
+        folds: FoldSet,
+        facts: Mapping[str, Any],
+        contents: Mapping[str, str],
     ) -> None:
         """Write ``run.json`` and ``folds.json``, or check that they are of this same run.
 
         Args:
             facts: what a reader of the run wants to know of its clips.
+            contents: hashes of what is scored, such as labels and samples.
 
         Raises:
             ConfigError: the folder holds another run.
@@ -103,19 +122,21 @@ class RunFolder:
         begun = read_document(self.path) if path.exists() else None
         settings = to_mapping(config) | method.settings()
         identity = {k: v for k, v in settings.items() if k not in _FREE} | {"folds": folds.hash}
+        identity |= {"code": code_hash(), **contents}
         if begun is not None:
             different = told_differences(
                 begun["identity"], json.loads(json.dumps(identity, default=str))
             )
             if different:
                 raise ConfigError(
-                    f"{self.path} holds a run with other settings ({different})",
-                    "the same settings to resume it",
+                    f"{self.path} holds another run ({different})",
+                    "the same settings, labels, samples, folds and code to resume it",
                     "choose another --out",
                 )
             remove_leftovers(self.path / "folds")
-            return
         save_folds(folds, self.path / "folds.json")
+        if begun is not None:
+            return
         document = {
             "format": FORMAT,
             "identity": identity,
@@ -145,14 +166,16 @@ class RunFolder:
     def write_fold(self, result: FoldOutcome) -> None:
         """Store one finished fold at once."""
         folder = self.fold_path(result.seed, result.fold)
+        shutil.rmtree(folder, ignore_errors=True)  # one that is not whole, and is made again
+        tables = {"predictions.parquet": result.predictions, "oracle.parquet": result.oracle}
         with atomic_folder(folder) as temporary:
-            result.predictions.to_parquet(temporary / "predictions.parquet")
-            if result.oracle is not None:
-                result.oracle.to_parquet(temporary / "oracle.parquet")
-            write_json(
-                temporary / "summary.json",
-                {"fold": result.fold, "seed": result.seed, **asdict(result.summary)},
-            )
+            hashes = {}
+            for name, table in tables.items():
+                if table is not None:
+                    table.to_parquet(temporary / name)
+                    hashes[name] = _file_hash(temporary / name)
+            place = {"fold": result.fold, "seed": result.seed, "hashes": hashes}
+            write_json(temporary / "summary.json", place | asdict(result.summary))
 
     def read_fold(self, seed: int, fold: str) -> StoredFold:
         """A finished fold.
@@ -161,23 +184,44 @@ class RunFolder:
             StoreError: damaged since it was written.
         """
         folder = self.fold_path(seed, fold)
-        oracle = folder / "oracle.parquet"
-
-        def read(path: Path) -> pd.DataFrame:
-            return pd.read_parquet(path).assign(fold=fold, seed=seed)
-
         try:
             summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
             training = TypeAdapter(FoldTraining).validate_python(summary)
-            predictions = read(folder / "predictions.parquet")
-            epochs = read(oracle) if oracle.is_file() else None
-        except (OSError, ValueError) as error:
+            if (training.fold, training.seed) != (fold, seed):
+                raise ValueError(f"it is fold '{training.fold}' with seed {training.seed}")
+            tables = {
+                name: _read_table(folder / name, wanted).assign(fold=fold, seed=seed)
+                for name, wanted in summary["hashes"].items()
+            }
+            predictions, epochs = tables["predictions.parquet"], tables.get("oracle.parquet")
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"{folder} cannot be read: {error}",
                 "a fold that merkit finished",
                 "delete that folder and run the same 'merkit evaluate' again",
             ) from None
         return StoredFold(training, predictions, epochs)
+
+
+def _read_table(path: Path, wanted: str) -> pd.DataFrame:
+    if _file_hash(path) != wanted:
+        raise ValueError(f"{path.name} is not as it was written")
+    return pd.read_parquet(path)
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@cache
+def code_hash() -> str:
+    """Hash of merkit's own source, so that a run is not resumed by another version of it."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from merkit.config import hash_of
 from merkit.errors import MerkitError
 from merkit.progress import Progress, silent
 from merkit.samples.recipes import Recipe
@@ -32,6 +33,10 @@ class SampleSet:
     refused: Mapping[str, str]
     made: int = 0
     tokens: Mapping[str, Path] | None = None
+
+    def hashes(self) -> dict[str, str]:
+        """Identity of the samples: the content of the clips that they were made of."""
+        return {"samples": hash_of(sorted(self.keys.items()))}
 
     @property
     def array_names(self) -> tuple[str, ...]:
