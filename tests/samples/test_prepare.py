@@ -53,6 +53,27 @@ def test_only_what_is_missing_is_made(clips: tuple[Clip, ...], tmp_path: Path) -
     assert prepare(clips, RECIPE, tmp_path, 1).made == 2
 
 
+@pytest.mark.parametrize("harm", ["cut", "changed", "lost", "record"])
+def test_a_sample_that_is_not_as_it_was_written_is_made_again(
+    harm: str, clips: tuple[Clip, ...], tmp_path: Path
+) -> None:
+    first = prepare(clips, RECIPE, tmp_path, 1)
+    wanted = first.read(clips[0].clip_id).arrays["rgb"].copy()
+    folder = first.store.folder / first.keys[clips[0].clip_id]
+    array = folder / "rgb.npy"
+    data = bytearray(array.read_bytes())
+    data[-7] ^= 1
+    if harm == "lost":
+        array.unlink()
+    elif harm == "record":
+        (folder / "sample.json").write_text("{")
+    else:
+        array.write_bytes(data[:-100] if harm == "cut" else data)
+    again = prepare(clips, RECIPE, tmp_path, 1)
+    assert again.made == 1
+    np.testing.assert_array_equal(again.read(clips[0].clip_id).arrays["rgb"], wanted)
+
+
 def test_bad_clips_are_refused_by_name_and_the_others_kept(
     clips: tuple[Clip, ...], tmp_path: Path
 ) -> None:

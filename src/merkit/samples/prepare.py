@@ -76,7 +76,8 @@ def prepare(
 ) -> SampleSet:
     """Make each clip's sample unless it is stored already.
 
-    Killed half-way it goes on where it stopped: a sample is stored whole or not at all. Without
+    Killed half-way it goes on where it stopped: a sample is stored whole or not at all, and one
+    that was damaged since is made again. Without
     a recipe nothing is read, so every clip serves.
     """
     if recipe is None:
@@ -89,7 +90,7 @@ def prepare(
             keys[clip.clip_id] = clip_key(clip)
         except MerkitError as error:
             refused[clip.clip_id] = str(error)
-    todo = [c for c in clips if c.clip_id in keys and keys[c.clip_id] not in store]
+    todo = [c for c in clips if c.clip_id in keys and not store.keep_whole(keys[c.clip_id])]
     progress("preparing clips", len(clips) - len(todo), len(clips))
     jobs = [(clip, keys[clip.clip_id]) for clip in todo]
     outcomes = run_jobs(partial(_prepare_one, store=store), jobs, workers)

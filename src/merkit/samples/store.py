@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +37,22 @@ class SampleStore:
     def __contains__(self, key: str) -> bool:
         return (self.folder / key / "sample.json").is_file()
 
+    def keep_whole(self, key: str) -> bool:
+        """Whether a sample is stored as it was written; one that is not is dropped, to be made
+        again. Reads every byte."""
+        if key not in self:
+            return False
+        try:
+            arrays = self.read(key).arrays
+            wanted = self._meta(key)["crc32"]
+            for name, array in arrays.items():
+                if _checksum(array) != wanted[name]:
+                    raise StoreError(f"{name} of {key} is not as it was written")
+        except (StoreError, KeyError):
+            shutil.rmtree(self.folder / key)
+            return False
+        return True
+
     def write(self, key: str, sample: Sample) -> None:
         """Store one sample. Writing a key that exists changes nothing."""
         if key in self:
@@ -48,6 +66,7 @@ class SampleStore:
                 "clip_id": sample.clip_id,
                 "found_share": sample.found_share,
                 "arrays": {name: list(array.shape) for name, array in sample.arrays.items()},
+                "crc32": {name: _checksum(array) for name, array in sample.arrays.items()},
             }
             (temporary / "sample.json").write_text(json.dumps(meta), encoding="utf-8")
 
@@ -59,7 +78,7 @@ class SampleStore:
         """
         folder = self.folder / key
         try:
-            meta = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+            meta = self._meta(key)
             arrays = {
                 name: _load(folder / f"{name}.npy", shape) for name, shape in meta["arrays"].items()
             }
@@ -70,6 +89,11 @@ class SampleStore:
                 "delete that folder and run again",
             ) from None
         return Sample(meta["clip_id"], arrays, float(meta["found_share"]))
+
+    def _meta(self, key: str) -> dict[str, Any]:
+        text = (self.folder / key / "sample.json").read_text(encoding="utf-8")
+        meta: dict[str, Any] = json.loads(text)
+        return meta
 
     def write_index(self, keys: Mapping[str, str]) -> Path:
         """Write ``index.parquet``: one row a sample (clip_id, key, found_share)."""
@@ -100,6 +124,10 @@ class SampleStore:
                 "samples of this version of merkit",
                 "delete that folder, or name another --store",
             )
+
+
+def _checksum(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array).tobytes())
 
 
 def _load(path: Path, shape: Iterable[int]) -> np.ndarray:
