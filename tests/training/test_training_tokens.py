@@ -12,6 +12,7 @@ import pytest
 import torch
 from transformers import Dinov2Config, Dinov2Model
 
+from merkit.errors import ConfigError
 from merkit.methods import make_method
 from merkit.methods.base import Method
 from merkit.samples.augment import AugmentConfig
@@ -107,6 +108,32 @@ def test_training_from_tokens_equals_training_from_frames(
     assert fast.history[-1].train_loss == pytest.approx(slow.history[-1].train_loss, rel=1e-2)
     untrained = train(changed(method, learning_rate=1e-9), prepared)[0]
     assert np.abs(from_frames - untrained).max() > 0.03  # it was a training, not a standstill
+
+
+@pytest.mark.parametrize("name", ["sfa-dgat", "hlora-mer", "linear-probe"])
+def test_the_mirrored_clip_is_cached_as_well(
+    name: str, method: Method, prepared: SampleSet
+) -> None:
+    """At test a mean with the mirrored clip from tokens equals that from frames."""
+    tune = {} if name == "linear-probe" else {"lora_rank": 4}
+    encoder = {"path": method.encoder.path, "image_size_px": 28, **tune}  # type: ignore[attr-defined]
+    own = SIZES if name == "sfa-dgat" else {"frames": 3}
+    training = {"mirror_at_test": True, "views": 2, "epochs": 2}
+    mirrored = make_method(name, {"encoder": encoder, **own}, training)
+    plain = changed(mirrored, mirror_at_test=False)
+    torch.manual_seed(0)
+    model = mirrored.build(3).eval()
+    cached = with_tokens(mirrored, prepared, 3, "cpu")
+    frames, tokens = (ClipReader(FOLD, LABELS, s, {}, 3, ("predict",)) for s in (prepared, cached))
+    assert tokens.n_views == 2  # the mirror image is not one of the views of training
+    wanted = predict(mirrored, model, frames, IDS)
+    np.testing.assert_allclose(predict(mirrored, model, tokens, IDS), wanted, atol=1e-3)
+    assert np.abs(predict(plain, model, frames, IDS) - wanted).max() > 0.01
+    fitted = mirrored.fit(ClipReader(FOLD, LABELS, cached, {}, 3), FitContext())
+    assert fitted.summary.history
+    without = ClipReader(FOLD, LABELS, with_tokens(plain, prepared, 3, "cpu"), {}, 3, ("predict",))
+    with pytest.raises(ConfigError, match="without those of the mirrored clips"):
+        predict(mirrored, model, without, IDS)
 
 
 def test_view_zero_is_the_clip_and_the_others_are_augmented(

@@ -20,7 +20,7 @@ from merkit.config import from_mapping, to_mapping
 from merkit.errors import ConfigError
 from merkit.samples import flow_augment
 from merkit.samples.augment import AugmentConfig, apply, draw
-from merkit.samples.batch import Arrays, Inputs
+from merkit.samples.batch import MIRRORED, Arrays, Inputs
 from merkit.samples.flow_augment import FlowAugmentConfig
 from merkit.samples.recipes import Recipe
 from merkit.training.config import TrainConfig
@@ -164,7 +164,20 @@ class RgbMethod(Method):
         return {**inputs, "rgb": moved}, targets
 
     def mirrored(self, inputs: Inputs) -> Inputs:
-        return {**inputs, "rgb": inputs["rgb"].flip(-1)}
+        """See ``Method.mirrored``; tokens cannot be mirrored, so theirs were made of the mirrored
+        frames.
+
+        Raises:
+            ConfigError: tokens that were made without them.
+        """
+        if "rgb" in inputs:
+            return {**inputs, "rgb": inputs["rgb"].flip(-1)}
+        if MIRRORED not in inputs:
+            raise ConfigError(
+                "cached tokens without those of the mirrored clips",
+                "training.mirror_at_test set when they were made",
+            )
+        return {**inputs, "tokens": inputs[MIRRORED], MIRRORED: inputs["tokens"]}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ Tensor names that flow through every model (B batch, T frames, R regions, C clas
 ``rgb``      u8  (B,T,3,S,S)    aligned face frames
 ``tokens``   f16 (B,T,...)      output of a frozen encoder part, in place of ``rgb``:
                                 tokens (B,T,N,D), vectors (B,T,D) or motion (B,T,2,G,G)
+``mirrored`` as ``tokens``      the same of the mirrored clip, where a method asks for it
 ``flow``     f32 (B,T,R,2)      dominant motion of each region, x then y
 ``flow_map`` u8  (B,3,28,28)    onset-apex flow image, 0-255, channels B,G,R
 ``mask``     bool (B,T)         True where a frame is real, False where it is padding
@@ -26,6 +27,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 Inputs: TypeAlias = Mapping[str, Tensor]
+#: name of the tokens of mirrored clips
+MIRRORED = "mirrored"
 #: arrays of one clip by name, without a batch axis
 Arrays: TypeAlias = Mapping[str, "np.ndarray | np.generic"]
 

@@ -25,7 +25,8 @@ class SampleSet:
 
     ``store`` is None for a method that reads nothing of a clip. ``keys``: clip id -> store key.
     ``refused``: clip id -> why it could not be prepared. ``made``: samples that were not in the
-    store before. ``tokens``: clip id -> file of what the frozen part of a model makes of it.
+    store before. ``tokens``: clip id -> file of what the frozen part of a model makes of it;
+    ``mirrored``: each ends with a row of the mirrored clip.
     """
 
     store: SampleStore | None
@@ -33,6 +34,7 @@ class SampleSet:
     refused: Mapping[str, str]
     made: int = 0
     tokens: Mapping[str, Path] | None = None
+    mirrored: bool = False
 
     def hashes(self) -> dict[str, str]:
         """Identity of the samples: the content of the clips that they were made of."""
@@ -56,7 +58,8 @@ class SampleSet:
         return self.store.read(self.keys[clip_id])
 
     def read_tokens(self, clip_id: str) -> np.ndarray:
-        """Cached tokens (V,T,...) of a clip, one row an augmented view; row 0 the clip itself."""
+        """Cached tokens (V,T,...) of a clip, one row an augmented view; row 0 the clip itself, and
+        with ``mirrored`` the last one its mirror image."""
         assert self.tokens is not None
         return _open_tokens(self.tokens[clip_id])
 

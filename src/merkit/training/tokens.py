@@ -34,7 +34,8 @@ def with_tokens(
     missing; as they came where the method has no frozen part, or draws its augmentation afresh
     at every step (``views`` 0).
 
-    View 0 is the clip itself; views 1 to V-1 are augmented, drawn once a clip from ``seed``.
+    View 0 is the clip itself; views 1 to V-1 are augmented, drawn once a clip from ``seed``. With
+    ``training.mirror_at_test`` the mirrored clip comes last, beyond V (``SampleSet.mirrored``).
     """
     settings = method.training
     if samples.store is None or (settings.augment and settings.views == 0):
@@ -44,7 +45,9 @@ def with_tokens(
         return samples
     model.to(device).eval()
     views = settings.views if settings.augment else 1
+    mirror = settings.mirror_at_test
     identity = f"{model.frozen_key()}|{views}|{seed}|{getattr(method, 'augment', '')}"
+    identity += "|mirrored" * mirror
     folder = samples.store.folder / "tokens" / hashlib.sha256(identity.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
@@ -56,7 +59,7 @@ def with_tokens(
             with atomic_file(paths[clip_id]) as temporary, temporary.open("wb") as handle:
                 np.save(handle, array, allow_pickle=False)
         progress("encoding frozen blocks", done, len(samples.keys))
-    return replace(samples, tokens=paths)
+    return replace(samples, tokens=paths, mirrored=mirror)
 
 
 def _clip_seed(clip_id: str, seed: int) -> int:
@@ -74,4 +77,7 @@ def _encode(
     for view in range(views):
         seen = method.augmented(inputs, torch.zeros(1, 1), generator)[0] if view else inputs
         encoded.append(model.frozen(seen)["tokens"][0])
+    if method.training.mirror_at_test:
+        twin = method.mirrored(inputs)
+        encoded.append(model.frozen(inputs if twin is None else twin)["tokens"][0])
     return torch.stack(encoded).to(torch.float16).cpu().numpy()
