@@ -43,6 +43,10 @@ class VideoError(MerkitError):
     """A video file or image folder cannot be read."""
 
 
+class LeftOutError(VideoError):
+    """A clip that the recipe leaves out on purpose, as the authors of a method did."""
+
+
 class FaceError(MerkitError):
     """No usable face, or landmarks of the wrong form."""
 

@@ -190,7 +190,7 @@ def test_a_setting_of_the_user_goes_before_the_defaults(method: Method) -> None:
     settings = method.settings()
     epochs = method.training.epochs + 1
     changed = make_method(method.name, settings["model"], {"epochs": epochs})
-    assert changed.training == replace(method.training, epochs=epochs)
+    assert changed.training == replace(method.training, epochs=epochs, steps=0)
     assert changed.recipe == method.recipe
     if method.recipe is not None:
         changed = make_method(method.name, settings["model"], {}, {"min_found_share": 0.123})
@@ -363,7 +363,7 @@ def test_cached_tokens_equal_frames(method: Method) -> None:
 def test_training_is_deterministic_given_the_seed_and_reads_what_the_fold_allows(
     method: Method,
 ) -> None:
-    settings = replace(method.training, epochs=2, batch_size=4, warmup_epochs=0)
+    settings = replace(method.training, epochs=2, steps=0, batch_size=4, warmup_epochs=0)
     method = replace(method, training=settings)
 
     def train(seed: int) -> tuple[np.ndarray, Model]:

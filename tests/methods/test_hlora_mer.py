@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from merkit.errors import ConfigError
+from merkit.face.align import MEAN_FACE
+from merkit.methods import make_method
 from merkit.methods.encoder.config import EncoderConfig, TinyConfig
 from merkit.methods.hlora_fusion import (
     Gat,
@@ -270,15 +272,42 @@ def test_frozen_tokens_stand_for_the_frames() -> None:
 
 
 def test_code_pixels_are_bgr_centred_and_scaled() -> None:
-    model = make("code", pixels="code")
+    model = make("code")
     rgb = clips()
     got = model.pixels(rgb)
     clip = rgb[0].flip(1).double()
     clip = (clip - clip.mean()) / (clip - clip.mean()).max()
     torch.testing.assert_close(got[0].double(), clip, rtol=1e-5, atol=1e-5)
     encoder = replace(TINY, input="frame")
-    plain = make("code", pixels="code", encoder=encoder)
+    plain = make("code", encoder=encoder)
     torch.testing.assert_close(plain.encoder._prepare(got), got, rtol=1e-5, atol=1e-5)
+
+
+def test_one_switch_is_the_authors_code_and_explicit_settings_win() -> None:
+    code = HloraMer(variant="code")
+    recipe = code.recipe
+    assert (recipe.sampling, recipe.frames, recipe.min_frames) == ("step", 8, 8)
+    assert (code.scaling, code.training.steps) == ("code", 600)
+    low, high = MEAN_FACE.min(0), MEAN_FACE.max(0)
+    side = 2 * (high - low).max()  # of a crop twice the face box, in eye distances
+    assert recipe.align.eye_distance == pytest.approx(1 / side, abs=1e-3)
+    middle = (low + high)[1] / 2 / side
+    assert recipe.align.eye_y == pytest.approx(0.5 - middle, abs=1e-3)
+    paper = HloraMer()
+    assert (paper.scaling, paper.training.steps, paper.recipe.min_frames) == ("imagenet", 0, 0)
+    own = make_method(
+        "hlora-mer",
+        {"variant": "code", "pixels": "imagenet"},
+        {"epochs": 3},
+        {"sampling": "linspace", "min_frames": 0, "align": {"eye_distance": 0.35}},
+    )
+    assert isinstance(own, HloraMer)
+    assert own.scaling == "imagenet"
+    assert (own.training.steps, own.training.epochs) == (0, 3)
+    assert (own.recipe.sampling, own.recipe.min_frames) == ("linspace", 0)
+    assert (own.recipe.align.eye_distance, own.recipe.align.eye_y) == (0.35, 0.346)
+    both = make_method("hlora-mer", {"variant": "code"}, {"epochs": 3, "steps": 7}).training
+    assert (both.steps, both.epochs) == (7, 3)
 
 
 def test_impossible_settings() -> None:
@@ -292,7 +321,6 @@ def test_recipe_training_and_flip() -> None:
     paper, code = HloraMer(), HloraMer(variant="code")
     made, settings = paper.recipe, paper.training
     assert (made.frames, made.sampling, made.align.size_px) == (8, "linspace", 224)
-    assert code.recipe.sampling == "floor"
     assert (settings.learning_rate, settings.batch_size) == (1e-3, 36)
     assert (settings.weight_decay, code.training.weight_decay) == (0.0, 1e-3)
     assert (settings.augment, code.training.augment) == (True, False)

@@ -90,6 +90,24 @@ def test_bad_clips_are_refused_by_name_and_the_others_kept(
     assert "--bad-clips skip" in str(caught.value)
 
 
+def test_clips_that_a_recipe_leaves_out_stop_nothing_and_are_recorded(
+    clips: tuple[Clip, ...], tmp_path: Path
+) -> None:
+    first = clips[0].first_frame or 0
+    short = replace(clips[0], clip_id="short", first_frame=first, last_frame=first + 3)
+    data = LabelledClips((*clips, short), (), ())
+    recipe, config = replace(RECIPE, min_frames=5), DataConfig(store=tmp_path, workers=1)
+    kept, prepared = prepare_clips(data, recipe, config)
+    assert kept.clips == clips
+    assert prepared.left_out == {"short"}
+    assert prepared.refused["short"].startswith("clip 'short' has 4 frames and is left out")
+    gone = replace(clips[0], clip_id="gone", media=tmp_path / "nowhere")
+    with pytest.raises(FaceError, match="1 of 4 clips") as caught:
+        prepare_clips(replace(data, clips=(*data.clips, gone)), recipe, config)
+    assert "short" not in str(caught.value)
+    assert not prepare(data.clips, RECIPE, tmp_path, 1).refused
+
+
 def test_the_counts_are_right_when_clips_are_refused(
     clips: tuple[Clip, ...], tmp_path: Path
 ) -> None:

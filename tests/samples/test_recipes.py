@@ -53,6 +53,13 @@ def test_linspace_reaches_both_ends_and_floor_is_the_printed_rule() -> None:
     assert picked(11, floor) == [10, 12, 15, 18]  # floor(k N / T)
 
 
+def test_step_is_what_the_authors_of_hlora_mer_compute() -> None:
+    eight = replace(RGB, frames=8, sampling="step")
+    assert [i - 10 for i in picked(15, eight)] == list(range(8))
+    assert [i - 10 for i in picked(16, eight)] == list(range(0, 16, 2))
+    assert [i - 10 for i in picked(3, eight)] == [0, 1, 2, 2, 2, 2, 2, 2]
+
+
 def test_a_short_clip_repeats_frames() -> None:
     assert picked(2, RGB) == [10, 10, 11, 11]
     assert picked(1, RGB) == [10] * 4
@@ -75,7 +82,7 @@ def test_motion_is_measured_at_the_frames_that_pictures_are_taken_from() -> None
 @given(
     st.lists(st.integers(0, 500), min_size=1, max_size=60, unique=True).map(sorted),
     st.integers(1, 20),
-    st.sampled_from(["linspace", "floor"]),
+    st.sampled_from(["linspace", "floor", "step"]),
 )
 def test_sampling_is_ordered_and_takes_what_exists(
     there: list[int], frames: int, sampling: str

@@ -352,3 +352,11 @@ BAD = {
 def test_impossible_settings_are_refused_by_name(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"training\.{name} is"):
         TrainConfig(**{name: BAD[name]})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("steps", "sizes"), [(5, [4, 2, 4, 2, 4]), (2, [4, 2]), (1, [4])])
+def test_steps_decide_how_long_to_train(steps: int, sizes: list[int]) -> None:
+    settings = replace(BASE, batch_size=4, patience=0, steps=steps, selection="last")
+    model, summary = run(Scripted(), settings)
+    assert [size for _, size in model.seen] == sizes
+    assert len(summary.history) == (steps + 1) // 2

@@ -141,6 +141,8 @@ class Method(ABC):
             ConfigError: an unknown setting, or a value that cannot be.
         """
         own = from_mapping(cls, model, "model", without=_GROUPS)
+        if "epochs" in training:  # who names epochs alone wants these, not the method's own steps
+            training = {"steps": 0, **training}
         changes: dict[str, Any] = {"training": _overlaid(own.training, training, "training")}
         if own.recipe is not None:
             changes["recipe"] = _overlaid(own.recipe, recipe, "recipe")

@@ -42,6 +42,10 @@ from merkit.samples.recipes import RgbRecipe
 from merkit.training.config import TrainConfig
 from merkit.training.network import Output
 
+#: A crop twice the face box of the authors [R]: the box around the landmarks of ``MEAN_FACE``, of
+#: 2.29 eye distances, its middle 0.71 below the eyes.
+_CODE_EYE_DISTANCE, _CODE_EYE_Y = 0.218, 0.346
+
 
 @dataclass(frozen=True, kw_only=True)
 class HloraMer(RgbMethod):
@@ -49,13 +53,14 @@ class HloraMer(RgbMethod):
     ablation).
 
     ``variant``: ``paper`` equations, or the network of the published ``code``: a plain graph
-    attention network over neighbouring frames in place of IFFA, no ReLU in STFA, and adapters
-    scaled by 1/16 unless ``encoder.lora_alpha`` says otherwise. ``frames`` t. Without
+    attention network over neighbouring frames in place of IFFA, no ReLU in STFA, adapters
+    scaled by 1/16, and its frames, crop, pixels and 600 steps, unless a setting says otherwise.
+    ``frames`` t. Without
     ``use_iffa`` and ``use_stfa`` frames are averaged before the linear layer ("w/o HFM").
 
     ``iffa`` is read in paper form, ``gat`` in code form. ``stfa_filter`` None: t/2.
     ``pixels``: ``imagenet`` statistics, or ``code``: B,G,R order, each clip's mean subtracted
-    and divided by its maximum. ``augment``: horizontal flip alone [TEXT].
+    and divided by its maximum; None: as ``variant``. ``augment``: horizontal flip alone [TEXT].
     """
 
     name: ClassVar[str] = "hlora-mer"
@@ -70,7 +75,7 @@ class HloraMer(RgbMethod):
     iffa: IffaConfig = field(default_factory=IffaConfig)
     gat: GatConfig = field(default_factory=GatConfig)
     stfa_filter: int | None = None
-    pixels: Literal["imagenet", "code"] = "imagenet"
+    pixels: Literal["imagenet", "code"] | None = None
     augment: AugmentConfig = field(
         default_factory=lambda: AugmentConfig(rotation_deg=0.0, scale=0.0, shift=0.0)
     )
@@ -80,22 +85,26 @@ class HloraMer(RgbMethod):
         """Side of the STFA filter."""
         return self.stfa_filter or max(self.frames // 2, 1)
 
+    @property
+    def scaling(self) -> Literal["imagenet", "code"]:
+        """How pixels are scaled."""
+        return self.pixels or ("code" if self.variant == "code" else "imagenet")
+
     def build(self, n_classes: int) -> HloraMerNetwork:
         return HloraMerNetwork(self, n_classes)
 
     def default_recipe(self) -> RgbRecipe:
-        """t aligned frames; the code steps by ⌊N/t⌋ and so never reaches the last frames."""
-        return RgbRecipe(
-            frames=self.frames,
-            sampling="floor" if self.variant == "code" else "linspace",
-            align=self.encoder.alignment(),
-        )
+        """t aligned frames; the code steps by ⌊N/t⌋ and so never reaches the last frames, leaves
+        out clips of fewer than t, and crops twice the face box."""
+        align = self.encoder.alignment()
+        if self.variant == "paper":
+            return RgbRecipe(frames=self.frames, align=align)
+        align = replace(align, eye_distance=_CODE_EYE_DISTANCE, eye_y=_CODE_EYE_Y)
+        return RgbRecipe(frames=self.frames, sampling="step", min_frames=self.frames, align=align)
 
     def default_training(self) -> TrainConfig:
-        """Adam 1e-3 constant, batch 36 [TEXT]; weight decay 1e-3 and no flip in the code.
-
-        600 steps in the code are 86 to 150 epochs on the usual sets; the paper names no number.
-        """
+        """Adam 1e-3 constant, batch 36 [TEXT]; weight decay 1e-3, 600 steps and no flip in the
+        code. The paper names no number of epochs."""
         code = self.variant == "code"
         return TrainConfig(
             optimiser="adam",
@@ -103,6 +112,7 @@ class HloraMer(RgbMethod):
             weight_decay=1e-3 if code else 0.0,
             batch_size=36,
             epochs=100,
+            steps=600 if code else 0,
             patience=0,
             augment=not code,
         )
@@ -154,7 +164,7 @@ class HloraMerNetwork(EncoderNetwork):
     def frozen_key(self) -> str | None:
         """Identity of the blocks below the tuned ones, and of how pixels are scaled."""
         key = super().frozen_key()
-        return None if key is None else f"{key}-{self.config.pixels}"
+        return None if key is None else f"{key}-{self.config.scaling}"
 
     def _stfa(self, frames: Tensor, mask: Tensor) -> Tensor:
         """Filter over (D,T), then max over time and over channels (B,·) (eq 12).
@@ -170,7 +180,7 @@ class HloraMerNetwork(EncoderNetwork):
 
     def pixels(self, rgb: Tensor) -> Tensor:
         """See ``EncoderNetwork.pixels``; each clip scaled as in the published code, if so set."""
-        if self.config.pixels == "imagenet":
+        if self.config.scaling == "imagenet":
             return rgb
         bgr = rgb.flip(2).float()
         bgr = bgr - bgr.mean(dim=(1, 2, 3, 4), keepdim=True)
@@ -181,7 +191,7 @@ def _encoder_config(config: HloraMer) -> EncoderConfig:
     encoder = config.encoder
     if config.variant == "code" and encoder.lora_alpha is None:
         encoder = replace(encoder, lora_alpha=1.0)
-    if config.pixels == "code":  # pixels arrive scaled; this undoes the encoder's own scaling
+    if config.scaling == "code":  # pixels arrive scaled; this undoes the encoder's own scaling
         encoder = replace(encoder, mean=(0.0, 0.0, 0.0), std=(1 / 255, 1 / 255, 1 / 255))
     return encoder
 

@@ -113,7 +113,8 @@ def prepare_clips(
 
     Raises:
         ConfigError: the recipe reads frames, and the clips are flow images.
-        FaceError: clips that cannot be prepared, unless ``bad_clips="skip"``.
+        FaceError: clips that cannot be prepared, unless ``bad_clips="skip"`` or the recipe leaves
+            them out on purpose.
     """
     images = [clip for clip in data.clips if is_image(clip.media)]
     if images and recipe is not None and not isinstance(recipe, FlowMapRecipe):
@@ -125,7 +126,7 @@ def prepare_clips(
         )
     store = config.store or default_store()
     samples = prepare(data.clips, recipe, store, config.workers, progress)
-    if samples.refused and config.bad_clips == "refuse":
+    if samples.refused.keys() - samples.left_out and config.bad_clips == "refuse":
         raise _refused(samples)
     clips = tuple(clip for clip in data.clips if clip.clip_id in samples.keys)
     kept = tuple(row for row in data.rows if row.clip_id in samples.keys)
@@ -142,7 +143,7 @@ def _image_methods() -> list[str]:
 
 def _refused(samples: SampleSet) -> FaceError:
     """One error that lists the clips that could not be prepared."""
-    refused = sorted(samples.refused.items())
+    refused = sorted((i, m) for i, m in samples.refused.items() if i not in samples.left_out)
     lines = [f"{clip_id}: {message.splitlines()[0]}" for clip_id, message in refused]
     shown = "\n  ".join(lines[:20]) + ("\n  ..." if len(lines) > 20 else "")
     return FaceError(

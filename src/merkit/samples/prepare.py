@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from merkit.config import hash_of
-from merkit.errors import MerkitError
+from merkit.errors import LeftOutError, MerkitError
 from merkit.progress import Progress, silent
 from merkit.samples.recipes import Recipe
 from merkit.samples.store import SampleStore
@@ -26,7 +26,8 @@ class SampleSet:
     ``store`` is None for a method that reads nothing of a clip. ``keys``: clip id -> store key.
     ``refused``: clip id -> why it could not be prepared. ``made``: samples that were not in the
     store before. ``tokens``: clip id -> file of what the frozen part of a model makes of it;
-    ``mirrored``: each ends with a row of the mirrored clip.
+    ``mirrored``: each ends with a row of the mirrored clip. ``left_out``: those of ``refused`` that
+    the recipe leaves out on purpose.
     """
 
     store: SampleStore | None
@@ -35,6 +36,7 @@ class SampleSet:
     made: int = 0
     tokens: Mapping[str, Path] | None = None
     mirrored: bool = False
+    left_out: frozenset[str] = frozenset()
 
     def hashes(self) -> dict[str, str]:
         """Identity of the samples: the content of the clips that they were made of."""
@@ -98,24 +100,27 @@ def prepare(
     jobs = [(clip, keys[clip.clip_id]) for clip in todo]
     outcomes = run_jobs(partial(_prepare_one, store=store), jobs, workers)
     made = len(todo)
-    for done, (clip_id, message) in enumerate(outcomes, start=1):
-        if message:
-            refused[clip_id] = message
+    left_out: set[str] = set()
+    for done, (clip_id, reason) in enumerate(outcomes, start=1):
+        if reason is not None:
+            refused[clip_id] = str(reason)
             del keys[clip_id]
             made -= 1
+        if isinstance(reason, LeftOutError):
+            left_out.add(clip_id)
         progress("preparing clips", len(clips) - len(todo) + done, len(clips))
     store.write_index(keys)
-    return SampleSet(store, keys, refused, made)
+    return SampleSet(store, keys, refused, made, left_out=frozenset(left_out))
 
 
-def _prepare_one(job: tuple[Clip, str], store: SampleStore) -> tuple[str, str]:
-    """Store one sample; returns the clip id, and the message if it was refused."""
+def _prepare_one(job: tuple[Clip, str], store: SampleStore) -> tuple[str, MerkitError | None]:
+    """Store one sample; returns the clip id, and the error if it was refused."""
     clip, key = job
     try:
         store.write(key, store.recipe.sample(clip))
     except MerkitError as error:
-        return clip.clip_id, str(error)
-    return clip.clip_id, ""
+        return clip.clip_id, error
+    return clip.clip_id, None
 
 
 def default_store() -> Path:

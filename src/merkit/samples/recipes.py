@@ -18,7 +18,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from merkit.config import check_settings, flat, to_mapping
-from merkit.errors import ConfigError, FaceError, VideoError
+from merkit.errors import ConfigError, FaceError, LeftOutError, VideoError
 from merkit.face import align_clip, require_found, track
 from merkit.face.align import AlignConfig
 from merkit.face.tracker import TrackConfig
@@ -126,19 +126,21 @@ class SequenceRecipe(Recipe):
     """T frames spread over the clip, or all of them.
 
     ``frames``: T, or 0 for every frame. ``sampling``: ``linspace`` reaches the last frame,
-    ``floor`` is the printed i_k = floor(k N/T) (docs/methods/sfa-dgat.md). With ``frames=0``:
-    ``stride_hz`` keeps about this many frames a second (0: all), ``max_frames`` cuts a longer run
-    there (0: never).
+    ``floor`` is the printed i_k = floor(k N/T) (docs/methods/sfa-dgat.md), ``step`` the
+    i_k = k floor(N/T) of docs/methods/hlora-mer.md. With ``frames=0``: ``stride_hz`` keeps about
+    this many frames a second (0: all), ``max_frames`` cuts a longer run there (0: never).
+    ``min_frames``: clips of a database that have fewer are left out (0: none is).
     """
 
     frames: int = 8
-    sampling: Literal["linspace", "floor"] = "linspace"
+    sampling: Literal["linspace", "floor", "step"] = "linspace"
     stride_hz: float = 0.0
     max_frames: int = 0
+    min_frames: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = ("frames", "stride_hz", "max_frames")
+        names = ("frames", "stride_hz", "max_frames", "min_frames")
         wanted = {name: (getattr(self, name) >= 0, "0 or more") for name in names}
         check_settings(self, "recipe", wanted)
 
@@ -149,9 +151,26 @@ class SequenceRecipe(Recipe):
             return available[::step][: self.max_frames or None]
         if self.sampling == "linspace":
             positions = np.round(np.linspace(0, n - 1, self.frames)).astype(np.int64)
+        elif self.sampling == "step":
+            positions = (np.arange(self.frames) * max(1, n // self.frames)).clip(max=n - 1)
         else:
             positions = np.floor(np.arange(self.frames) * n / self.frames).astype(np.int64)
         return np.asarray(available[positions])
+
+    def sample(self, clip: Clip) -> Sample:
+        """See ``Recipe.sample``.
+
+        Raises:
+            LeftOutError: the clip has fewer than ``min_frames``.
+        """
+        if self.min_frames and not is_image(clip.media):
+            n = len(clip_frame_numbers(clip))
+            if n < self.min_frames:
+                raise LeftOutError(
+                    f"clip '{clip.clip_id}' has {n} frames and is left out",
+                    f"{self.min_frames} or more (recipe.min_frames)",
+                )
+        return super().sample(clip)
 
 
 @dataclass(frozen=True, kw_only=True)

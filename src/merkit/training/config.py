@@ -27,7 +27,8 @@ class TrainConfig:
     ``effective`` number (1 - beta^n) / (1 - beta) with beta = ``class_weight_beta`` (Cui et al.
     2019, eq. 2). ``oversample``: how often each clip of the rarer classes is repeated at most.
     ``views``: number of augmented views drawn once per clip where frozen tokens are cached
-    (view 0 is the clip itself); 0 draws afresh at every step.
+    (view 0 is the clip itself); 0 draws afresh at every step. ``steps``: of the optimiser, which
+    say how long to train in place of ``epochs`` (0: the epochs do).
     """
 
     optimiser: Literal["adam", "adamw"] = "adam"
@@ -35,6 +36,7 @@ class TrainConfig:
     weight_decay: float = 0.0
     batch_size: int = 16
     epochs: int = 50
+    steps: int = 0
     patience: int = 10
     warmup_epochs: int = 0
     schedule: Literal["constant", "cosine", "exponential"] = "constant"
@@ -58,6 +60,7 @@ class TrainConfig:
             "weight_decay": (self.weight_decay >= 0, "0 or more"),
             "batch_size": (self.batch_size >= 2, "2 or more: one clip has no batch statistics"),
             "epochs": (self.epochs >= 1, "1 or more"),
+            "steps": (self.steps >= 0, "0 (epochs decide) or more"),
             "patience": (self.patience >= 0, "0 (never stop early) or more"),
             "warmup_epochs": (self.warmup_epochs >= 0, "0 or more"),
             "gamma": (0 < self.gamma <= 1, "above 0 and at most 1"),

@@ -7,9 +7,10 @@ chosen on validation alone (docs/architecture.md).
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import numpy as np
@@ -114,9 +115,11 @@ class _Trainer:
         observer: Observer | None,
     ) -> None:
         self.method, self.model, self.clips = method, model, clips
-        self.settings, self.observer = method.training, observer
+        self.context, self.observer = context, observer
         self.bf16 = context.bf16 and bfloat16_works(str(clips.device))
         self.train_labels = clips.labels(clips.fold.train, "fit")
+        self.settings = in_epochs(method.training, self.train_labels)
+        self.steps_left = self.settings.steps or math.inf
         self.generator = torch.Generator().manual_seed(context.seed)
         self.optimiser = make_optimiser(model, self.settings)
         self.schedule = make_schedule(self.optimiser, self.settings)
@@ -203,6 +206,9 @@ class _Trainer:
             chosen = order[start : start + size]
             if len(chosen) == 1 and len(order) > 1:
                 continue  # batch normalisation and KoLeo are undefined on a single clip
+            if not self.steps_left:
+                return
+            self.steps_left -= 1
             yield [self.clips.fold.train[i] for i in chosen], labels[torch.from_numpy(chosen)]
 
     def _step_schedule(self, epoch: int) -> None:
@@ -273,6 +279,15 @@ def oversampled(labels: I64, most: int) -> I64:
     counts = np.bincount(labels)
     repeats = np.minimum(most, np.round(counts.max() / np.maximum(counts, 1))).astype(int)
     return np.repeat(np.arange(len(labels)), repeats[labels])
+
+
+def in_epochs(settings: TrainConfig, labels: I64) -> TrainConfig:
+    """Settings whose ``epochs`` are as many as the wanted steps begin, where steps are wanted."""
+    if not settings.steps:
+        return settings
+    clips, size = len(oversampled(labels, settings.oversample)), settings.batch_size
+    batches = clips // size + (clips % size > 1 or clips == 1)
+    return replace(settings, epochs=math.ceil(settings.steps / batches))
 
 
 @torch.no_grad()
