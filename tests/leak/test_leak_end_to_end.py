@@ -22,7 +22,6 @@ from merkit.errors import LeakError
 from merkit.methods import METHODS
 from merkit.methods.base import Method
 from merkit.methods.sfa_dgat import SfaDgat
-from merkit.progress import silent
 from merkit.protocols import FoldSet, audit_folds, make_folds
 from merkit.runs import evaluate as runner
 from merkit.runs.config import EvaluateConfig
@@ -240,7 +239,7 @@ def trained(config: EvaluateConfig, subject: str, oracle: bool = False) -> tuple
     method, data, samples, folds = opened(config)
     (fold,) = (fold for fold in folds.folds if fold.name == f"synthetic/{subject}")
     assert {clip_id.split("_")[0] for clip_id in fold.test} == {subject}
-    trainings = Trainings(method, data, samples, FitContext()).encoded(silent)
+    trainings = Trainings(method, data, samples, FitContext()).encoded([0])
     job = trainings.job(fold, 0)
     watched: list[Any] = []
 

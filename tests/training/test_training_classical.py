@@ -63,7 +63,7 @@ def make_job(
     known = {clip_id: given[clip_id] for clip_id in (*fold.train, *fold.val)}
     clips = ClipReader(fold, known, samples, {}, 3)
     tests = ClipReader(fold, {}, samples, {}, 3, ("predict",))
-    return FoldJob(method, clips, tests, FitContext(), CLASSES)
+    return FoldJob(method, clips, tests, FitContext(), CLASSES, 0)
 
 
 @pytest.mark.parametrize("method", [HOOF, LBP], ids=["hoof", "lbp-top"])

@@ -167,6 +167,10 @@ def test_views_are_drawn_once_and_belong_to_the_clip(
     other = tokens_of(with_tokens(method, alone, 3, "cpu", seed=1))["c4"]
     assert not np.array_equal(other[1], one[1])
     np.testing.assert_array_equal(other[0], one[0])
+    still = [
+        with_tokens(changed(method, augment=False), alone, 3, "cpu", seed=s).tokens for s in (0, 1)
+    ]
+    assert still[0] == still[1]  # nothing is drawn: computed once for all seeds
 
 
 def test_other_augmentation_never_reads_these_tokens(method: Method, prepared: SampleSet) -> None:

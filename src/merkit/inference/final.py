@@ -34,7 +34,7 @@ def train_model(config: FinalConfig, progress: Progress = silent) -> FitSummary:
     method.build(len(data.classes))  # what is missing is told before the long work begins
     data, samples = prepare_clips(data, method.recipe, config, progress)
     context = FitContext(config.seed, device, worker_count(config.workers, 64), config.bf16)
-    trainings = Trainings(method, data, samples, context).encoded(progress)
+    trainings = Trainings(method, data, samples, context).encoded([config.seed], progress)
     job = trainings.job(_fold(data, config), config.seed)
     epochs = method.training.epochs
     fitted = job.fit(lambda epoch, _: progress("training", epoch, epochs))

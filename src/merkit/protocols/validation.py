@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from itertools import combinations
 from math import comb
 
@@ -11,6 +10,7 @@ import numpy as np
 from merkit.errors import ConfigError
 from merkit.protocols.config import ProtocolConfig
 from merkit.protocols.table import ClipRow, subjects_of
+from merkit.seeds import derived_seed
 from merkit.types import I64
 
 #: up to this many choices of subjects are all tried; beyond, as many are drawn
@@ -43,7 +43,7 @@ def validation_subjects(
             "add subjects, or set val_share to 0 (no choice of epoch)",
         )
     shows = _class_counts(train, subjects) > 0
-    random = _fold_random(config.seed, fold_name)
+    random = np.random.RandomState(derived_seed(config.seed, fold_name))
     chosen = _search(shows, min(wanted, len(subjects) - 1), random)
     return frozenset(subjects[i] for i in chosen)
 
@@ -56,11 +56,6 @@ def _class_counts(train: tuple[ClipRow, ...], subjects: tuple[str, ...]) -> I64:
     for row in train:
         counts[place[row.subject_key], column[row.label]] += 1
     return counts
-
-
-def _fold_random(seed: int, fold_name: str) -> np.random.RandomState:
-    digest = hashlib.sha256(f"{seed}/{fold_name}".encode()).digest()
-    return np.random.RandomState(int.from_bytes(digest[:4], "big"))
 
 
 def _search(shows: np.ndarray, n_val: int, random: np.random.RandomState) -> I64:

@@ -41,7 +41,7 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
         method, data, samples, context, config.shuffle_labels, config.oracle_epoch
     )
     if pending:
-        trainings = trainings.encoded(progress)
+        trainings = trainings.encoded(sorted({seed for _, seed in pending}), progress)
     jobs = [trainings.job(fold, seed) for fold, seed in pending]
     progress("training folds", 0, len(jobs))
     workers = config.workers if device == "cpu" else 1

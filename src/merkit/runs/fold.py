@@ -6,18 +6,19 @@ A job holds the classes of training and validation clips, and only the ids of te
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import torch
 
 from merkit.methods.base import ORACLE_AU, Method
-from merkit.progress import Progress
+from merkit.progress import Progress, silent
 from merkit.runs.data import LabelledClips
 from merkit.samples.batch import Arrays
 from merkit.samples.prepare import SampleSet
+from merkit.seeds import derived_seed
 from merkit.training.loop import FitContext, FitSummary, Fitted, Observer, predict
 from merkit.training.network import Model
 from merkit.training.reader import ClipReader
@@ -28,13 +29,15 @@ from merkit.types import Fold
 @dataclass(frozen=True)
 class FoldJob:
     """``clips`` is all that the training gets of the data; ``tests`` is read when the model stands.
-    ``oracle``: also predict the test clips after every epoch."""
+    ``seed``: that of the run, from which the context's own is derived. ``oracle``: also predict the
+    test clips after every epoch."""
 
     method: Method
     clips: ClipReader
     tests: ClipReader
     context: FitContext
     classes: tuple[str, ...]
+    seed: int
     oracle: bool = False
 
     def fit(self, observer: Observer | None = None) -> Fitted:
@@ -49,6 +52,7 @@ class Trainings:
     """What all trainings of a run have in common; ``job`` makes one of them.
 
     ``shuffle``: labels are shuffled among each fold's training and validation clips, as a control.
+    ``encodings``: the samples with their tokens, by seed, where a part of the method is frozen.
     """
 
     method: Method
@@ -57,21 +61,30 @@ class Trainings:
     context: FitContext
     shuffle: bool = False
     oracle: bool = False
+    encodings: Mapping[int, SampleSet] = field(default_factory=dict)
 
-    def encoded(self, progress: Progress) -> Trainings:
-        """The same with what is frozen in the method computed once for all of them."""
-        n_classes, device = len(self.data.classes), self.context.device
-        samples = with_tokens(self.method, self.samples, n_classes, device, progress)
-        return replace(self, samples=samples)
+    def encoded(self, seeds: Iterable[int], progress: Progress = silent) -> Trainings:
+        """The same with what is frozen in the method computed once for all folds of a seed: its
+        augmented views are drawn from the seed."""
+        n, device = len(self.data.classes), self.context.device
+        encodings = {
+            seed: with_tokens(self.method, self.samples, n, device, progress, seed)
+            for seed in seeds
+        }
+        return replace(self, encodings=encodings)
 
     def job(self, fold: Fold, seed: int) -> FoldJob:
-        """The training of one fold with one seed."""
-        classes = self.data.classes
+        """The training of one fold with one seed of the run.
+
+        Weights, order and augmentation are drawn from a seed of the fold's own: one seed for all
+        would give every fold the same first weights, whose luck no resampling of subjects shows.
+        """
+        classes, samples = self.data.classes, self.encodings.get(seed, self.samples)
         labels, annotations = self._labels(fold, seed), self._annotations(fold)
-        clips = ClipReader(fold, labels, self.samples, annotations, len(classes))
-        tests = ClipReader(fold, {}, self.samples, annotations, len(classes), ("predict",))
-        context = replace(self.context, seed=seed)
-        return FoldJob(self.method, clips, tests, context, classes, self.oracle)
+        clips = ClipReader(fold, labels, samples, annotations, len(classes))
+        tests = ClipReader(fold, {}, samples, annotations, len(classes), ("predict",))
+        context = replace(self.context, seed=derived_seed(seed, fold.name, "training"))
+        return FoldJob(self.method, clips, tests, context, classes, seed, self.oracle)
 
     def _labels(self, fold: Fold, seed: int) -> Mapping[str, int]:
         """Classes of the training and validation clips, and of no others."""
@@ -115,7 +128,7 @@ def run_fold(job: FoldJob) -> FoldOutcome:
     served = {**fitted.summary.served, **job.tests.served}
     return FoldOutcome(
         job.clips.fold.name,
-        job.context.seed,
+        job.seed,
         prediction_table(test, probabilities, job.classes),
         replace(fitted.summary, served=served),
         pd.concat(every_epoch, ignore_index=True) if every_epoch else None,

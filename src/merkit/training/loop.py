@@ -22,6 +22,7 @@ from torch.optim.swa_utils import AveragedModel
 from merkit.errors import ConfigError
 from merkit.samples.batch import Inputs
 from merkit.scoring.metrics import confusion_matrix, uf1
+from merkit.seeds import derived_seed
 from merkit.training.config import TrainConfig, class_weights, make_optimiser, make_schedule
 from merkit.training.device import bfloat16_works
 from merkit.training.network import Model, Network
@@ -120,7 +121,8 @@ class _Trainer:
         self.train_labels = clips.labels(clips.fold.train, "fit")
         self.settings = in_epochs(method.training, self.train_labels)
         self.steps_left = self.settings.steps or math.inf
-        self.generator = torch.Generator().manual_seed(context.seed)
+        # not the stream that the first weights were drawn from
+        self.generator = torch.Generator().manual_seed(derived_seed(context.seed, "order"))
         self.optimiser = make_optimiser(model, self.settings)
         self.schedule = make_schedule(self.optimiser, self.settings)
         weights = class_weights(self.train_labels.tolist(), clips.n_classes, self.settings)

@@ -1,8 +1,8 @@
 """Frozen means computed once (docs/architecture.md).
 
 Low-rank adapters touch only the last blocks of an encoder, so what enters those blocks is
-computed once for each frame and augmented view, stored in 16 bit, and read by every epoch,
-fold and seed.
+computed once for each frame and augmented view, stored in 16 bit, and read by every epoch and
+fold; augmented views are drawn anew for each seed of a run.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def with_tokens(
     model.to(device).eval()
     views = settings.views if settings.augment else 1
     mirror = settings.mirror_at_test
-    identity = f"{model.frozen_key()}|{views}|{seed}|{getattr(method, 'augment', '')}"
+    drawn = seed if views > 1 else 0  # the clip itself is the same whatever the seed
+    identity = f"{model.frozen_key()}|{views}|{drawn}|{getattr(method, 'augment', '')}"
     identity += "|mirrored" * mirror
     folder = samples.store.folder / "tokens" / hashlib.sha256(identity.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
