@@ -227,7 +227,7 @@ CASES = [
         lambda k: [*k.small(), "--out", str(k.file("mine/thesis.txt", "x").parent)], "mine"),
     Bad(W, "run folder of another run",
         lambda k: [*k.small(), "training.epochs=7", "--out", str(k.run_with(lambda f: None))],
-        "other settings"),
+        "holds another run"),
     Bad(W, "run folder in a place nobody may write",
         lambda k: [*k.small(), "--out", "/proc/merkit/run"], "/proc/merkit"),
     Bad(W, "model folder that exists",
