@@ -43,7 +43,8 @@ def load_dataset(
     corrections: str = "certain",
     alias: str = "",
 ) -> tuple[Clip, ...]:
-    """Every annotated clip of a database below ``root``, sorted by clip id.
+    """Every annotated clip of a database below ``root``, sorted by clip id; every person of it in
+    one spelling (:mod:`merkit.subjects`).
 
     Args:
         corrections: ``none``, the sheet as distributed; ``certain``, its known errors
@@ -60,6 +61,7 @@ def load_dataset(
     """
     from merkit.datasets.corrections import apply_corrections
     from merkit.datasets.layout import refuse_links_out
+    from merkit.datasets.people import one_spelling_each
 
     database = DATASETS[name]
     variant = variant or database.variants[0]
@@ -74,7 +76,7 @@ def load_dataset(
         )
     clips = database.load(root, variant)
     refuse_links_out((clip.media for clip in clips), root)
-    clips = apply_corrections(clips, corrections)
+    clips = one_spelling_each(apply_corrections(clips, corrections))
     if not alias:
         return clips
     return tuple(replace(c, dataset=alias, clip_id=f"{alias}/{c.clip_id}") for c in clips)

@@ -14,9 +14,16 @@ from itertools import groupby
 from pathlib import Path
 
 from merkit.datasets import DATASETS, load_dataset
-from merkit.datasets.audit_clips import ClipAudit, audit_clip, duplicates, pixel_key
+from merkit.datasets.audit_clips import (
+    ClipAudit,
+    audit_clip,
+    duplicates,
+    near_duplicates,
+    pixel_key,
+)
 from merkit.datasets.base import Database, Expected
 from merkit.datasets.label_maps import class_counts
+from merkit.datasets.people import people_findings
 from merkit.datasets.sheets import shipped_table
 from merkit.errors import DatasetError
 from merkit.files import write_json
@@ -86,8 +93,9 @@ def check_database(
 
     Looked at are the published numbers of clips, subjects and labels, missing frames and gaps,
     the order onset, apex, offset, what the adapter doubts or corrects and, with ``pixels``,
-    unreadable images and clips with the same frames under two names (across the databases of a
-    composite too). What differs from the publication is reported and judged by nobody.
+    unreadable images and clips with the same frames, or nearly so, under two names (across the
+    databases of a composite too), and whether subjects are people. What differs from the
+    publication is reported and judged by nobody.
 
     Args:
         workers: processes that decode; 0: one a CPU core.
@@ -112,7 +120,9 @@ def check_database(
     audits = _audit_clips(database, clips, pixels, progress, workers)
     counts, differing = _count_clips(database, variant, clips)
     findings += [finding for audit in audits for finding in audit.findings]
-    findings += [*duplicates(audits), *differing, *_sheet_notes(name, clips)]
+    findings += [*duplicates(audits), *near_duplicates(audits), *differing]
+    findings += [*_sheet_notes(name, clips)]
+    findings += people_findings(clips, {clip.clip_id: clip.emotion for clip in clips})
     return Audit(
         database=name,
         title=database.title,

@@ -18,6 +18,7 @@ from merkit.types import Clip, Finding
 from merkit.video import frame_numbers, iter_frames
 from merkit.video.fingerprint import content_key
 from merkit.video.images import list_images, read_image
+from merkit.video.look import Look, LookMaker, near_copies
 
 _COPY_AGAIN = "copy the clip again from the distribution"
 
@@ -25,12 +26,13 @@ _COPY_AGAIN = "copy the clip again from the distribution"
 @dataclass(frozen=True, slots=True)
 class ClipAudit:
     """``frames``: how many of the clip's frames exist; ``key``: equal for equal frames, "" where
-    pixels were not read."""
+    pixels were not read, and ``look`` None there."""
 
     clip_id: str
     subject_key: str
     frames: int
     key: str
+    look: Look | None
     findings: tuple[Finding, ...]
 
 
@@ -43,7 +45,7 @@ def audit_clip(clip: Clip, pixels: bool, known_missing: Mapping[str, Missing]) -
     """
     findings = [*_remarks(clip), *_order(clip)]
     there: list[int] = []
-    key = ""
+    key, look = "", LookMaker()
     try:
         if clip.media.exists():
             numbers = _numbers(clip.media, clip.media.stat().st_mtime_ns)
@@ -52,7 +54,7 @@ def audit_clip(clip: Clip, pixels: bool, known_missing: Mapping[str, Missing]) -
             there = [number for number in numbers if low <= number <= high]
             findings += _missing(clip, numbers, low, high, known_missing)
             if pixels and there:
-                findings += _unreadable(clip, there[0], there[-1])
+                findings += _unreadable(clip, there[0], there[-1], look)
                 key = content_key(clip)
         else:
             detail = f"there is nothing at {clip.media}"
@@ -60,7 +62,7 @@ def audit_clip(clip: Clip, pixels: bool, known_missing: Mapping[str, Missing]) -
             findings.append(Finding("broken", "missing media", detail, clip.clip_id, fix))
     except MerkitError as error:
         findings.append(_broken(clip, error))
-    return ClipAudit(clip.clip_id, clip.subject_key, len(there), key, tuple(findings))
+    return ClipAudit(clip.clip_id, clip.subject_key, len(there), key, look.made(), tuple(findings))
 
 
 def duplicates(audits: Sequence[ClipAudit]) -> Iterator[Finding]:
@@ -75,6 +77,20 @@ def duplicates(audits: Sequence[ClipAudit]) -> Iterator[Finding]:
             detail = f"has the same frames as {twin.clip_id} ({where})"
             fix = "keep one of the two clips"
             yield Finding("broken", "duplicate clip", detail, audit.clip_id, fix)
+
+
+def near_duplicates(audits: Sequence[ClipAudit]) -> Iterator[Finding]:
+    """Clips that show one take though their files differ: encoded or saved again, mirrored, or
+    without some frames."""
+    seen = [(audit, audit.look) for audit in audits if audit.look is not None]
+    for i, j, mirrored in near_copies([look for _, look in seen]):
+        one, other = seen[i][0], seen[j][0]
+        if one.key != other.key:
+            people = "the same subject" if one.subject_key == other.subject_key else "two subjects"
+            how = ", mirrored" if mirrored else ""
+            detail = f"shows the same take as {one.clip_id}{how} ({people})"
+            fix = "look at both, and keep one"
+            yield Finding("differs", "near duplicate", detail, other.clip_id, fix)
 
 
 def pixel_key(path: Path) -> str:
@@ -157,25 +173,27 @@ def _missing(
         yield Finding("broken", "missing frames", detail, clip.clip_id, _COPY_AGAIN)
 
 
-def _unreadable(clip: Clip, first: int, last: int) -> Iterator[Finding]:
+def _unreadable(clip: Clip, first: int, last: int, look: LookMaker) -> Iterator[Finding]:
     """Decode the frames ``first`` to ``last``: every image that cannot be, and those of another
-    size than the first."""
+    size than the first. ``look`` is given each frame."""
     if clip.media.is_file():
         if is_image(clip.media):
-            read_image(clip.media)
+            look.add(read_image(clip.media))
         else:
-            for _ in iter_frames(clip.media, first, last):
-                pass
+            for frame in iter_frames(clip.media, first, last):
+                look.add(frame.rgb)
         return
     size: tuple[int, ...] | None = None
     for number, path in list_images(clip.media).items():
         if not first <= number <= last:
             continue
         try:
-            shape = read_image(path).shape
+            image = read_image(path)
         except VideoError as error:
             yield _broken(clip, error)
             continue
+        look.add(image)
+        shape = image.shape
         size = size or shape
         if shape != size:
             detail = f"{path.name} is {shape[1]}x{shape[0]}, others {size[1]}x{size[0]}"

@@ -9,6 +9,7 @@ from merkit.errors import LeakError
 from merkit.protocols.config import PROTOCOLS
 from merkit.protocols.folds import SUBJECT_DEPENDENT, TRANSDUCTIVE, FoldSet
 from merkit.protocols.table import ClipRow
+from merkit.subjects import one_spelling
 from merkit.types import Fold
 
 #: sides of a fold whose clips may be read for each use (``training.reader.Use``)
@@ -39,7 +40,7 @@ def audit_folds(
     Raises:
         LeakError: the first broken rule, with fold and clip.
     """
-    subject = {row.clip_id: row.subject_key for row in table}
+    subject = _subjects(table)
     for fold in foldset.folds:
         _check_known(fold, subject)
         _check_twice(fold)
@@ -68,7 +69,7 @@ def audit_reads(
     Raises:
         LeakError: the first clip that was read and must not be, with what it was read for.
     """
-    subject = {row.clip_id: row.subject_key for row in table}
+    subject = _subjects(table)
     for use, ids in served.items():
         sides = _ALLOWED.get(use, ("train",))
         allowed = {clip_id for side in sides for clip_id in getattr(fold, side)}
@@ -80,6 +81,13 @@ def audit_reads(
                 f"rule: only clips of {' and '.join(sides)} are read to '{use}'",
                 "take what is fitted from the training clips that the fold hands out",
             )
+
+
+def _subjects(table: Iterable[ClipRow]) -> dict[str, str]:
+    """Clip id -> subject, whatever its spelling."""
+    keys = {row.clip_id: row.subject_key for row in table}
+    used = one_spelling(keys.values())
+    return {clip_id: used.get(key, key) for clip_id, key in keys.items()}
 
 
 def _side(fold: Fold, clip_id: str, subject: Mapping[str, str]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from merkit.errors import DatasetError
+from merkit.subjects import one_spelling
 from merkit.types import Clip
 
 #: key of ``Clip.raw`` in which an adapter keeps the official split of a clip
@@ -48,13 +49,17 @@ def rows(clips: Iterable[Clip], label_of: Callable[[Clip], int | None]) -> tuple
 
 
 def checked(table: Iterable[ClipRow]) -> tuple[ClipRow, ...]:
-    """The rows sorted by clip id.
+    """The rows sorted by clip id, every subject in one spelling.
 
     Raises:
         DatasetError: a clip id stands twice, a subject key in two databases, or a label is
             negative.
     """
-    ordered = tuple(sorted(table))
+    given = sorted(table)
+    used = one_spelling(row.subject_key for row in given)
+    ordered = tuple(
+        replace(row, subject_key=used.get(row.subject_key, row.subject_key)) for row in given
+    )
     home: dict[str, str] = {}
     seen: set[str] = set()
     for row in ordered:

@@ -18,6 +18,8 @@ from merkit.scoring.scores import Scores
 
 #: below these, bootstrap intervals over subjects are too narrow (docs/protocols.md)
 FEW_SUBJECTS = 20
+#: findings of a run that its page shows; run.json has all
+_SHOWN_FINDINGS = 12
 #: marks of a run -> what a reader must know about them
 MARKS = {
     "subject-dependent": "Subject-dependent protocol: clips of one person stand in training and "
@@ -87,6 +89,10 @@ def _notes(result: Result) -> list[str]:
             "(metric_pooling=fold_mean), not pooled over all test clips; the confusion matrix and "
             "the subjects are counts."
         )
+    notes += [
+        f"{finding['what'].capitalize()}: {finding['detail']}."
+        for finding in result.document.get("findings", [])[:_SHOWN_FINDINGS]
+    ]
     if refused:
         names = ", ".join(sorted(refused)[:5]) + (" ..." if len(refused) > 5 else "")
         notes.append(f"{len(refused)} clips could not be prepared and were left out: {names}")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from merkit.progress import Progress, silent
 from merkit.protocols import audit_folds, audit_reads, make_folds
 from merkit.report.result import Result
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import load_clips, prepare_clips
+from merkit.runs.findings import find_doubts
 from merkit.runs.fold import Trainings, run_fold
 from merkit.runs.folder import RunFolder
 from merkit.runs.summary import summarise
+from merkit.samples.looks import stored_looks
 from merkit.training.device import choose_device
 from merkit.training.loop import FitContext
 from merkit.workers import run_jobs
@@ -31,9 +35,14 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
     if not run.finished:
         method.build(len(data.classes))
     data, samples = prepare_clips(data, method.recipe, config, progress)
-    facts = data.facts() | {"refused_clips": dict(samples.refused)}
     folds = make_folds(data.rows, config.protocol)
-    audit_folds(folds, data.rows, data.contents())
+    contents = data.contents()
+    audit_folds(folds, data.rows, contents)
+    looks = {}
+    if samples.store is not None:
+        looks = stored_looks(data.clips, contents, samples.store.root, config.workers, progress)
+    doubts = [asdict(finding) for finding in find_doubts(data, folds, looks)]
+    facts = data.facts() | {"refused_clips": dict(samples.refused), "findings": doubts}
     pending = run.pending(config.seeds, folds)
     run.begin(config, method, folds, facts, data.hashes() | samples.hashes())
     context = FitContext(0, device, config.threads, config.bf16)

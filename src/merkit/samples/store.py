@@ -29,7 +29,7 @@ class SampleStore:
 
     def __init__(self, root: Path, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.folder = root / recipe.key()
+        self.root, self.folder = root, root / recipe.key()
         if self.folder.is_dir():
             remove_leftovers(self.folder)
         self._describe(recipe)
