@@ -64,7 +64,13 @@ def test_mirror_refuses_other_regions() -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.floats(0, 1), st.integers(0, 4), st.floats(0, 2), st.floats(0, 1), st.integers(0, 2**31))
+@given(
+    st.floats(0, 1),
+    st.integers(0, 4),
+    st.just(0.0) | st.floats(1e-3, 2),
+    st.floats(0, 1),
+    st.integers(0, 2**31),
+)
 def test_label_mass_is_conserved(
     mirror_p: float, lead: int, alpha: float, cut: float, seed: int
 ) -> None:
@@ -158,7 +164,14 @@ def test_lead_of_still_frames() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"mirror_p": 1.5}, {"cutmix_p": -0.1}, {"mixup_alpha": -1.0}, {"cutmix_alpha": 0.0}]
+    "bad",
+    [
+        {"mirror_p": 1.5},
+        {"cutmix_p": -0.1},
+        {"mixup_alpha": -1.0},
+        {"mixup_alpha": 1e-300},
+        {"cutmix_alpha": 0.0},
+    ],
 )
 def test_impossible_settings(bad: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(bad))):

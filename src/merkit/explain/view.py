@@ -215,7 +215,7 @@ def open_view(clip: Clip, reading: Reading) -> ClipView:
     """
     recipe = reading.recipe
     frames = read_frames(clip.media, numbers=recipe.choose(clip), fps_hz=clip.fps_hz)
-    face = recipe.follow(frames)
+    face = recipe.follow(frames, clip)
     sample = recipe.sample_of(clip.clip_id, frames, face)
     picture, boxes, count = reading.face(frames, face, sample)
     time_ms = (frames.time_s - frames.time_s[0]) * 1000

@@ -15,7 +15,14 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from merkit.errors import FaceError
-from merkit.face.tracker import TRACKERS, DetectedFace, TrackConfig, area, overlap
+from merkit.face.tracker import (
+    TRACKERS,
+    DetectedFace,
+    FaceTracker,
+    TrackConfig,
+    area,
+    overlap,
+)
 from merkit.types import F32, U8, FaceTrack, Frame
 
 #: Correlation of the boxed picture between two frames under which the detector must look.
@@ -32,9 +39,9 @@ class FaceFollower:
     with the last known box, the nearest one where none overlaps; it does not recognise people.
     """
 
-    def __init__(self, config: TrackConfig) -> None:
+    def __init__(self, config: TrackConfig, tracker: FaceTracker | None = None) -> None:
         self._config = config
-        self._tracker = TRACKERS[config.tracker](config)
+        self._tracker = TRACKERS[config.tracker](config) if tracker is None else tracker
         self._faces: list[DetectedFace | None] = []  # one a frame, None where not found
         self._face: DetectedFace | None = None  # the last one, taken back or not
         self._thumb: F32 | None = None
@@ -125,7 +132,9 @@ class FaceFollower:
         self._faces[first:] = [None] * self._unproved
 
 
-def track(frames: Iterable[Frame], config: TrackConfig) -> FaceTrack:
+def track(
+    frames: Iterable[Frame], config: TrackConfig, tracker: FaceTracker | None = None
+) -> FaceTrack:
     """Follow one face through a clip.
 
     Where the detector misses a face that was being followed, the unconfirmed frames since its
@@ -134,11 +143,12 @@ def track(frames: Iterable[Frame], config: TrackConfig) -> FaceTrack:
 
     Args:
         frames: in order, all of one size.
+        tracker: stands for the one that the settings name.
 
     Raises:
         FaceError: no face in any frame, no frames, or as ``FaceFollower.follow``.
     """
-    follower = FaceFollower(config)
+    follower = FaceFollower(config, tracker)
     for _ in follower.follow(frames):
         pass
     face = follower.track()

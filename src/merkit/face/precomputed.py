@@ -9,14 +9,14 @@ Source: Baltrusaitis et al., "OpenFace 2.0", FG 2018, and its output format page
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig
-from merkit.types import F32, Frame
+from merkit.types import F32, Clip, Frame
 
 #: An OpenFace row without a ``success`` column counts as found from this confidence on.
 MIN_CONFIDENCE = 0.5
@@ -75,6 +75,87 @@ class PrecomputedTracker(FaceTracker):
             )
 
 
+class ClipLandmarks(FaceTracker):
+    """The faces of one clip of a database, by frame number; see ``clip_landmarks``."""
+
+    name = "clip-landmarks"
+    title = "landmarks of one clip"
+
+    def __init__(self, config: TrackConfig, faces: Mapping[int, tuple[DetectedFace, ...]]) -> None:
+        del config
+        self._faces = faces
+
+    def landmarks(self, frame: Frame, quick: bool = False) -> tuple[DetectedFace, ...]:
+        """The faces of the frame of this number."""
+        del quick
+        return self._faces.get(frame.number, ())
+
+    def finish(self) -> None:
+        """Frames are chosen by number, so rows may be left."""
+
+
+def landmark_file(folder: Path, clip: Clip) -> Path:
+    """The file with the landmarks of a clip: ``<subject>/<clip>.csv`` (or ``.npy``) below the
+    folder, or ``<subject>_<clip>.csv``; the name of the database may stand in front.
+
+    Raises:
+        ConfigError: no folder.
+        MissingDataError: no file, or two.
+    """
+    if not folder.is_dir():
+        raise ConfigError(
+            f"landmarks_path {folder} is no folder",
+            "a folder with a file for each clip of the database",
+            "name the folder that OpenFace wrote to",
+        )
+    short = clip.clip_id.removeprefix(f"{clip.dataset}/")
+    names = dict.fromkeys(
+        [clip.clip_id, short, clip.clip_id.replace("/", "_"), short.replace("/", "_")]
+    )
+    paths = (folder / f"{name}{suffix}" for name in names for suffix in (".csv", ".npy"))
+    found = [path for path in paths if path.is_file()]
+    if len(found) != 1:
+        raise MissingDataError(
+            f"{len(found)} files in {folder} have the landmarks of clip '{clip.clip_id}'",
+            f"one, named {short}.csv or {short.replace('/', '_')}.csv (or .npy)",
+            "run the landmark program on that clip, and name its output so",
+        )
+    return found[0]
+
+
+def clip_landmarks(
+    config: TrackConfig, clip: Clip, of_clip: Sequence[int], of_media: Sequence[int]
+) -> FaceTracker:
+    """A tracker that knows the landmarks of a clip, from its file in ``config.landmarks_path``.
+
+    The rows are those of the clip's frames, or of all frames of its media, in order; with
+    ``landmarks_first`` they begin at that frame number.
+
+    Args:
+        of_clip, of_media: numbers of the frames that the clip, and its media, have.
+
+    Raises:
+        ConfigError, MissingDataError: as ``landmark_file``.
+        FaceError: the file's content is wrong, or has other rows than there are frames.
+    """
+    path = landmark_file(Path(config.landmarks_path), clip)
+    rows = read_landmarks(path)
+    first, numbers = config.landmarks_first, list(of_clip)
+    if first >= 0:
+        numbers = list(range(first, first + len(rows)))
+    elif len(rows) != len(of_clip):
+        numbers = list(of_media)
+    if len(rows) != len(numbers) or not {*of_clip} <= {*numbers}:
+        raise FaceError(
+            f"{path}: {len(rows)} rows of landmarks" + (f" from frame {first} on" * (first >= 0)),
+            f"one for each of the {len(of_clip)} frames of clip '{clip.clip_id}' "
+            f"({of_clip[0]} to {of_clip[-1]}), or of the {len(of_media)} of its media",
+            "run the landmark program on this very clip, or set landmarks_first to the frame "
+            "number of the first row",
+        )
+    return ClipLandmarks(config, dict(zip(numbers, rows, strict=True)))
+
+
 def read_landmarks(path: Path) -> Rows:
     """Read an OpenFace ``.csv`` or a ``.npy`` (T,68,2); see ``PrecomputedTracker`` for errors."""
     if path.suffix.lower() == ".csv":
@@ -92,7 +173,9 @@ def _landmark_file(config: TrackConfig) -> Path:
     path = Path(config.landmarks_path)
     if path.is_dir():
         raise ConfigError(
-            f"landmarks_path {path} is a folder", "one file here", "name the clip's own file"
+            f"landmarks_path {path} is a folder",
+            "the file of this one video; a folder serves the clips of a database",
+            "name the video's own file",
         )
     if not path.is_file():
         raise MissingDataError(f"no landmarks file {path}", "an OpenFace .csv or a .npy (T,68,2)")

@@ -99,8 +99,9 @@ class TrackConfig:
     faces of about a quarter of it and larger). ``search_width_px``: width for the thorough look,
     when the ordinary one found nothing. ``min_score``: faces with a lower detector score are
     not taken (dlib only). ``model_path``: MediaPipe's ``.task`` file. ``landmarks_path``: an
-    OpenFace ``.csv`` or a ``.npy`` (T,68,2). ``landmarks_first``: the frame number that the first
-    row belongs to; -1 means that rows and frames correspond in order and are equally many.
+    OpenFace ``.csv`` or a ``.npy`` (T,68,2), or for a database a folder of them
+    (:func:`merkit.face.precomputed.landmark_file`). ``landmarks_first``: the frame number that the
+    first row belongs to; -1 means that rows and frames correspond in order and are equally many.
     """
 
     tracker: str = "dlib68"

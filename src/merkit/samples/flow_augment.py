@@ -16,6 +16,9 @@ from merkit.config import check_settings
 from merkit.face.regions import mirror_order
 from merkit.samples.batch import Inputs, real_frames
 
+#: below this a Beta variate is 0 or 1 as good as always, and near 1e-300 not a number
+_SMALLEST_ALPHA = 1e-3
+
 
 @dataclass(frozen=True)
 class FlowAugmentConfig:
@@ -39,8 +42,11 @@ class FlowAugmentConfig:
             "mirror_p": (0 <= self.mirror_p <= 1, "a probability from 0 to 1"),
             "cutmix_p": (0 <= self.cutmix_p <= 1, "a probability from 0 to 1"),
             "lead_frames": (self.lead_frames >= 0, "0 (none) or more"),
-            "mixup_alpha": (self.mixup_alpha >= 0, "0 (off) or more"),
-            "cutmix_alpha": (self.cutmix_alpha > 0, "above 0"),
+            "mixup_alpha": (
+                self.mixup_alpha == 0 or self.mixup_alpha >= _SMALLEST_ALPHA,
+                f"0 (off) or {_SMALLEST_ALPHA} and more",
+            ),
+            "cutmix_alpha": (self.cutmix_alpha >= _SMALLEST_ALPHA, f"{_SMALLEST_ALPHA} or more"),
         }
         check_settings(self, "augment", wanted)
 

@@ -15,7 +15,6 @@ from merkit.progress import Progress, silent
 from merkit.samples.recipes import Recipe
 from merkit.samples.store import SampleStore
 from merkit.types import Clip, Sample
-from merkit.video.fingerprint import clip_key
 from merkit.workers import run_jobs
 
 
@@ -92,7 +91,7 @@ def prepare(
     refused: dict[str, str] = {}
     for clip in clips:
         try:
-            keys[clip.clip_id] = clip_key(clip)
+            keys[clip.clip_id] = recipe.sample_key(clip)
         except MerkitError as error:
             refused[clip.clip_id] = str(error)
     todo = [c for c in clips if c.clip_id in keys and not store.keep_whole(keys[c.clip_id])]

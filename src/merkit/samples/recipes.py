@@ -17,21 +17,27 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from merkit.config import check_settings, flat, to_mapping
+from merkit.config import check_settings, flat, hash_of, to_mapping
 from merkit.errors import ConfigError, FaceError, LeftOutError, VideoError
 from merkit.face import align_clip, require_found, track
 from merkit.face.align import AlignConfig
+from merkit.face.precomputed import PrecomputedTracker, clip_landmarks, landmark_file
 from merkit.face.tracker import TrackConfig
 from merkit.flow import clip_flow, clip_flow_map
 from merkit.flow.config import FlowConfig
 from merkit.media import is_image
 from merkit.types import F32, I64, U8, Clip, FaceTrack, Frame, Frames, Sample
 from merkit.video import frame_numbers, read_frames
+from merkit.video.container import existing
+from merkit.video.fingerprint import clip_key, file_digest
 from merkit.video.images import read_image
 
 #: Raised when the code of a recipe, or a default, changes what it makes, so that samples that
 #: were stored before are not read.
 RECIPE_VERSION = 2
+
+#: settings that name files, whose content and not whose name decides what is made
+FILE_SETTINGS = ("track.landmarks_path", "track.model_path")
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -78,11 +84,20 @@ class Recipe(ABC):
             FaceError: the face does not serve.
         """
 
-    def follow(self, frames: Frames) -> FaceTrack:
-        """The face in the frames, as far as ``make`` needs it (``followed_frames``)."""
+    def follow(self, frames: Frames, clip: Clip | None = None) -> FaceTrack:
+        """The face in the frames, as far as ``make`` needs it (``followed_frames``).
+
+        Args:
+            clip: of a database, whose landmarks lie in a folder where another program found them.
+        """
+        tracker = None
+        if clip is not None and self.track.tracker == PrecomputedTracker.name:
+            every = frame_numbers(clip.media)
+            of_clip = clip_frame_numbers(clip)
+            tracker = clip_landmarks(self.track, clip, of_clip.tolist(), every.tolist())
         part = slice(self.followed_frames)
         first = zip(frames.numbers[part], frames.time_s[part], frames.rgb[part], strict=True)
-        return track((Frame(int(n), float(t), rgb) for n, t, rgb in first), self.track)
+        return track((Frame(int(n), float(t), rgb) for n, t, rgb in first), self.track, tracker)
 
     def sample(self, clip: Clip) -> Sample:
         """The whole way from a clip to its sample.
@@ -99,7 +114,7 @@ class Recipe(ABC):
                 "choose another --method, or the database with its frames",
             )
         frames = read_frames(clip.media, numbers=self.choose(clip), fps_hz=clip.fps_hz)
-        return self.sample_of(clip.clip_id, frames, self.follow(frames))
+        return self.sample_of(clip.clip_id, frames, self.follow(frames, clip))
 
     def sample_of(self, clip_id: str, frames: Frames, face: FaceTrack) -> Sample:
         """The sample of frames whose face was followed already.
@@ -113,12 +128,31 @@ class Recipe(ABC):
 
     def key(self) -> str:
         """Identity of what the recipe makes: a hash of its kind, version and the settings that
-        are not the default, equal across runs and machines. A setting that is added later with
+        are not the default, equal across runs and machines. Files are in ``sample_key``, by their
+        content. A setting that is added later with
         a default that changes nothing leaves it as it is."""
         default = flat(to_mapping(type(self)()))
         own = {k: v for k, v in flat(to_mapping(self)).items() if default.get(k) != v}
+        own = {name: value for name, value in own.items() if name not in FILE_SETTINGS}
         text = json.dumps([type(self).__name__, RECIPE_VERSION, own], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def sample_key(self, clip: Clip) -> str:
+        """Identity of a clip's sample in this recipe's folder: the clip's content, and that of the
+        files that the tracker reads.
+
+        Raises:
+            MissingDataError, ConfigError: the media, or such a file, is not there.
+        """
+        files = []
+        if self.track.tracker == PrecomputedTracker.name:
+            files.append(landmark_file(Path(self.track.landmarks_path), clip))
+        if self.track.model_path:
+            files.append(existing(self.track.model_path))
+        key = clip_key(clip)
+        if not files:
+            return key
+        return hash_of([key, *map(file_digest, files)])
 
 
 @dataclass(frozen=True, kw_only=True)

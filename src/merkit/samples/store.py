@@ -20,7 +20,7 @@ import pandas as pd
 from merkit.config import flat, to_mapping
 from merkit.errors import StoreError
 from merkit.files import atomic_file, atomic_folder, remove_leftovers, write_json
-from merkit.samples.recipes import Recipe
+from merkit.samples.recipes import FILE_SETTINGS, Recipe
 from merkit.types import Sample
 
 
@@ -117,7 +117,8 @@ class SampleStore:
             write_json(path, now)
             return
         plain = flat(json.loads(json.dumps(now)))
-        changed = sorted(n for n in before.keys() & plain.keys() if before[n] != plain[n])
+        common = before.keys() & plain.keys() - {*FILE_SETTINGS}
+        changed = sorted(name for name in common if before[name] != plain[name])
         if changed:
             raise StoreError(
                 f"{self.folder} holds samples made with another default of {', '.join(changed)}",

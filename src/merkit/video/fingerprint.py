@@ -35,14 +35,15 @@ def content_key(clip: Clip) -> str:
 
 def _media_digest(clip: Clip) -> str:
     if clip.media.is_file():
-        return f"{_file_digest(clip.media)}{clip.first_frame}-{clip.last_frame}"
+        return f"{file_digest(clip.media)}{clip.first_frame}-{clip.last_frame}"
     low = -inf if clip.first_frame is None else clip.first_frame
     high = inf if clip.last_frame is None else clip.last_frame
     images = list_images(clip.media)
-    return "".join(_file_digest(path) for n, path in images.items() if low <= n <= high)
+    return "".join(file_digest(path) for n, path in images.items() if low <= n <= high)
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, read again when the file changes."""
     stat = path.stat()
     return _digest_of_version(path, stat.st_size, stat.st_mtime_ns)
 
