@@ -250,7 +250,7 @@ def write_smic_e(root: Path, frame: Frame = tiny_frame, every: bool = False) -> 
         (3, "s3_ne_99", None, 100010, "=D2+10", *[None] * 5, 100000, 100030, 11, *_end("negative")),
         (4, "s4_ne_98", None, 50, 60, 70, 80, 90, 95, None, 40, 99, 11, *_end("negative")),
         (9, "s9_sur_97", None, 50, 60, 70, 80, 70, 80, None, 40, 99, 11, *_end("surprise")),
-        (18, "s18_sur_03", None, 50, 60, 30, 40, "#REF!", 9, None, 20, 99, 11, *_end("negative")),
+        (18, "s18_sur_03", None, 50, 60, 30, 40, 7, 20, None, 20, 99, 11, *_end("negative")),
         ("note: frames count from the start of the recording",),
     ]
     vis = [

@@ -290,6 +290,25 @@ def test_corrections_doubts_and_sheets_are_listed(tmp_path: Path) -> None:
     assert "not a version checked" in sheet.detail
 
 
+def test_an_audited_sheet_is_known_by_its_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_casme2(tmp_path)
+
+    def note_of_sheet() -> Finding:
+        notes = found(check_database("casme2", tmp_path), "note", "sheet")
+        return next(n for n in notes if "coding" in n.detail)
+
+    note = note_of_sheet()
+    mark = note.detail.partition("sha256:")[2][:8]
+    known = {"dataset": "casme2", "sha256_prefix": mark, "what": "the owner's sheet"}
+    monkeypatch.setattr(check, "shipped_table", lambda name: (known,))
+    monkeypatch.setattr("merkit.datasets.sheets.shipped_table", lambda name: (known,))
+    note = note_of_sheet()
+    assert note.detail.endswith(f"sha256:{mark}: audited, the owner's sheet")
+    assert note.fix == ""
+
+
 def test_objective_classes_that_are_not_there(tmp_path: Path) -> None:
     write_casme2(tmp_path)
     (tmp_path / "CASME2-ObjectiveClasses.xlsx").unlink()

@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
-from miniatures import CASME3_HEADER, CASME3_ROWS, CASME3_SHEET, write_casme3, write_xlsx
+from miniatures import (
+    CASME3_HEADER,
+    CASME3_ROWS,
+    CASME3_SHEET,
+    tiny_frame,
+    write_casme3,
+    write_images,
+    write_xlsx,
+)
 
 from merkit.datasets import DATASETS, load_dataset
-from merkit.datasets.casme3 import SUBJECTS
+from merkit.datasets.audit import check_database
+from merkit.datasets.casme3 import SUBJECTS, picture_kind
 from merkit.datasets.corrections import corrections_made
 from merkit.datasets.label_maps import TaskMap, class_counts
 from merkit.datasets.layout import frame_numbers
@@ -55,6 +67,108 @@ def test_depth_with_and_without_its_level(tmp_path: Path) -> None:
     assert clips["spNO.14/J_3"].media.name == "depth"
     assert clips["spNO.1/a_5"].media.name == "a"
     assert frame_numbers(clips["spNO.1/a_5"].media)[0] == 5
+
+
+def pictures(root: Path, *kinds: str) -> Path:
+    """The clips as they also circulate: one tree a kind, one folder a clip."""
+    write_xlsx(root / CASME3_SHEET, {"label": [CASME3_HEADER, *CASME3_ROWS]})
+    for kind in kinds:
+        for subject, letter, onset, *_ in CASME3_ROWS:
+            numbers = range(max(int(onset), 1), int(onset) + 5)
+            place = root / "Part_A_ME_clip" / kind / f"{subject}_{letter}_{onset}"
+            pattern = "{}.png" if kind == "depth" else "{}.jpg"
+            write_images(place, numbers, pattern, tiny_frame, grey=kind == "depth")
+    return root
+
+
+@pytest.mark.parametrize("variant", ["color", "depth"])
+def test_cut_clips_in_one_tree_a_kind(tmp_path: Path, variant: str) -> None:
+    """ "depth" comes before "frame" in the alphabet."""
+    clips = load(pictures(tmp_path, "depth", "frame", "video"), variant)
+    name = {"color": "frame", "depth": "depth"}[variant]
+    assert {clip.media.parent.name for clip in clips.values()} == {name}
+    assert all(clip.media.is_dir() for clip in clips.values())
+    (note,) = [
+        f for f in check_database("casme3", tmp_path, variant).findings if f.what == "modality"
+    ]
+    assert note.level == "note"
+    assert note.detail.endswith(f": {variant}")
+
+
+@pytest.mark.parametrize(("there", "variant"), [("frame", "depth"), ("depth", "color")])
+def test_one_kind_never_stands_for_the_other(tmp_path: Path, there: str, variant: str) -> None:
+    clips = load(pictures(tmp_path, there), variant)
+    assert not any(clip.media.exists() for clip in clips.values())
+    assert check_database("casme3", tmp_path, variant).broken
+
+
+@pytest.mark.parametrize("layout", ["owner", "clips", "flat"])
+def test_depth_never_reads_colour(tmp_path: Path, layout: str) -> None:
+    write_casme3(tmp_path, layout=layout)
+    for clip in load(tmp_path, "depth").values():
+        files = (
+            [p.suffix for p in clip.media.iterdir() if p.is_file()] if clip.media.is_dir() else []
+        )
+        assert set(files) <= {".png"}
+    for clip in load(tmp_path, "color").values():
+        assert {p.suffix for p in clip.media.iterdir() if p.is_file()} == {".jpg"}
+
+
+def test_a_folder_without_a_kind_is_told_by_its_pictures(tmp_path: Path) -> None:
+    """spNO.1/a holds depth pictures itself; its colour folder is lost."""
+    write_casme3(tmp_path)
+    shutil.rmtree(tmp_path / "part_A/data/part_A/spNO.1/a/color")
+    assert load(tmp_path, "depth")["spNO.1/a_5"].media.is_dir()
+    assert not load(tmp_path, "color")["spNO.1/a_5"].media.exists()
+
+
+def test_pictures_of_another_kind_are_broken(tmp_path: Path) -> None:
+    write_casme3(tmp_path)
+    for folder in (tmp_path / "part_A/data/part_A").glob("*/*/color"):
+        shutil.rmtree(folder)
+        write_images(folder, range(1, 30), "{}.png", tiny_frame, grey=True)
+    (found,) = [f for f in check_database("casme3", tmp_path).findings if f.what == "modality"]
+    assert found.level == "broken"
+    assert "1 x 8 bits: depth, not color" in found.detail
+
+
+def test_picture_kinds(tmp_path: Path) -> None:
+    grey = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    cv2.imwrite(str(tmp_path / "d16.png"), grey.astype(np.uint16) * 200)
+    cv2.imwrite(str(tmp_path / "d8.png"), grey)
+    cv2.imwrite(str(tmp_path / "d3.png"), np.dstack([grey] * 3))
+    cv2.imwrite(str(tmp_path / "c.png"), np.dstack([grey, grey + 1, grey + 2]))
+    cv2.imwrite(str(tmp_path / "grey.jpg"), grey)
+    kinds = {p.name: picture_kind(p)[0] for p in tmp_path.iterdir()}
+    depth = {name for name, kind in kinds.items() if kind == "depth"}
+    assert depth == {"d16.png", "d8.png", "d3.png"}
+    assert picture_kind(tmp_path / "d16.png")[1] == "8x8, 1 x 16 bits"
+
+
+def test_an_edited_onset_keeps_the_clip_its_id(tmp_path: Path) -> None:
+    write_casme3(tmp_path)
+    rows = [[("2647" if cell == "3647" else cell) for cell in row] for row in CASME3_ROWS]
+    write_xlsx(tmp_path / "part_A" / CASME3_SHEET, {"label": [CASME3_HEADER, *rows]})
+    clips = load(tmp_path)
+    assert clips["spNO.216/d_3647"].onset_frame == 2647
+    task = next(t for t in DATASETS["casme3"].label_maps if t.name == "casme3-7-merclip")
+    assert isinstance(task, TaskMap)
+    assert task.leaves_out(clips["spNO.216/d_3647"].clip_id)
+
+
+@pytest.mark.parametrize("name", ["casme3_table.xlsx", "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"])
+def test_names_and_headers_in_circulation(tmp_path: Path, name: str) -> None:
+    header = [
+        {
+            "Onset": "Onset Frame",
+            "Apex": "Apex Frame",
+            "Offset": "OffsetFrame",
+            "emotion": "Emotion",
+        }.get(cell, cell)
+        for cell in CASME3_HEADER
+    ]
+    write_xlsx(tmp_path / name, {"label": [header, *CASME3_ROWS]})
+    assert len(load(tmp_path)) == len(CASME3_ROWS)
 
 
 def test_subject_folder_without_its_point(tmp_path: Path) -> None:

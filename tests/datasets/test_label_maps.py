@@ -7,6 +7,7 @@ import pytest
 from merkit.datasets import DATASETS, label_map
 from merkit.datasets.base import Database
 from merkit.datasets.label_maps import TaskMap, class_counts, clip_label, label_maps
+from merkit.datasets.sheets import shipped_table
 from merkit.errors import ConfigError, DatasetError
 from merkit.labels import GENERIC_MAPS
 from merkit.types import Clip
@@ -127,6 +128,18 @@ def test_excluded_clips() -> None:
     names = ["spNO.9/g_5", "spNO.9/f_5", "spNO.186/a_1", "spNO.18/a_1"]
     labels = [clip_label(htnet, clip("fear", f"casme3/{n}")) for n in names]
     assert labels == [None, 0, None, 0]
+    kept = ["spNO.186/c_337", "spNO.186/c_359", "spNO.217/b_920", "spNO.217/e_610"]
+    assert all(clip_label(htnet, clip("fear", f"casme3/{n}")) == 0 for n in kept)
+
+
+def test_every_map_has_published_counts_or_says_that_there_are_none() -> None:
+    for row in shipped_table("label_maps"):
+        counts = [r["count"] for r in shipped_table("label_classes") if r["map"] == row["map"]]
+        assert all(counts) or row["total"] == "none" or int(row["total"]) > 0, row["map"]
+        assert not (all(counts) and row["total"]), row["map"]
+    merclip = label_map("casme3", "casme3-7-merclip")
+    assert isinstance(merclip, TaskMap)
+    assert merclip.total == 857
 
 
 def test_objective_classes_come_from_action_units_not_emotions() -> None:

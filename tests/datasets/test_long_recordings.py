@@ -119,7 +119,7 @@ def test_samm_long_keeps_an_event_that_is_micro_and_macro(tmp_path: Path) -> Non
 def test_samm_long_event_of_another_subject(tmp_path: Path) -> None:
     write_samm_long(tmp_path)
     header = ("Subject", "Filename", "Onset", "Apex", "Offset", "Type", "Action Units")
-    row = ("006", "007_1_1", 1, 2, 3, "Macro", "4")
+    row = ("006", "007_1_1", 1, 2, 3, "Micro - 1/2", "4")
     write_xlsx(tmp_path / "SAMM_LongVideos_V2_Release.xlsx", {"Sheet1": [header, row]})
     with pytest.raises(DatasetError, match="event '007_1_1' of subject '006'"):
         load_dataset("samm-long", tmp_path)

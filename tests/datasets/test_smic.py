@@ -91,7 +91,10 @@ def test_second_and_third_intervals(tmp_path: Path) -> None:
     assert "other_intervals" not in clips["smic-e/s03/s3_ne_99"]
     assert clips["smic-e/s04/s4_ne_98"]["other_intervals"] == "70-80;90-95"
     assert clips["smic-e/s09/s9_sur_97"]["other_intervals"] == "70-80"  # repeated as third
-    assert clips["smic-e/s18/s18_sur_03"]["other_intervals"] == "30-40"  # third is broken
+    assert clips["smic-e/s18/s18_sur_03"]["other_intervals"] == "30-40"
+    # the third is broken: it ends in the first frame of the recording
+    assert "7-20" in clips["smic-e/s18/s18_sur_03"]["doubtful:other_intervals"]
+    assert "doubtful:other_intervals" not in clips["smic-e/s04/s4_ne_98"]
 
 
 @pytest.mark.parametrize("variant", ["HS", "VIS"])

@@ -22,7 +22,7 @@ from merkit.datasets.audit_clips import (
     pixel_key,
 )
 from merkit.datasets.base import Database, Expected
-from merkit.datasets.label_maps import class_counts
+from merkit.datasets.label_maps import TaskMap, class_counts
 from merkit.datasets.people import people_findings
 from merkit.datasets.sheets import shipped_table
 from merkit.errors import DatasetError
@@ -37,7 +37,7 @@ FEW_FRAMES = 3000
 #: Findings of one kind that the table shows; the JSON file has all.
 _SHOWN = 8
 #: Keys of ``Clip.raw`` that name a sheet and its fingerprint.
-_SHEET_FIELDS = ("sheet", "megc2019_sheet")
+_SHEET_FIELDS = ("sheet", "megc2019_sheet", "objective_class_sheet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +183,8 @@ def _count_clips(
         published = task.counts if same and task.counts else [None] * len(found)
         rows = zip(task.classes, published, found, strict=True)
         own = [Count(f"{task.name}: {name}", wanted, number) for name, wanted, number in rows]
+        if isinstance(task, TaskMap) and task.total is not None:
+            own.append(Count(f"{task.name}: all", task.total if same else None, sum(found)))
         counts += own
         findings += _differing(f"map {task.name}", own, task.citation)
     return (counts, findings) if clips else ([], [])
@@ -212,8 +214,10 @@ def _sheet_notes(name: str, clips: Sequence[Clip]) -> Iterator[Finding]:
     known = {row["sha256_prefix"]: row["what"] for row in table}
     public = any(row["dataset"] == name for row in table)
     for sheet in sorted(sheets):
-        what = known.get(sheet.rpartition("sha256:")[2], "" if public else "read")
-        detail = f"{sheet}: {what}" if what else f"{sheet}: not a version checked for merkit"
+        file, _, mark = sheet.partition(" (")[0].rpartition(" sha256:")
+        what = known.get(mark, "")
+        told = f"audited, {what}" if what else "not a version checked for merkit"
+        detail = f"{file} sha256:{mark}: {told if what or public else 'read'}"
         fix = "" if what else "its counts are those above; name the version in every result"
         yield Finding("note", "sheet", detail, fix=fix)
 

@@ -6,8 +6,10 @@ of Psychology, Chinese Academy of Sciences; ask at casme.psych.ac.cn/casme/e2.
 
 Three trees: ``raw`` (CASME2_RAW_selected, onset to offset), ``cropped`` (Cropped, registered
 faces of the same frames) and ``full`` (CASME2-RAW, whole clips from img1). The sheets of 2014
-(255 rows) and 2019 (256 rows, 21 without apex) are both read; ``Clip.raw["sheet"]`` says which.
-Objective classes are joined where CASME2-ObjectiveClasses is below the root.
+(255 rows) and 2019 (256 rows, 21 without apex; a copy in circulation has 255 and a column of
+objective classes) are all read; ``Clip.raw["sheet"]`` says which. Objective classes are the sheet's
+own, or else joined from CASME2-ObjectiveClasses below the root; where both are there and disagree,
+the clip says so.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 
 from merkit.datasets.base import Database, noted
 from merkit.datasets.layout import Tree
-from merkit.datasets.sheet_layout import SheetLayout, Subjects, objective_class, rows_beside
+from merkit.datasets.sheet_layout import SheetLayout, Subjects, joined_class, rows_beside
 from merkit.types import Clip
 
 SUBJECTS = Subjects(
@@ -33,6 +35,7 @@ _LAYOUT = SheetLayout(
         "offset": "OffsetFrame",
         "action_units": "Action Units",
         "emotion": "Estimated Emotion",
+        "objective_class": "Objective Classes",
     },
     subjects=SUBJECTS,
     fps_hz=200.0,
@@ -49,14 +52,13 @@ _CLASS_COLUMNS = ("Subject", "Filename", "Objective Class")
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
-    """Every row of the sheet, with its objective class where a second sheet has it."""
-    clips = _LAYOUT.load(root, variant)
-    classes = {
-        f"casme2/{SUBJECTS(row['Subject'])}/{row['Filename']}": row["Objective Class"]
+    """Every row of the sheet, with its objective class where it, or a second sheet, has it."""
+    beside = {
+        f"casme2/{SUBJECTS(row['Subject'])}/{row['Filename']}": row
         for row in rows_beside(root, ("CASME2*Objective*Class*",), _CLASS_COLUMNS)
     }
-    notes = {name: {"objective_class": objective_class(cell)} for name, cell in classes.items()}
-    return tuple(noted(clip, notes.get(clip.clip_id, {})) for clip in clips)
+    clips = _LAYOUT.load(root, variant)
+    return tuple(noted(c, joined_class(c, beside.get(c.clip_id), "Objective Class")) for c in clips)
 
 
 DATABASE = Database(

@@ -7,8 +7,10 @@ casme.psych.ac.cn/casme/e4.
 
 The owner's tree is ``part_A/data/part_A/spNO.1/a/color/175.jpg`` (and ``depth``), one folder a
 recording, numbered from 1 as in the sheet JpgIndex v2. Read too: ``ME_A/spNO.1/a2/color``, one
-folder a clip, and ``spNO.1_a_355``, one folder a clip named by its onset. A clip's key is
-(subject, recording, onset): a recording holds several, and case counts ("J" is not "j").
+folder a clip, and ``Part_A_ME_clip/frame/spNO.1_a_355`` (and ``depth``), one folder a clip named by
+its onset. Colour and depth are told by the path and, where that does not say, by the pictures. A
+clip's key is (subject, recording, onset): a recording holds several, and case counts ("J" is not
+"j"). Edited copies of the sheet put onset 2647 for 3647; the clip keeps its id.
 On disk 83 clips have fewer images than offset - onset + 1; what exists is read.
 """
 
@@ -16,15 +18,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-from merkit.datasets.base import Database, noted, sort_clips
+from PIL import Image
+
+from merkit.datasets.base import ContentKey, Database, noted, sort_clips
 from merkit.datasets.layout import Tree, child_folder, scan
 from merkit.datasets.sheet_layout import SheetLayout, Subjects
 from merkit.datasets.sheets import Row
 from merkit.media import is_image
-from merkit.types import Clip
+from merkit.types import Clip, Finding
 
 SUBJECTS = Subjects(
     "CAS(ME)^3 subject",
@@ -33,12 +38,31 @@ SUBJECTS = Subjects(
     "a name such as spNO.1",
 )
 _FLAT = re.compile(r"spNO\.?0*(\d+)_([a-z]+)_0*(\d+)", re.IGNORECASE)
-_TREE = Tree(
-    "part_A/data/part_A", r"part[-_ ]?A|ME[-_ ]?A", r"part[-_ ]?[BC]|ME[-_ ]?[BC](?![a-z])"
-)
+_WORDS = {"color": "colou?r|rgb|frames?", "depth": "depth"}
+_OTHER_PARTS = r"part[-_ ]?[BC]|ME[-_ ]?[BC](?![a-z])"
+#: id by the onset of edited copies -> by the owner's
+_SAME_CLIP = {"casme3/spNO.216/d_2647": "casme3/spNO.216/d_3647"}
+
+
+def _says(kind: str) -> str:
+    """Expression of a path that names a kind of pictures."""
+    return rf"(?<![a-z])(?:{_WORDS[kind]})(?![a-z])"
+
+
+def _tree(kind: str, other: str) -> Tree:
+    unwanted = rf"{_OTHER_PARTS}|{_says(other)}|(?<![a-z])videos?(?![a-z])"
+    return Tree("part_A/data/part_A", rf"{_says(kind)}|part[-_ ]?A|ME[-_ ]?A", unwanted)
+
+
 _LAYOUT = SheetLayout(
     database="casme3",
-    files=("cas(me)3_part_a_me_label*v2*.xls*", "cas(me)3_part_a_me*.xls*", "*part_a_me*.csv"),
+    files=(
+        "cas(me)3_part_a_me_label*v2*.xls*",
+        "cas(me)3_part_a_me*.xls*",
+        "*part_a_me*.csv",
+        "casme3_table*.xls*",
+        "cas(me)3_part_a_edited*.csv",
+    ),
     columns={
         "subject": "Subject",
         "clip": "Filename",
@@ -53,7 +77,7 @@ _LAYOUT = SheetLayout(
     subjects=SUBJECTS,
     clip_id="{subject}/{clip}_{onset}",
     fps_hz=30.0,
-    trees={"color": _TREE, "depth": _TREE},
+    trees={"color": _tree("color", "depth"), "depth": _tree("depth", "color")},
     child=rf"spNO\.?\d+|{_FLAT.pattern}",
 )
 
@@ -67,8 +91,46 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     for _, group in groupby(rows, key=lambda row: (row["Subject"], row["Filename"])):
         for repeat, row in enumerate(group, 1):
             folder = _folder(row, repeat, root, tree, flat)
-            clips.append(_with_doubt(_LAYOUT.clip(row, _images(folder, root, variant))))
+            clip = _LAYOUT.clip(row, _images(folder, root, variant))
+            clips.append(
+                _with_doubt(replace(clip, clip_id=_SAME_CLIP.get(clip.clip_id, clip.clip_id)))
+            )
     return sort_clips(clips)
+
+
+def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
+    """What one picture of the clips is, and whether that is what was asked for."""
+    del key
+    for clip in load(root, variant):
+        pictures = (
+            [n for n in scan(clip.media, root).files if is_image(n)]
+            if (clip.media.is_dir())
+            else []
+        )
+        if pictures:
+            path = clip.media / pictures[0]
+            kind, told = picture_kind(path)
+            detail = f"{path.relative_to(root)} is {told}: {kind}"
+            if kind == variant:
+                return (Finding("note", "modality", detail),)
+            fix = f"put {variant} pictures there, or check the variant {kind}"
+            return (Finding("broken", "modality", f"{detail}, not {variant}", clip.clip_id, fix),)
+    return ()
+
+
+def picture_kind(path: Path) -> tuple[str, str]:
+    """``color`` or ``depth``, by the suffix, bit depth and channels of a picture, and these in
+    words. A depth picture has one channel, or three equal ones, and is no JPEG."""
+    try:
+        with Image.open(path) as image:
+            mode, size = image.mode, f"{image.width}x{image.height}"
+            bands = image.getbands()
+            equal = len(bands) < 3 or len({image.getchannel(i).tobytes() for i in range(3)}) == 1
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return "color", f"unreadable ({error})"
+    bits = 16 if "16" in mode else 32 if mode in ("I", "F") else 8
+    grey = equal and mode != "P" and path.suffix.lower() not in (".jpg", ".jpeg")
+    return "depth" if grey else "color", f"{size}, {len(bands)} x {bits} bits"
 
 
 def _with_doubt(clip: Clip) -> Clip:
@@ -104,11 +166,18 @@ def _folder(
 
 
 def _images(folder: Path, root: Path, kind: str) -> Path:
-    """The sub-folder of a kind, color or depth; some folders hold the images themselves."""
+    """The sub-folder of a kind, color or depth. Some folders hold the images themselves; where no
+    folder above says of which kind, a picture does."""
     below = child_folder(folder, root, kind)
     if below.is_dir() or not folder.is_dir():
         return below
-    return folder if any(map(is_image, scan(folder, root).files)) else below
+    pictures = [name for name in scan(folder, root).files if is_image(name)]
+    if not pictures:
+        return below
+    path = folder.relative_to(root).as_posix()
+    said = [name for name in _WORDS if re.search(_says(name), path, re.IGNORECASE)]
+    found = said[0] if len(said) == 1 else picture_kind(folder / pictures[0])[0]
+    return folder if found == kind else below
 
 
 #: Of 83 clips of these subjects fewer images exist than the sheet says.
@@ -122,5 +191,6 @@ DATABASE = Database(
     request="casme.psych.ac.cn/casme/e4: agreement",
     load=load,
     variants=tuple(_LAYOUT.trees),
+    findings=findings,
     known_missing={f"casme3/spNO.{number}/*": "anywhere" for number in _SHORT},
 )

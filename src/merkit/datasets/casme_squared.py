@@ -16,7 +16,7 @@ for 44 offsets, all macro: they become None. ``load`` gives the micro-expression
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from merkit.datasets.base import RECORDING, Database, noted, sort_clips, to_recordings
@@ -28,7 +28,7 @@ from merkit.types import Clip, Recording
 
 _LAYOUT = SheetLayout(
     database="casme-squared",
-    files=("CAS(ME)^2code_final*.xls*", "CAS*ME*2*code*final*.xls*"),
+    files=("CAS(ME)^2code_final*.xls*", "CAS*ME*2*code*final*.xls*", "code[_ ]final*.xls*"),
     columns={
         "subject": "subject",
         "clip": "event",
@@ -41,6 +41,7 @@ _LAYOUT = SheetLayout(
         "self_report": "self-report",
     },
     whole=("subject", "clip", "onset", "type"),
+    spare=lambda row: row.get("type").lower().startswith("macro"),
     sheet=0,
     header=False,
     absent=0,
@@ -57,9 +58,7 @@ _EVENT = re.compile(r"([a-z]+\d+)_(\d+)", re.IGNORECASE)
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """The micro-expressions of the sheet."""
-    return sort_clips(
-        e for e in _events(root, variant) if e.raw["type"].lower().startswith("micro")
-    )
+    return sort_clips(_events(root, variant, lambda row: row["type"].lower().startswith("micro")))
 
 
 def load_recordings(root: Path, variant: str = "rawpic") -> tuple[Recording, ...]:
@@ -67,12 +66,14 @@ def load_recordings(root: Path, variant: str = "rawpic") -> tuple[Recording, ...
     return to_recordings(_events(root, variant), root)
 
 
-def _events(root: Path, variant: str) -> Iterator[Clip]:
+def _events(
+    root: Path, variant: str, wanted: Callable[[Row], bool] = lambda row: True
+) -> Iterator[Clip]:
     sheet = find_sheet(root, _LAYOUT.files)
     rows = _LAYOUT.read(sheet)
     tree = _LAYOUT.tree(root, variant, rows)
     people, codes = _people(sheet), _codes(sheet)
-    return (_clip(row, root, tree, people, codes) for row in rows)
+    return (_clip(row, root, tree, people, codes) for row in rows if wanted(row))
 
 
 def _people(sheet: Path) -> dict[int, str]:
@@ -129,4 +130,5 @@ DATABASE = Database(
     load=load,
     variants=tuple(_LAYOUT.trees),
     kind="long",
+    findings=_LAYOUT.findings,
 )

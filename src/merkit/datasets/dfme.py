@@ -11,7 +11,7 @@ and ``testB`` read one. ``full`` and ``full-cropped`` read the whole release, in
 ``USTC_MEv4_partA_sub0001_sub0015/micro/<emotion>/sub0003-03a-01-anger-01-anger/`` holds a clip,
 ``micro_static_aligned_croped`` its aligned face. The last field of the name is the final label
 and equals the folder; the fourth is an earlier one and differs in about one of five. The sheet
-(column ``fps`` in lower case, one row a clip) gives onset, apex and offset; without it a clip
+(one row a clip) gives onset, apex and offset; without it a clip
 reaches from its first to its last image, and only part D says its frame rate.
 """
 
@@ -45,6 +45,7 @@ _LAYOUT = SheetLayout(
         "fps": "Fps",
         "action_units": "AU",
     },
+    optional=("action_units",),
     whole=("subject", "clip", "onset", "fps"),
     fps_hz=None,
 )
@@ -58,25 +59,18 @@ _FOLDER = re.compile(r"sub\d+_\d+", re.IGNORECASE)
 
 _PART = re.compile(r".*part[A-D]_sub\d+_sub\d+(?:_(\d+)fps)?", re.IGNORECASE)
 _FULL_CLIP = re.compile(r"sub\d+-.+", re.IGNORECASE)
-#: Spellings of the columns, since the full sheet is not that of the challenge.
-_FULL_LAYOUTS = tuple(
-    SheetLayout(
-        database="dfme",
-        files=(),
-        columns=dict(zip(("onset", "apex", "offset"), frames, strict=True))
-        | dict(subject="Subject", clip="Filename", emotion="Emotion", fps="fps", action_units="AU"),
-        whole=(),
-        fps_hz=None,
-        keep=lambda row: _FULL_CLIP.fullmatch(row["Filename"]) is not None,
-    )
-    for frames in (
-        ("OnsetFrame", "ApexFrame", "OffsetFrame"),
-        ("Onset", "Apex", "Offset"),
-        ("Onset Frame", "Apex Frame", "Offset Frame"),
-    )
+#: The whole release; its sheet is not that of the challenge, and may lack apexes and action units.
+_FULL_LAYOUT = SheetLayout(
+    database="dfme",
+    files=(),
+    columns={**_LAYOUT.columns, "fps": "fps"},
+    optional=("subject", "apex", "emotion", "emotion_id", "action_units"),
+    whole=(),
+    fps_hz=None,
+    keep=lambda row: _FULL_CLIP.fullmatch(row["Filename"]) is not None,
 )
-#: Lower-case clip name -> its row, and the layout of the sheet.
-_Rows: TypeAlias = dict[str, tuple[SheetLayout, Row]]
+#: Lower-case clip name -> its row.
+_Rows: TypeAlias = dict[str, Row]
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
@@ -141,7 +135,7 @@ def _full_clips(root: Path, cropped: bool) -> Iterator[Clip]:
         for media in _full_folders(part, root, cropped):
             seen.add(media.name.lower())
             yield _full_clip(media, rows, part.name)
-    for name, (_, row) in rows.items():
+    for name, row in rows.items():
         if name not in seen:
             yield _full_clip(inside(root, row["Filename"]), rows)
 
@@ -156,34 +150,36 @@ def _full_folders(part: Path, root: Path, cropped: bool) -> Iterator[Path]:
 
 
 def _full_rows(root: Path) -> _Rows:
-    """The rows of the tables below the root that have an fps column; others, such as a list of
-    subjects, are passed over."""
+    """The rows of the tables below the root that name clips and frames; others, such as a list of
+    subjects, are passed over.
+
+    Raises:
+        DatasetError: a table of clips that lacks other columns.
+    """
     found: _Rows = {}
     for folder in walk(root, 2):
         for path in map(folder.path.joinpath, folder.files):
-            layout = _full_layout(path)
-            if layout is not None:
-                for row in layout.read(path):
-                    found.setdefault(row["Filename"].lower(), (layout, row))
+            table = path.suffix.lower() in {".xlsx", ".xls", ".csv"}
+            if table and has_columns(path, ("Filename", "OnsetFrame")):
+                for row in _FULL_LAYOUT.read(path):
+                    found.setdefault(row["Filename"].lower(), row)
     return found
-
-
-def _full_layout(path: Path) -> SheetLayout | None:
-    if path.suffix.lower() not in {".xlsx", ".xls", ".csv"}:
-        return None
-    fit = (layout for layout in _FULL_LAYOUTS if has_columns(path, list(layout.columns.values())))
-    return next(fit, None)
 
 
 def _full_clip(media: Path, rows: _Rows, part: str = "") -> Clip:
     """A clip by its row, or else from its first to its last image."""
     subject, *_, emotion = media.name.split("-")
     told = {"folder": media.parent.name} if media.is_dir() else {}
+    notes = {"folder": media.parent.name}
     if media.name.lower() in rows:
-        layout, row = rows[media.name.lower()]
-        told["sheet"] = row["Emotion"]
-        clip = layout.clip(row, media, subject)
+        row = rows[media.name.lower()]
+        if row.get("Emotion"):
+            told["sheet"] = row["Emotion"]
+        clip = _FULL_LAYOUT.clip(row, media, subject)
+        if "ApexFrame" not in row.values:
+            notes["doubtful:apex_frame"] = "its sheet has no column of apexes"
     else:
+        notes["doubtful:onset_frame"] = "no sheet names it: from its first to its last image"
         numbers = frame_numbers(media)
         first, last = (numbers[0], numbers[-1]) if numbers else (None, None)
         rate = _part_rate(part, media.name)
@@ -192,7 +188,6 @@ def _full_clip(media: Path, rows: _Rows, part: str = "") -> Clip:
         )
     clip = replace(clip, clip_id=f"dfme/{subject}/{media.name}", emotion=canonical_emotion(emotion))
     others = [(k, v) for k, v in told.items() if canonical_emotion(v) != clip.emotion]
-    notes = {"folder": media.parent.name}
     if others:
         listed = ", ".join(f"the {k} says '{v}'" for k, v in others)
         notes["differs:emotion"] = f"the name '{media.name}' says {clip.emotion}, {listed}"

@@ -1,7 +1,8 @@
 """Published tasks as tables: which labels of a database make which class, and how many clips.
 
 ``data/label_maps.csv`` holds one row a map (name, database, alias, where the label stands,
-clips left out, citation), ``data/label_classes.csv`` one row a class (labels, published count).
+clips left out, published total where no counts of classes are printed or ``none``, citation),
+``data/label_classes.csv`` one row a class (labels, published count).
 Papers disagree on the classes of one database, so every variant has its own name, such as
 ``casme2-3-megc2019``; ``"3"`` or ``"5"`` stands for the commonest map of a database.
 """
@@ -33,13 +34,21 @@ class TaskMap(LabelMap):
         source: ``emotion``; ``first_emotion``, the first of a clip's label set (4DME);
             ``objective_class``, I to VII by action units, whatever the emotion;
             ``self_report``, what the subject said to have felt (CAS(ME)^2).
-        excluded: clip ids (shell patterns) that the task leaves out.
+        excluded: clip ids (shell patterns) that the task leaves out; one behind ``!`` stays in,
+            and the last that fits counts.
+        total: published number of clips, None where that of each class is, or nothing.
     """
 
     database: str = ""
     alias: str = ""
     source: Source = "emotion"
     excluded: tuple[str, ...] = ()
+    total: int | None = None
+
+    def leaves_out(self, clip_id: str) -> bool:
+        """Whether the task does without this clip, whatever its label."""
+        fits = [p for p in self.excluded if fnmatchcase(clip_id, p.removeprefix("!"))]
+        return bool(fits) and not fits[-1].startswith("!")
 
 
 def clip_label(label_map: LabelMap, clip: Clip) -> int | None:
@@ -50,7 +59,7 @@ def clip_label(label_map: LabelMap, clip: Clip) -> int | None:
     """
     if not isinstance(label_map, TaskMap):
         return label_map.index(clip.emotion)
-    if any(fnmatchcase(clip.clip_id, pattern) for pattern in label_map.excluded):
+    if label_map.leaves_out(clip.clip_id):
         return None
     label = {
         "emotion": clip.emotion,
@@ -98,4 +107,5 @@ def _task(row: dict[str, str], classes: list[dict[str, str]]) -> TaskMap:
         alias=row["alias"],
         source=cast(Source, row["source"]),
         excluded=tuple(row["excluded"].split()),
+        total=int(row["total"]) if row["total"].isdecimal() else None,
     )

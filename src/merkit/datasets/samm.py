@@ -24,7 +24,7 @@ also the macro ones; 037_4_1 is both, so ids of macro events end in ``_macro``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +38,13 @@ from merkit.types import Clip, Recording
 SUBJECTS = Subjects("SAMM subject", r"(\d+)", ("{:03d}", "{}"), "a number such as 006")
 _LAYOUT = SheetLayout(
     database="samm",
-    files=("SAMM*Micro*FACS*Codes*.xls*", "SAMM*Micro*FACS*Codes*.csv"),
+    files=(
+        "SAMM*Micro*FACS*Codes*.xls*",
+        "SAMM*Micro*FACS*Codes*.csv",
+        "SAMM_20[0-9][0-9]*.xls*",
+        "SAMM*coding*.xls*",
+        "SAMM.xls*",
+    ),
     columns={
         "subject": "Subject",
         "clip": "Filename",
@@ -72,6 +78,7 @@ _LONG_LAYOUT = SheetLayout(
         "action_units": "Action Units",
     },
     whole=("subject", "clip", "onset", "type"),
+    spare=lambda row: row.get("Type").lower().startswith("macro"),
     subjects=SUBJECTS,
     absent=-1,
     fps_hz=200.0,
@@ -83,7 +90,7 @@ _SAMM_COLUMNS = ("Subject", "Filename", "Micro", "Estimated Emotion")
 
 def load_long(root: Path, variant: str) -> tuple[Clip, ...]:
     """The micro-expressions of SAMM Long Videos."""
-    return sort_clips(c for c in _events(root, variant) if not c.clip_id.endswith("_macro"))
+    return sort_clips(_events(root, variant, lambda row: not _LONG_LAYOUT.spare(row)))
 
 
 def load_recordings(root: Path, variant: str = "default") -> tuple[Recording, ...]:
@@ -91,11 +98,13 @@ def load_recordings(root: Path, variant: str = "default") -> tuple[Recording, ..
     return to_recordings(_events(root, variant), root)
 
 
-def _events(root: Path, variant: str) -> Iterator[Clip]:
+def _events(
+    root: Path, variant: str, wanted: Callable[[Row], bool] = lambda row: True
+) -> Iterator[Clip]:
     rows = _LONG_LAYOUT.rows(root)
     tree = _LONG_LAYOUT.tree(root, variant, rows)
     emotions = _emotions(root)
-    return (_clip(row, root, tree, emotions) for row in rows)
+    return (_clip(row, root, tree, emotions) for row in rows if wanted(row))
 
 
 def _emotions(root: Path) -> dict[tuple[str, str], str]:
@@ -144,4 +153,5 @@ LONG = Database(
     request=_REQUEST,
     load=load_long,
     kind="long",
+    findings=_LONG_LAYOUT.findings,
 )

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from merkit.datasets.action_units import read_action_units
-from merkit.datasets.base import sort_clips
+from merkit.datasets.base import ContentKey, sort_clips
 from merkit.datasets.layout import Tree, child_folder, find_sheet, find_tree, optional_sheet
 from merkit.datasets.sheets import Row, SheetChoice, complete_rows, frame_rate, read_table
 from merkit.errors import DatasetError
 from merkit.labels import canonical_emotion
-from merkit.types import Clip
+from merkit.types import Clip, Finding
 
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII")
 
@@ -70,6 +70,8 @@ class SheetLayout:
         optional: roles whose column the sheet may lack.
         whole: roles that every clip's row has filled; notes and sums below the table have not.
         keep: which rows are clips.
+        spare: which rows are left out where they cannot be used, in place of an error, since
+            nobody is scored on them: macro-expressions beside the micro-expressions.
         sheet: which sheet of the file; None: the one with the columns.
         prefer: name of the sheet to take where several have them.
         header: False: the columns stand in this order, without a header.
@@ -88,6 +90,7 @@ class SheetLayout:
     optional: Sequence[str] = ("objective_class",)
     whole: Sequence[str] = ("subject", "clip", "onset")
     keep: Callable[[Row], bool] = lambda row: True
+    spare: Callable[[Row], bool] = lambda row: False
     sheet: SheetChoice | None = None
     prefer: str = ""
     header: bool = True
@@ -119,11 +122,45 @@ class SheetLayout:
         Raises:
             DatasetError: it is not of this form.
         """
-        needed = [name for role, name in self.columns.items() if role not in self.optional]
-        given, columns = (needed, None) if self.header else ((), needed)
-        rows = read_table(path, given, sheet=self.sheet, prefer=self.prefer, columns=columns)
+        rows = [row for row in self._table(path) if not self._unusable(row)]
         whole = complete_rows(rows, [self.columns[role] for role in self.whole])
         return [row for row in whole if self.keep(row)]
+
+    def findings(self, root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
+        """The rows that were left out (``Database.findings``)."""
+        del variant, key
+        told = [
+            f"row {row.number}: {why}"
+            for row in self._table(find_sheet(root, self.files))
+            if (why := self._unusable(row))
+        ]
+        if not told:
+            return ()
+        detail = f"{len(told)} rows of macro-expressions cannot be used; {'; '.join(told[:3])}"
+        return (Finding("note", "rows left out", detail + (" ..." if len(told) > 3 else "")),)
+
+    def _unusable(self, row: Row) -> str:
+        """Why a row that may be left out is; "" for every other row."""
+        if not self.spare(row):
+            return ""
+        lacking = [self.columns[r] for r in self.whole if not self._cell(row, r)]
+        if lacking:
+            return f"no value in {lacking}"
+        try:
+            for role in ("onset", "apex", "offset"):
+                self._frame(row, role)
+            self._spellings(row)
+        except DatasetError as error:
+            return error.found.removeprefix(f"{row.where}: ")
+        return ""
+
+    def _table(self, path: Path) -> list[Row]:
+        needed = [name for role, name in self.columns.items() if role not in self.optional]
+        given, columns = (needed, None) if self.header else ((), needed)
+        others = [self.columns[role] for role in self.optional if role in self.columns]
+        return read_table(
+            path, given, sheet=self.sheet, prefer=self.prefer, columns=columns, optional=others
+        )
 
     def tree(self, root: Path, variant: str, rows: Sequence[Row]) -> Path:
         """The folder that holds the subjects' folders."""
@@ -193,6 +230,21 @@ def rows_beside(
     """Rows of a second sheet, to be joined to the first; [] where it is not there."""
     path = optional_sheet(root, files)
     return complete_rows(read_table(path, columns, prefer=prefer), columns) if path else []
+
+
+def joined_class(clip: Clip, row: Row | None, column: str) -> dict[str, str]:
+    """The objective class that another sheet gives a clip, as fields of ``Clip.raw``: the sheet it
+    came from, or that the two disagree, since classes follow from the action units of one sheet."""
+    given = objective_class(row.get(column)) if row else ""
+    if row is None or not given:
+        return {}
+    own = clip.raw.get("objective_class", "")
+    if not own:
+        return {"objective_class": given, "objective_class_sheet": row.version}
+    if own == given:
+        return {}
+    told = f"{own} here, {given} in {row.version}; the sheet's own is used"
+    return {"differs:objective_class": told}
 
 
 def objective_class(cell: str) -> str:

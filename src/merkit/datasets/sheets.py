@@ -20,6 +20,22 @@ from merkit.errors import DatasetError
 MISSING = frozenset({"", "/", "-", "?", "null", "nan", "none", "na", "n/a"})
 #: Rows in which the header is looked for.
 HEADER_WITHIN = 60
+#: column of a copy -> what it is called elsewhere (both as ``_loose_key`` makes them)
+_SAME_COLUMN = {
+    "actionunits": "au",
+    "actionunit": "au",
+    "aus": "au",
+    "estimatedemotion": "emotion",
+    "emotions": "emotion",
+    "objectiveclasses": "objectiveclass",
+    "participant": "subject",
+    "subjectid": "subject",
+    "subjects": "subject",
+    "framerate": "fps",
+    "framespersecond": "fps",
+    "videoname": "filename",
+    "file": "filename",
+}
 _COMPARE = "compare the row with the sheet as the owner distributes it"
 _AS_DISTRIBUTED = "use the annotation file as the owner distributes it"
 #: Which sheet of a file: its name, its index, or a test of its name.
@@ -127,6 +143,7 @@ def read_table(
     sheet: SheetChoice | None = None,
     prefer: str = "",
     columns: Sequence[str] | None = None,
+    optional: Sequence[str] = (),
 ) -> list[Row]:
     """The data rows of one table, every cell as text.
 
@@ -139,6 +156,7 @@ def read_table(
         prefer: name of the sheet to take where several have the columns. Without it one of them
             may have data rows.
         columns: names for a sheet without a header, in order; every row is data then.
+        optional: names that the returned rows use for columns that may be there.
 
     Raises:
         MissingDataError: no such file.
@@ -154,7 +172,7 @@ def read_table(
     if not tables:
         raise _no_header(path, chosen, required_columns)
     table, at = _the_one(path, tables, prefer)
-    header = _header(table.rows[at], required_columns)
+    header = _header(table.rows[at], (*required_columns, *optional))
     needed = {i for i, name in header.items() if name in required_columns}
     return _rows(path, table, at + 1, header, needed)
 
@@ -219,19 +237,44 @@ def _the_one(path: Path, tables: list[tuple[Sheet, int]], prefer: str) -> tuple[
 
 def _find_header(sheet: Sheet, required: Sequence[str]) -> int | None:
     """Index of the first row with the columns."""
-    wanted = {column_key(name) for name in required}
     for place, row in enumerate(sheet.rows[:HEADER_WITHIN]):
-        if row and wanted <= {column_key(text) for text in row}:
+        if row and len(_matched(row, required)) == len(required):
             return place
     return None
 
 
-def _header(cells: Sequence[str], required: Sequence[str]) -> dict[int, str]:
-    """Column index -> name: as required, as distributed, or ``unnamed_<i>``."""
-    spelling = {column_key(name): name for name in required}
+def _matched(cells: Sequence[str], wanted: Sequence[str]) -> dict[int, str]:
+    """Column index -> which of the wanted names it has: as distributed, or in a spelling of copies
+    in circulation where one column alone has it."""
+    first: dict[str, int] = {}
+    for i, cell in enumerate(cells):
+        first.setdefault(column_key(cell), i)
+    found = {first[column_key(name)]: name for name in wanted if column_key(name) in first}
+    loose: dict[str, list[int]] = {}
+    for i, cell in enumerate(cells):
+        if cell.strip() and i not in found:
+            loose.setdefault(_loose_key(cell), []).append(i)
+    for name in wanted:
+        places = loose.get(_loose_key(name), [])
+        if name not in found.values() and len(places) == 1:
+            found[places[0]] = name
+    return found
+
+
+def _loose_key(name: str) -> str:
+    """A column's name without separators, in the words that copies of sheets use for one thing."""
+    key = "".join(c for c in name.casefold() if c.isalnum())
+    key = key.removesuffix("number").removesuffix("no")
+    key = key.removesuffix("frames").removesuffix("frame") or key
+    return _SAME_COLUMN.get(key, key)
+
+
+def _header(cells: Sequence[str], known: Sequence[str]) -> dict[int, str]:
+    """Column index -> name: as known, as distributed, or ``unnamed_<i>``."""
+    spelling = _matched(cells, known)
     names: dict[int, str] = {}
     for i, cell in enumerate(cells):
-        name = spelling.get(column_key(cell), cell.strip()) or f"unnamed_{i}"
+        name = spelling.get(i, cell.strip()) or f"unnamed_{i}"
         names[i] = f"{name}_{i}" if name in names.values() else name
     return names
 
@@ -290,11 +333,10 @@ def _refuse_merged(source: str, sheet: Sheet, first: int, last: int, need: set[i
 
 
 def _no_header(path: Path, sheets: list[Sheet], required: Sequence[str]) -> DatasetError:
-    wanted = {column_key(name) for name in required}
     seen = []
     for sheet in sheets:
         rows = [row for row in sheet.rows[:HEADER_WITHIN] if any(c.strip() for c in row)]
-        best = max(rows, key=lambda r: len(wanted & {column_key(c) for c in r}), default=())
+        best = max(rows, key=lambda row: len(_matched(row, required)), default=())
         seen.append(f"'{sheet.name}': {[c.strip() for c in best if c.strip()][:16]}")
     return DatasetError(
         f"{path.name}: no sheet has the columns; seen are {'; '.join(seen)}",

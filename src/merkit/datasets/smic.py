@@ -157,17 +157,24 @@ def _long_layout(root: Path, camera: str) -> SheetLayout:
 
 
 def _other_intervals(main: Clip) -> dict[str, str]:
-    """Second and third intervals; broken formulas and repeats are left out."""
+    """Second and third intervals; broken formulas and repeats are left out. Where a formula of the
+    sheet broke, the stored end is the recording's first frame, and the interval is no interval."""
     found: list[tuple[int | None, int | None]] = [(main.onset_frame, main.offset_frame)]
+    broken: list[str] = []
     for number in (2, 3):
         cells = [main.raw.get(f"{end}{number}F", "").strip() for end in ("Onset", "Offset")]
         if not all(cell.isdecimal() for cell in cells):
             continue
         onset, offset = map(int, cells)
-        if 0 < onset < offset and (onset, offset) not in found:
+        if not 0 < onset < offset or str(offset) == main.raw.get("FirstF", "").strip():
+            broken.append(f"{onset}-{offset}")
+        elif (onset, offset) not in found:
             found.append((onset, offset))
     told = ";".join(f"{onset}-{offset}" for onset, offset in found[1:])
-    return {"other_intervals": told} if told else {}
+    notes = {"other_intervals": told} if told else {}
+    if broken:
+        notes["doubtful:other_intervals"] = f"{', '.join(broken)}: broken, left out"
+    return notes
 
 
 _LICENCE = "research only, agreement signed by a permanent supervisor"

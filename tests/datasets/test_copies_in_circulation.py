@@ -1,0 +1,203 @@
+"""Sheets as they circulate: other names, other headers, edited cells, rows that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from miniatures import (
+    CASME2_HEADER,
+    CASME2_ROWS,
+    SAMM_HEADER,
+    SAMM_ROWS,
+    write_casme2,
+    write_samm,
+    write_xlsx,
+)
+from miniatures_more import (
+    CASME_SQUARED_ROWS,
+    SAMM_LONG_HEADER,
+    SAMM_LONG_ROWS,
+    write_casme_squared,
+    write_dfme_full,
+    write_samm_long,
+)
+
+from merkit.datasets import load_dataset
+from merkit.datasets.audit import Audit, check_database
+from merkit.datasets.samm import load_recordings
+from merkit.datasets.sheets import read_table
+from merkit.errors import DatasetError
+from merkit.types import Finding
+
+
+def found(audit: Audit, what: str) -> list[Finding]:
+    return [finding for finding in audit.findings if finding.what == what]
+
+
+# CASME II
+
+
+def sheet_with_classes(root: Path, classes: list[str]) -> Path:
+    """A sheet of 2019 with a column of its own; the older sheet says 1, 2, 3 ... of the rows."""
+    write_casme2(root)
+    (root / "CASME2-coding-20140508.xlsx").unlink()
+    rows = [(*row, cell) for row, cell in zip(CASME2_ROWS, classes, strict=True)]
+    header = (*CASME2_HEADER, "Objective Classes")
+    write_xlsx(root / "CASME2-coding-20190701.xlsx", {"Sheet1": [header, *rows]})
+    return root
+
+
+def test_the_sheets_own_objective_classes_are_used(tmp_path: Path) -> None:
+    n = len(CASME2_ROWS)
+    same = [str(1 + i % 7) for i in range(n)]
+    root = sheet_with_classes(tmp_path, ["7", *same[1:]])
+    clips = load_dataset("casme2", root)
+    first = f"casme2/sub{CASME2_ROWS[0][0]}/{CASME2_ROWS[0][1]}"
+    assert {c.clip_id: c.raw["objective_class"] for c in clips}[first] == "VII"
+    differing = found(check_database("casme2", root, pixels=False), "disagreeing objective_class")
+    assert [f.clip for f in differing] == [first]
+    assert "VII here, I in CASME2-ObjectiveClasses.xlsx" in differing[0].detail
+    (root / "CASME2-ObjectiveClasses.xlsx").unlink()
+    assert {c.clip_id: c.raw["objective_class"] for c in load_dataset("casme2", root)}[
+        first
+    ] == "VII"
+
+
+def test_joined_classes_name_their_sheet(tmp_path: Path) -> None:
+    write_casme2(tmp_path)
+    clip = load_dataset("casme2", tmp_path)[0]
+    assert clip.raw["objective_class_sheet"].startswith("CASME2-ObjectiveClasses.xlsx sha256:")
+    sheets = [f.detail for f in found(check_database("casme2", tmp_path, pixels=False), "sheet")]
+    assert [s.split(" ")[0] for s in sheets] == [
+        "CASME2-ObjectiveClasses.xlsx",
+        "CASME2-coding-20140508.xlsx",
+    ]
+
+
+# headers and names
+
+
+@pytest.mark.parametrize(
+    ("cells", "wanted"),
+    [
+        (["subject_id", "File Name", "Onset Frame", "estimated emotion"], True),
+        (["SUBJECT", "Filename ", "onsetFrame", "Emotion"], True),
+        (["Subject", "Filename", "Onset", "Emotions"], True),
+        (["Subject", "Filename", "Onset", "Onset Frame No", "Emotion"], True),  # one is exact
+        (["Subject", "Filename", "Onset-Frame", "Onset_Frame", "Emotion"], False),  # which?
+        (["Subject", "Filename", "Offset", "Emotion"], False),
+    ],
+)
+def test_spellings_of_columns(tmp_path: Path, cells: list[str], wanted: bool) -> None:
+    path = write_xlsx(
+        tmp_path / "a.xlsx", {"s": [cells, ["1", "a", "5", "fear", "x"][: len(cells)]]}
+    )
+    names = ("Subject", "Filename", "Onset", "Emotion")
+    if wanted:
+        (row,) = read_table(path, names)
+        assert (row["Subject"], row["Onset"]) == ("1", "5")
+        return
+    with pytest.raises(DatasetError, match="no sheet has the columns; seen are") as error:
+        read_table(path, names)
+    assert "Onset" in error.value.wanted
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SAMM_Micro_FACS_Codes_v2.xlsx", "SAMM_20181215_v3.xlsx", "SAMM.xlsx", "SAMM-coding.xlsx"],
+)
+def test_names_of_samm(tmp_path: Path, name: str) -> None:
+    write_samm(tmp_path)
+    wanted = load_dataset("samm", tmp_path)
+    (sheet,) = tmp_path.rglob("*.xlsx")
+    sheet.unlink()
+    write_xlsx(tmp_path / name, {"MICRO_ONLY": [SAMM_HEADER, *SAMM_ROWS]})
+    assert [c.clip_id for c in load_dataset("samm", tmp_path)] == [c.clip_id for c in wanted]
+
+
+def test_name_of_casme_squared(tmp_path: Path) -> None:
+    write_casme_squared(tmp_path)
+    wanted = load_dataset("casme-squared", tmp_path)
+    (tmp_path / "CAS(ME)^2code_final.xlsx").rename(tmp_path / "code_final.xlsx")
+    assert [c.clip_id for c in load_dataset("casme-squared", tmp_path)] == [
+        c.clip_id for c in wanted
+    ]
+
+
+# rows that cannot be used
+
+
+@pytest.mark.parametrize("cell", ["1034.5", "", "about 70"])
+def test_a_macro_row_never_blocks_the_micro_rows(tmp_path: Path, cell: str) -> None:
+    write_samm_long(tmp_path)
+    kinds = [str(row[SAMM_LONG_HEADER.index("Type")]) for row in SAMM_LONG_ROWS]
+    place = next(i for i, kind in enumerate(kinds) if kind.lower().startswith("macro"))
+    micro = load_dataset("samm-long", tmp_path)
+    events = sum(len(r.events) for r in load_recordings(tmp_path))
+    rows = [list(row) for row in SAMM_LONG_ROWS]
+    rows[place][SAMM_LONG_HEADER.index("Onset")] = cell
+    (sheet,) = (p for p in tmp_path.rglob("*Long*.xlsx"))
+    write_xlsx(sheet, {"FACS": [SAMM_LONG_HEADER, *rows]})
+    assert [c.clip_id for c in load_dataset("samm-long", tmp_path)] == [c.clip_id for c in micro]
+    assert sum(len(r.events) for r in load_recordings(tmp_path)) == events - 1
+    (note,) = found(check_database("samm-long", tmp_path, pixels=False), "rows left out")
+    assert note.detail.startswith("1 rows of macro-expressions cannot be used; row ")
+    micro_place = next(i for i, kind in enumerate(kinds) if kind.lower().startswith("micro"))
+    rows[micro_place][SAMM_LONG_HEADER.index("Apex")] = "12.5"
+    write_xlsx(sheet, {"FACS": [SAMM_LONG_HEADER, *rows]})
+    with pytest.raises(DatasetError, match=r"holds '12\.5'"):
+        load_dataset("samm-long", tmp_path)
+
+
+def test_a_macro_row_of_casme_squared(tmp_path: Path) -> None:
+    kinds = [str(row[7]).lower() for row in CASME_SQUARED_ROWS]
+    place = next(i for i, kind in enumerate(kinds) if kind.startswith("macro"))
+    rows = [list(row) for row in CASME_SQUARED_ROWS]
+    rows[place][2] = "12.5"
+    write_casme_squared(tmp_path, rows=rows)
+    assert load_dataset("casme-squared", tmp_path)
+    assert found(check_database("casme-squared", tmp_path, pixels=False), "rows left out")
+
+
+# DFME
+
+
+def test_a_dfme_sheet_without_units_apex_and_emotion(tmp_path: Path) -> None:
+    write_dfme_full(tmp_path)
+    wanted = load_dataset("dfme", tmp_path, "full")
+    (sheet,) = tmp_path.glob("*.xlsx")
+    table = read_table(sheet, ("Filename",))
+    sheet.unlink()
+    rows = [(r["Filename"], r["OnsetFrame"], r["OffsetFrame"], r["fps"]) for r in table]
+    header = ("file_name", "onset frame", "Offset", "FPS")
+    write_xlsx(tmp_path / "DFME.xlsx", {"Sheet1": [header, *rows]})
+    clips = load_dataset("dfme", tmp_path, "full")
+    assert [(c.clip_id, c.fps_hz, c.onset_frame) for c in clips] == [
+        (c.clip_id, c.fps_hz, c.onset_frame) for c in wanted
+    ]
+    assert all(c.apex_frame is None and c.action_units is None for c in clips)
+    audit = check_database("dfme", tmp_path, "full", pixels=False)
+    assert len(found(audit, "doubtful apex_frame")) == len(clips)
+
+
+def test_a_dfme_clip_that_no_sheet_names_says_so(tmp_path: Path) -> None:
+    write_dfme_full(tmp_path)
+    (sheet,) = tmp_path.glob("*.xlsx")
+    names = (
+        "Subject",
+        "Filename",
+        "OnsetFrame",
+        "ApexFrame",
+        "OffsetFrame",
+        "Emotion",
+        "fps",
+        "AU",
+    )
+    rows = [tuple(r[n] for n in names) for r in read_table(sheet, names)]
+    kept = [row for row in rows if "partD" not in str(row)]
+    part_d = next(c for c in load_dataset("dfme", tmp_path, "full") if "partD" in str(c.media))
+    kept = [row for row in kept if row[1] != part_d.media.name]
+    write_xlsx(sheet, {"Sheet1": [names, *kept]})
+    audit = check_database("dfme", tmp_path, "full", pixels=False)
+    assert [f.clip for f in found(audit, "doubtful onset_frame")] == [part_d.clip_id]
