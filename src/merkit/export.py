@@ -16,6 +16,7 @@ import pandas as pd
 from merkit.errors import ConfigError
 from merkit.files import atomic_file, write_json
 from merkit.registry import Registry
+from merkit.tables import safe_cells
 
 if TYPE_CHECKING:
     from merkit.inference.recognizer import Analysis
@@ -124,7 +125,8 @@ def _write_csv(analyses: Sequence[Analysis], classes: Sequence[str], path: Path)
     """One row an event; a table without events keeps its header."""
     rows = [row for analysis in analyses for row in _rows(analysis, classes)]
     table = pd.DataFrame(rows, columns=[*COLUMNS, *(f"p_{name}" for name in classes)])
-    table.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    text = safe_cells(table).to_csv(index=False, lineterminator="\n")
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _rows(analysis: Analysis, classes: Sequence[str]) -> Iterator[list[str]]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
 import math
 import os
+import platform
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from merkit.errors import ConfigError, StoreError
 
@@ -20,14 +25,25 @@ TEMPORARY_PREFIX = ".tmp-"
 
 @contextmanager
 def _writable(path: Path) -> Iterator[None]:
+    """Say which path it was that could not be written. Writers of other libraries have errors of
+    their own for a full disk."""
     try:
         yield
-    except OSError as error:
+    except Exception as error:
+        full = os.strerror(errno.ENOSPC)
+        if not isinstance(error, OSError) and full not in str(error):
+            raise
+        reason = getattr(error, "strerror", None) or (full if full in str(error) else error)
         raise ConfigError(
-            f"cannot write {path}: {error.strerror or error}",
+            f"cannot write {path}: {reason}",
             "a place that may be written, on a disk with room",
             "choose another path",
         ) from None
+
+
+def _temporary_prefix() -> str:
+    """Begins the names of this process's temporary files, so that others know when it is dead."""
+    return f"{TEMPORARY_PREFIX}{platform.node()}-{os.getpid()}-"
 
 
 @contextmanager
@@ -40,16 +56,16 @@ def atomic_file(path: Path) -> Iterator[Path]:
     with _writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            prefix=TEMPORARY_PREFIX, suffix=path.suffix, dir=path.parent
+            prefix=_temporary_prefix(), suffix=path.suffix, dir=path.parent
         )
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -62,22 +78,51 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     with _writable(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
-    try:
-        yield temporary
-        temporary.chmod(0o755)
+        temporary = Path(tempfile.mkdtemp(prefix=_temporary_prefix(), dir=path.parent))
         try:
-            os.replace(temporary, path)
-        except OSError:
-            if not path.is_dir():
-                raise
+            yield temporary
+            temporary.chmod(0o755)
+            try:
+                os.replace(temporary, path)
+            except OSError:
+                if not path.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Let no other merkit on this machine write ``path`` meanwhile, and take away what a killed one
+    left in it and beside it. The lock lies among the machine's temporary files and is the
+    system's own, so nothing that is killed leaves it locked.
+
+    Raises:
+        ConfigError: another process is writing it.
+    """
+    name = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:24]
+    folder = Path(tempfile.gettempdir()) / f"merkit-locks-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    lock = FileLock(folder / f"{name}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(
+            f"another merkit is writing {path}",
+            "one writer of it at a time",
+            "wait for it to end, or choose another --out",
+        ) from None
+    try:
+        for place in (path.parent, path, path / "folds"):
+            remove_leftovers(place)
+        yield
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        lock.release()
 
 
 def write_text(path: Path, text: str) -> None:
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -112,11 +157,32 @@ def _finite(value: Any) -> Any:
 
 
 def remove_leftovers(folder: Path, older_than_s: float = 3600.0) -> None:
-    """Delete what an interrupted writer left behind, and nothing a live one is writing."""
+    """Delete what an interrupted writer left behind: what a process of this machine wrote that is
+    dead, and of other machines what is old. Nothing that a live one is writing."""
     for leftover in folder.glob(TEMPORARY_PREFIX + "*"):
-        if time.time() - leftover.stat().st_mtime < older_than_s:
-            continue
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        with suppress(OSError):  # its writer, or another cleaner, was faster
+            if not _abandoned(leftover, older_than_s):
+                continue
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
+
+
+def _abandoned(leftover: Path, older_than_s: float) -> bool:
+    machine, _, process = (
+        leftover.name.removeprefix(TEMPORARY_PREFIX).rpartition("-")[0].rpartition("-")
+    )
+    if machine == platform.node() and process.isdecimal():
+        return not _alive(int(process))
+    return time.time() - leftover.stat().st_mtime >= older_than_s
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

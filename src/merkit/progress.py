@@ -1,11 +1,17 @@
-"""How long work tells where it is: a callable, and a bar with time left on the terminal."""
+"""How long work tells where it is: a callable; bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Protocol
+
+#: seconds between two lines of one stage where standard error is no terminal
+LINE_EVERY_S = 10.0
+_NEVER = float("inf")
 
 
 class Progress(Protocol):
@@ -18,11 +24,52 @@ def silent(stage: str, done: float, total: float) -> None:
     """Say nothing."""
 
 
+class Lines:
+    """Plain lines on standard error: a stage's first, one at most every ``LINE_EVERY_S``, its
+    last. May be called from any thread."""
+
+    def __init__(self) -> None:
+        #: stage -> when and where it began, and when it was told (``_NEVER`` again: its last was)
+        self._stages: dict[str, tuple[float, float, float]] = {}
+        self._lock = Lock()
+
+    def __call__(self, stage: str, done: float, total: float) -> None:
+        if not (done or total):
+            return
+        with self._lock:
+            now = time.monotonic()
+            began, first, told = self._stages.get(stage, (now, done, -_NEVER))
+            if told == _NEVER and done <= first < total:  # the same stage once more
+                began, told = now, -_NEVER
+            last = 0 < total <= done
+            due = now - told >= LINE_EVERY_S or (last and told < _NEVER)
+            told = _NEVER if last else now if due else told
+            self._stages[stage] = (began, first, told)
+            if due:
+                print(_line(stage, done, total, first, now - began), file=sys.stderr, flush=True)
+
+
+def _line(stage: str, done: float, total: float, first: float, elapsed_s: float) -> str:
+    if not total:
+        return f"{stage}: {done:g}"
+    line = f"{stage}: {done / total:.0%}, {done:g} of {total:g}"
+    if done >= total:
+        return f"{line}, took {_clock(elapsed_s)}"
+    if done <= first:
+        return line
+    return f"{line}, {_clock(elapsed_s * (total - done) / (done - first))} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
 @contextmanager
 def terminal_progress() -> Iterator[Progress]:
-    """Bars with time left on standard error; silent where that is no terminal."""
+    """Bars with time left on standard error; plain lines where that is no terminal."""
     if not sys.stderr.isatty():
-        yield silent
+        yield Lines()
         return
     from rich import progress as rich
     from rich.console import Console

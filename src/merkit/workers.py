@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from multiprocessing import connection, get_context
 from typing import TypeVar
 
 J = TypeVar("J")
@@ -22,15 +24,33 @@ def run_jobs(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterato
     """Yield ``work(job)`` as jobs finish. One worker runs them here, in order.
 
     Processes are spawned, not forked: threads of torch and OpenCV do not survive a fork. An
-    error in one job, or an interrupt, cancels those that have not begun and is raised here.
+    error in one job, or an interrupt, ends all of them and is raised here. A worker ends when this
+    process does, however that ends.
     """
     count = worker_count(workers, len(jobs))
     if count == 1:
         yield from map(work, jobs)
         return
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_end_with_parent)
     try:
         for future in as_completed([pool.submit(work, job) for job in jobs]):
             yield future.result()
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - before:
+            process.terminate()  # nobody waits for what it makes; files appear whole or not at all
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Watch for the end of the parent, which a signal may kill without a word to its workers."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this runs in a worker
+
+    def watch() -> None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end with parent").start()

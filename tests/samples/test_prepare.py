@@ -128,7 +128,7 @@ def stored(store: Path) -> list[Path]:
 
 def readable(store: Path) -> dict[str, Sample]:
     """Every sample that a reader may see; fails on one that is there and corrupt."""
-    (folder,) = [path for path in store.iterdir() if path.is_dir()]
+    (folder,) = {path.parents[1] for path in stored(store)}
     opened = SampleStore.__new__(SampleStore)
     opened.folder = folder
     return {path.parent.name: opened.read(path.parent.name) for path in stored(store)}

@@ -5,9 +5,13 @@ Listing commands imports none of them, so ``merkit --help`` is fast.
 
 from __future__ import annotations
 
+import io
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 
@@ -35,10 +39,12 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 2 bad input, 3 missing, 1 our bug."""
     words = list(sys.argv[1:] if argv is None else argv)
+    _speak_whatever_comes()
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
-        return _dispatch(words)
+        with _terminated_as_interrupted():
+            return _dispatch(words)
     except MerkitError as error:
         if debug:
             traceback.print_exc()
@@ -65,6 +71,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _speak_whatever_comes() -> None:
+    """A file name may hold what the terminal has no characters for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM, which a scheduler sends, ends a command as Ctrl-C does."""
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
@@ -79,6 +106,8 @@ def _dispatch(words: list[str]) -> int:
         raise ConfigError(f"unknown command '{name}'", f"one of: {', '.join(COMMANDS)}", hint)
     try:
         code: int = import_module(f"merkit.cli.{name}").run(rest)
+    except RecursionError:
+        raise ConfigError("the input is nested too deeply", "a few levels", "flatten it") from None
     except SystemExit as stop:  # the option parser has printed its own message
         return stop.code if isinstance(stop.code, int) else 2
     return code

@@ -12,6 +12,7 @@ import tyro
 from merkit.cli.options import parse
 from merkit.errors import ConfigError
 from merkit.explain import FIGURES, ExplainConfig
+from merkit.files import sole_writer
 from merkit.progress import Progress, terminal_progress
 from merkit.runs.config import DataConfig
 
@@ -58,7 +59,7 @@ def run(words: Sequence[str]) -> int:
     figures = f"\nFigures of a clip: {', '.join(FIGURES)}."
     options = parse(Options, "explain", words, more_help=figures)
     _check(options)
-    with terminal_progress() as progress:
+    with sole_writer(options.out), terminal_progress() as progress:
         explanation = _explain(options, progress)
     for path in explanation.files.values():
         print(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from merkit.cli.options import parse
-from merkit.errors import ConfigError
-from merkit.progress import terminal_progress
+from merkit.errors import ConfigError, MerkitError, VideoError
+from merkit.files import sole_writer
+from merkit.progress import Progress, terminal_progress
 from merkit.spotting import SpotConfig
 
 if TYPE_CHECKING:
+    from merkit.face.tracker import TrackConfig
     from merkit.inference.recognizer import Analysis, Recognizer
 
 
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 class Options:
     """Find micro-expressions in videos: when, what, how sure.
 
-    Writes one row an event. Exit code 2 when a video shows no face at all; the table is
-    written all the same.
+    Writes one row an event. Exit code 2 when a video cannot be read or shows no face at all; the
+    table of the others is written all the same.
     """
 
     videos: Annotated[tuple[Path, ...], tyro.conf.Positional]
@@ -63,17 +65,19 @@ def run(words: Sequence[str]) -> int:
     if not options.model:
         raise ConfigError("no model was named", "--model FOLDER, written by 'merkit train'")
     check_target(options.out, options.overwrite, options.format)
-    _check_input(options)
-    from merkit.inference.recognizer import Recognizer
+    with sole_writer(options.out):
+        broken = _check_input(options)
+        from merkit.inference.recognizer import Recognizer
 
-    recognizer = Recognizer.from_pretrained(options.model, options.device)
-    analyses = _analyse(recognizer, options)
-    write_events(analyses, recognizer.classes, options.out, options.format)
+        recognizer = Recognizer.from_pretrained(options.model, options.device)
+        analyses = _analyse(recognizer, options, broken)
+        write_events(analyses, recognizer.classes, options.out, options.format)
     return _tell(analyses, options.out)
 
 
-def _check_input(options: Options) -> None:
-    """Name the tracker and open every video before the first is analysed, which may take long."""
+def _check_input(options: Options) -> dict[Path, VideoError]:
+    """Name the tracker and open every video before the first is analysed, which may take long.
+    Those of several that cannot be opened are returned with the reason, and said at once."""
     from merkit.face.tracker import TrackConfig
     from merkit.video import probe
 
@@ -81,11 +85,22 @@ def _check_input(options: Options) -> None:
         TrackConfig(options.tracker)
     if not (options.fps >= 0 and isfinite(options.fps)):
         raise ConfigError(f"--fps {options.fps}", "frames a second, above 0")
+    broken: dict[Path, VideoError] = {}
     for video in options.videos:
-        probe(video, options.fps or None)
+        try:
+            probe(video, options.fps or None)
+        except VideoError as error:  # one that is not there at all stops everything: a slip
+            broken[video] = error
+    if len(broken) == len(options.videos):
+        raise next(iter(broken.values()))
+    for told in broken.values():
+        print(f"merkit: {told}\n  the other videos are read", file=sys.stderr)
+    return broken
 
 
-def _analyse(recognizer: Recognizer, options: Options) -> list[Analysis]:
+def _analyse(
+    recognizer: Recognizer, options: Options, broken: Mapping[Path, VideoError]
+) -> list[Analysis]:
     changes: dict[str, str | int] = {}
     if options.tracker:
         changes["tracker"] = options.tracker
@@ -94,13 +109,34 @@ def _analyse(recognizer: Recognizer, options: Options) -> list[Analysis]:
     if options.landmarks:
         changes["landmarks_path"] = options.landmarks
     if options.face != "largest":
-        changes["face"] = int(options.face) if options.face.isdigit() else options.face
+        changes["face"] = options.face
     track = replace(recognizer.track, **changes)  # type: ignore[arg-type]
     with terminal_progress() as progress:
         return [
-            recognizer.analyse(video, options.spot, track, options.fps or None, progress)
+            _one(recognizer, video, track, options, broken.get(video), progress)
             for video in options.videos
         ]
+
+
+def _one(
+    recognizer: Recognizer,
+    video: Path,
+    track: TrackConfig,
+    options: Options,
+    error: VideoError | None,
+    progress: Progress,
+) -> Analysis:
+    """The analysis of a video; one of several that cannot be read costs only itself."""
+    from merkit.inference.recognizer import Analysis
+
+    if error is not None:
+        return Analysis(video, (), 0.0, 0.0, f"{video}: {error.found}")
+    try:
+        return recognizer.analyse(video, options.spot, track, options.fps or None, progress)
+    except MerkitError as found:
+        if len(options.videos) == 1 or isinstance(found, ConfigError):
+            raise
+        return Analysis(video, (), 0.0, 0.0, f"{video}: {found.found}")
 
 
 def _tell(analyses: Sequence[Analysis], out: Path) -> int:

@@ -5,6 +5,7 @@ Importing this loads neither OpenCV nor a detector.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
@@ -117,7 +118,8 @@ class TrackConfig:
     def __post_init__(self) -> None:
         # YAML gives an int and the command line a string: one spelling, so one recipe hash.
         object.__setattr__(self, "face", str(self.face))
-        named, width = self.face == "largest" or str(self.face).isdecimal(), self.detect_width_px
+        width = self.detect_width_px
+        named = re.fullmatch("largest|[0-9]{1,6}", str(self.face)) is not None
         wanted = {
             "tracker": (self.tracker in TRACKERS, f"one of: {', '.join(TRACKERS)}"),
             "face": (named, "'largest' or a position from the left: 0, 1, ..."),

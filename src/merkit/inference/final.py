@@ -4,6 +4,7 @@ few that choose the epoch."""
 from __future__ import annotations
 
 from merkit.errors import ConfigError
+from merkit.files import sole_writer
 from merkit.inference.modelfolder import save_model
 from merkit.progress import Progress, silent
 from merkit.protocols import ProtocolConfig
@@ -27,6 +28,11 @@ def train_model(config: FinalConfig, progress: Progress = silent) -> FitSummary:
         ConfigError: the model folder exists already, or a setting is wrong.
         DatasetError, FaceError, MissingWeightsError: as in an evaluation.
     """
+    with sole_writer(config.out):
+        return _train(config, progress)
+
+
+def _train(config: FinalConfig, progress: Progress) -> FitSummary:
     if config.out.exists():
         raise ConfigError(f"{config.out} exists", "a new model folder", "choose another --out")
     method, device = config.make(), choose_device(config.device)

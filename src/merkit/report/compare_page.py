@@ -28,6 +28,7 @@ from merkit.report.text import (
 )
 from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import CriticalDifference
+from merkit.tables import safe_cells
 
 
 def compare_runs(runs: Sequence[Path], out: Path) -> str:
@@ -57,7 +58,7 @@ def compare_runs(runs: Sequence[Path], out: Path) -> str:
     )
     write_text(out, page)
     rows = pd.DataFrame([row for group in groups for row in _rows(group)])
-    write_text(out.with_suffix(".csv"), rows.to_csv(index=False, lineterminator="\n"))
+    write_text(out.with_suffix(".csv"), safe_cells(rows).to_csv(index=False, lineterminator="\n"))
     write_json(out.with_suffix(".json"), [_plain(group) for group in groups])
     return "\n".join([*comparison_lines(groups, overall), f"page: {out}"])
 

@@ -17,6 +17,9 @@ from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import CriticalDifference
 from merkit.scoring.scores import FoldTraining, Scores
 
+# names of classes and runs are text, also where they hold a dollar sign
+mpl.rcParams["text.parse_math"] = False
+
 INK, ACCENT, WARM, PALE = "#1f2933", "#1d6fa5", "#c2571a", "#b9c4cf"
 
 
@@ -122,7 +125,7 @@ def _intervals(
         bounds = [interval.low, interval.high]
         axes.plot(bounds, [place, place], color=colour, linewidth=3, alpha=0.5)
         axes.plot(interval.value, place, "o", color=colour, markersize=6)
-    axes.set_yticks(range(len(rows)), [plain(name) for name in rows])
+    axes.set_yticks(range(len(rows)), list(rows))
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="x", color="#e6eaee")
     return figure, axes
@@ -145,12 +148,12 @@ def sweep_plot(sweep: Sweep | None, runs: Sequence[Scores]) -> str:
         x = [values.index(setting) + shift for setting, _ in ordered]
         intervals = [interval for _, interval in ordered]
         shown = [interval.value for interval in intervals]
-        axes.plot(x, shown, "o-", color=colour, label=plain(label), markersize=5)
+        axes.plot(x, shown, "o-", color=colour, label=label, markersize=5)
         low, high = [i.low for i in intervals], [i.high for i in intervals]
         axes.vlines(x, low, high, color=colour, alpha=0.35, linewidth=3)
     axes.set_ylim(0, 1)
     axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
-    axes.set_xlabel(plain(sweep.setting))
+    axes.set_xlabel(sweep.setting)
     axes.set_ylabel(runs[0].titles()[MAIN_METRIC] if sweep.series else "score")
     axes.legend(frameon=False, fontsize=9)
     axes.grid(axis="y", color="#e6eaee")
@@ -197,7 +200,7 @@ def cd_plot(found: CriticalDifference) -> str:
         edge = 0.9 if left else n + 0.1
         axes.plot([rank, rank, edge], [0, height, height], color=INK, linewidth=1)
         side = "right" if left else "left"
-        text = f"{plain(name)} {rank:.2f}" if left else f"{rank:.2f} {plain(name)}"
+        text = f"{name} {rank:.2f}" if left else f"{rank:.2f} {name}"
         axes.annotate(
             text, (edge, height), (-4 if left else 4, 0), textcoords="offset points",
             ha=side, va="center", fontsize=9, color=INK,
@@ -209,8 +212,3 @@ def cd_plot(found: CriticalDifference) -> str:
     axes.set_ylim(-top - 0.6 * half, 0)
     axes.set_title(f"mean rank; critical difference {found.cd:.2f}", fontsize=10, color=INK)
     return svg(figure)
-
-
-def plain(text: str) -> str:
-    """Text that the plotter draws as it is, dollar signs included."""
-    return text.replace("$", r"\$")

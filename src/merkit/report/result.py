@@ -14,9 +14,10 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from merkit.errors import ConfigError, MissingDataError, StoreError
-from merkit.files import atomic_file, read_json, write_json
+from merkit.files import read_json, write_json
 from merkit.scoring.scores import Scores
 from merkit.scoring.subjects import Pooling, SubjectTables, tabulate
+from merkit.tables import read_parquet, write_parquet
 
 #: of run.json
 FORMAT = 1
@@ -63,8 +64,7 @@ class Result:
 
     def write(self) -> None:
         """Write metrics.json and predictions.parquet, each whole or not at all."""
-        with atomic_file(self.folder / "predictions.parquet") as temporary:
-            self.predictions.to_parquet(temporary, index=False)
+        write_parquet(self.folder / "predictions.parquet", self.predictions)
         write_json(self.folder / "metrics.json", asdict(self.scores))
 
 
@@ -118,7 +118,7 @@ def read_result(folder: Path, name: str = "") -> Result:
     document, scores = read_document(folder), read_scores(folder)
     path = folder / "predictions.parquet"
     try:
-        predictions = pd.read_parquet(path)
+        predictions = read_parquet(path)
         predictions[_COLUMNS]
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(f"{path} cannot be read: {error}", "a finished run", _AGAIN) from None

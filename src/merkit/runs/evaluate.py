@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from merkit.files import sole_writer
 from merkit.progress import Progress, silent
 from merkit.protocols import audit_folds, audit_reads, make_folds
 from merkit.report.result import Result
@@ -23,10 +24,16 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
     """Score a method on databases under a protocol; resumes a run folder by fold.
 
     Raises:
-        ConfigError, DatasetError, MissingDataError, MissingWeightsError: before any training.
+        ConfigError, DatasetError, MissingDataError, MissingWeightsError: before any training; also
+            where another process writes the run.
         FaceError: clips that cannot be prepared (unless ``bad_clips="skip"``).
         LeakError: the folds or a training would let the test subject in.
     """
+    with sole_writer(config.out):
+        return _evaluate(config, progress)
+
+
+def _evaluate(config: EvaluateConfig, progress: Progress) -> Result:
     run = RunFolder(config.out)
     run.check_free()
     method, device = config.make(), choose_device(config.device)

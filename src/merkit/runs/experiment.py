@@ -23,6 +23,7 @@ from typing import Any
 
 from merkit.config import from_mapping
 from merkit.errors import ConfigError
+from merkit.files import sole_writer
 from merkit.overrides import apply_overrides, read_yaml
 from merkit.progress import Progress, silent
 from merkit.runs.config import EvaluateConfig
@@ -126,13 +127,15 @@ def run_experiment(
     for config in configs.values():
         config.sources()
         config.make()
-    for place, (name, config) in enumerate(configs.items(), start=1):
-        run = f"run {place}/{len(configs)} {name}"
-        result = evaluate(config, partial(_of_run, progress, run))
-    finished = [out / name for name in experiment.runs if (out / name / "metrics.json").is_file()]
-    if len(finished) < 2:
-        return "\n".join(score_lines(result.scores))
-    return compare_runs(finished, out / "comparison.html")
+    with sole_writer(out):
+        for place, (name, config) in enumerate(configs.items(), start=1):
+            run = f"run {place}/{len(configs)} {name}"
+            result = evaluate(config, partial(_of_run, progress, run))
+        names = experiment.runs
+        finished = [out / name for name in names if (out / name / "metrics.json").is_file()]
+        if len(finished) < 2:
+            return "\n".join(score_lines(result.scores))
+        return compare_runs(finished, out / "comparison.html")
 
 
 def _of_run(progress: Progress, run: str, stage: str, done: float, total: float) -> None:

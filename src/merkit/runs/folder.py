@@ -25,13 +25,14 @@ from pydantic import TypeAdapter
 
 from merkit.config import to_mapping, told_differences
 from merkit.errors import ConfigError, StoreError
-from merkit.files import atomic_folder, remove_leftovers, write_json
+from merkit.files import atomic_folder, write_json
 from merkit.methods.base import Method
 from merkit.protocols import FoldSet, save_folds
 from merkit.report.result import FORMAT, read_document
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.fold import FoldOutcome
 from merkit.scoring.scores import FoldTraining
+from merkit.tables import read_parquet, write_parquet
 from merkit.types import Fold
 
 _PACKAGES = (
@@ -133,7 +134,6 @@ class RunFolder:
                     "the same settings, labels, samples, folds and code to resume it",
                     "choose another --out",
                 )
-            remove_leftovers(self.path / "folds")
         save_folds(folds, self.path / "folds.json")
         if begun is not None:
             return
@@ -172,7 +172,7 @@ class RunFolder:
             hashes = {}
             for name, table in tables.items():
                 if table is not None:
-                    table.to_parquet(temporary / name)
+                    write_parquet(temporary / name, table)
                     hashes[name] = _file_hash(temporary / name)
             place = {"fold": result.fold, "seed": result.seed, "hashes": hashes}
             write_json(temporary / "summary.json", place | asdict(result.summary))
@@ -206,7 +206,7 @@ class RunFolder:
 def _read_table(path: Path, wanted: str) -> pd.DataFrame:
     if _file_hash(path) != wanted:
         raise ValueError(f"{path.name} is not as it was written")
-    return pd.read_parquet(path)
+    return read_parquet(path)
 
 
 def _file_hash(path: Path) -> str:

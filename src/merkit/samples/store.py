@@ -19,8 +19,9 @@ import pandas as pd
 
 from merkit.config import flat, to_mapping
 from merkit.errors import StoreError
-from merkit.files import atomic_file, atomic_folder, remove_leftovers, write_json
+from merkit.files import atomic_folder, remove_leftovers, write_json
 from merkit.samples.recipes import FILE_SETTINGS, Recipe
+from merkit.tables import write_parquet
 from merkit.types import Sample
 
 
@@ -102,8 +103,7 @@ class SampleStore:
             for clip_id, key in sorted(keys.items())
         ]
         path = self.folder / "index.parquet"
-        with atomic_file(path) as temporary:
-            pd.DataFrame(rows, columns=["clip_id", "key", "found_share"]).to_parquet(temporary)
+        write_parquet(path, pd.DataFrame(rows, columns=["clip_id", "key", "found_share"]))
         return path
 
     def _describe(self, recipe: Recipe) -> None:

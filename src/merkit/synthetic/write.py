@@ -27,7 +27,7 @@ import numpy as np
 
 from merkit.datasets.synthetic import ANNOTATION_COLUMNS, EVENT_COLUMNS, FORMAT, RECORDING_COLUMNS
 from merkit.errors import ConfigError, DatasetError, VideoError
-from merkit.files import atomic_folder
+from merkit.files import atomic_folder, sole_writer
 from merkit.progress import Progress, silent
 from merkit.synthetic.config import SYNTHESIS_VERSION, SynthConfig
 from merkit.synthetic.identity import make_identity
@@ -66,7 +66,7 @@ def write_database(
     if is_made(out, config):
         return out
     try:
-        with atomic_folder(out) as folder:
+        with sole_writer(out), atomic_folder(out) as folder:
             _write_all(folder, config, progress, workers or os.cpu_count() or 1)
     except (OSError, VideoError) as error:
         raise ConfigError(

@@ -1,0 +1,60 @@
+"""Processes end with the one that started them, whatever ends it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+_JOBS = """
+import sys, time
+from pathlib import Path
+from merkit import cli
+from merkit.workers import run_jobs
+import merkit.cli.prepare as prepare
+from tests_slow_job import slow
+
+def work(words):
+    list(run_jobs(slow, [Path(words[0]) / "a", Path(words[0]) / "b"], 2))
+    return 0
+
+if __name__ == "__main__":
+    prepare.run = work
+    sys.exit(cli.main(["prepare", sys.argv[1]]))
+"""
+_SLOW = """
+import time
+
+def slow(place):
+    place.touch()
+    time.sleep(120)
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130)]
+)
+def test_no_worker_outlives_a_command_that_is_killed(
+    tmp_path: Path, sent: signal.Signals, code: int
+):
+    (tmp_path / "main_jobs.py").write_text(_JOBS, encoding="utf-8")
+    (tmp_path / "tests_slow_job.py").write_text(_SLOW, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "main_jobs.py"), str(tmp_path)]
+    parent = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    begun = time.monotonic()
+    while not all((tmp_path / name).exists() for name in "ab"):
+        assert time.monotonic() - begun < 60
+        time.sleep(0.05)
+    family = psutil.Process(parent.pid).children(recursive=True)
+    assert len(family) >= 2
+    parent.send_signal(sent)
+    assert parent.wait(5) == code
+    _, alive = psutil.wait_procs(family, timeout=5)
+    for process in alive:
+        process.kill()
+    assert not alive
