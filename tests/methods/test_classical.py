@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,6 +88,26 @@ def test_balanced_weights_change_the_solution_of_unequal_classes() -> None:
         model.solve_svm(features[kept], labels[kept], seed=0)
         solved.append(float((model.intercept[1] - model.intercept[0]).detach()))
     assert solved[0] > solved[1]  # the rare class is given more room
+
+
+def test_class_weights_by_effective_number_lie_between_none_and_inverse() -> None:
+    features, labels = blobs(2, 36)
+    kept = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:4]])
+
+    def intercepts(**training: Any) -> np.ndarray:
+        method = Hoof(frames=4, bins=2, training=TrainConfig(**training), svm=SvmConfig(c=1e-3))
+        model = method.build(2)
+        model.solve_svm(features[kept], labels[kept], seed=0)
+        return model.intercept.detach().numpy()
+
+    none, inverse = intercepts(class_weights="none"), intercepts(class_weights="inverse")
+    by = {
+        beta: intercepts(class_weights="effective", class_weight_beta=beta)
+        for beta in (0.0, 0.9, 0.999999)
+    }
+    np.testing.assert_allclose(by[0.0], none, atol=1e-4)
+    np.testing.assert_allclose(by[0.999999], inverse, atol=1e-3)
+    assert none[1] + 1e-3 < by[0.9][1] < inverse[1] - 1e-3
 
 
 def test_class_without_training_clips_is_never_predicted() -> None:

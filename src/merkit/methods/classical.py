@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from merkit.config import check_settings
 from merkit.methods.base import Method
 from merkit.samples.batch import Inputs
-from merkit.training.config import TrainConfig
+from merkit.training.config import TrainConfig, class_weights
 from merkit.training.loop import (
     FitContext,
     Fitted,
@@ -170,7 +170,7 @@ class LinearSvmModel(ClassicalModel):
 
         svm = self.config.svm
         standard = svm.scaling == "standard"
-        balanced = self.config.training.class_weights != "none"
+        balanced = self.config.training.class_weights == "inverse"
         return make_pipeline(
             StandardScaler(with_mean=standard, with_std=standard),
             LinearSVC(
@@ -191,7 +191,10 @@ class LinearSvmModel(ClassicalModel):
         if len(present) == 1:  # nothing to separate
             self.intercept[present] = 0.0
             return
-        fitted = self.estimator(seed=seed).fit(features, labels)
+        estimator = self.estimator(seed=seed)
+        if self.config.training.class_weights == "effective":  # scikit-learn has no name for it
+            estimator[-1].set_params(class_weight=self._by_effective_number(labels))
+        fitted = estimator.fit(features, labels)
         scaler, svm = fitted[0], fitted[-1]
         if scaler.mean_ is not None:
             self.mean.copy_(torch.from_numpy(scaler.mean_))
@@ -202,6 +205,13 @@ class LinearSvmModel(ClassicalModel):
         rows = torch.from_numpy(svm.classes_)
         self.coef[rows] = torch.from_numpy(coef).to(self.coef)
         self.intercept[rows] = torch.from_numpy(intercept).to(self.intercept)
+
+    def _by_effective_number(self, labels: I64) -> dict[int, float]:
+        """Weight of each class, 1 in the mean over clips, as that of ``balanced`` is."""
+        weights = class_weights(labels.tolist(), self.n_classes, self.config.training)
+        assert weights is not None  # None is for equal weights
+        share = weights / weights[torch.from_numpy(labels)].mean()
+        return dict(enumerate(share.tolist()))
 
     @torch.no_grad()
     def _outputs(self, clips: ClipReader, ids: Sequence[str], use: Use) -> tuple[F32, F32]:
