@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -247,6 +248,43 @@ def test_weights_are_averaged_over_the_last_epochs() -> None:
     after = {4: -4.0, 5: -4.5, 6: -5.0}
     assert model.weight.item() == pytest.approx(np.mean(list(after.values())), abs=1e-3)
     assert summary.chosen_epoch == 6
+
+
+class Normed(ScriptedNetwork):
+    """With a batch norm behind a moving scale."""
+
+    def __init__(self, config: Any, n_classes: int) -> None:
+        super().__init__(config, n_classes)
+        self.norm = nn.BatchNorm1d(1)
+
+    def forward(self, inputs: Inputs) -> Output:
+        scaled = inputs["x"].float()[:, None] * self.weight
+        self.norm(scaled)
+        return super().forward(inputs)
+
+
+def test_statistics_of_batch_norm_are_those_of_the_averaged_weights() -> None:
+    settings = replace(BASE, learning_rate=1.0, swa_start=0.5, epochs=6, batch_size=4, patience=0)
+    settings = replace(settings, selection="last")
+    model, _ = run(method_with(Normed, settings), settings)
+    assert isinstance(model, Normed)
+    numbers = torch.arange(6.0)  # the training clips; 3 and 3 of them in a batch
+    weight = model.weight.item()
+    assert model.norm.running_mean.item() == pytest.approx(weight * numbers.mean().item(), rel=1e-4)
+    assert model.norm.momentum == 0.1
+    variance = weight**2  # of three consecutive numbers
+    assert model.norm.running_var.item() == pytest.approx(variance, rel=1e-4)
+
+
+@pytest.mark.parametrize(("patience", "warned"), [(2, True), (0, False), (7, False)])
+def test_an_average_that_patience_never_reaches_is_told(patience: int, warned: bool) -> None:
+    settings = replace(BASE, swa_start=0.75, patience=patience)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        _, summary = run(Scripted(right=(6, 1)), settings)
+    assert len(said) == warned
+    assert all("averaged from epoch 7 on (training.swa_start)" in str(w.message) for w in said)
+    assert len(summary.history) == (3 if warned else 8)
 
 
 def method_with(network: type[ScriptedNetwork], settings: TrainConfig) -> Method:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
@@ -17,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, update_bn
 
-from merkit.errors import ConfigError
+from merkit.errors import ConfigError, MerkitWarning
 from merkit.samples.batch import Inputs
 from merkit.scoring.metrics import confusion_matrix, uf1
 from merkit.seeds import derived_seed
@@ -137,6 +138,7 @@ class _Trainer:
         for epoch in range(1, self.settings.epochs + 1):
             self._epoch(epoch)
             if self._should_stop(epoch):
+                self._warn_of_no_average()
                 break
         model: Network = self._current()
         if self.best_state is not None:
@@ -223,6 +225,27 @@ class _Trainer:
         if self.average is None:
             self.average = AveragedModel(self.model)
         self.average.update_parameters(self.model)
+        # batch-norm statistics came with the first copy and are not those of the average; where no
+        # layer keeps any, no clip is read
+        update_bn(self._plain_batches(), self.average.module)
+
+    def _plain_batches(self) -> Iterator[Inputs]:
+        """The training clips as they are, in batches of nearly equal size, none of one clip."""
+        ids = self.clips.fold.train
+        n = max(1, min(math.ceil(len(ids) / self.settings.batch_size), len(ids) // 2))
+        for part in np.array_split(np.arange(len(ids)), n):
+            yield self.clips.inputs([ids[i] for i in part], "fit")
+
+    def _warn_of_no_average(self) -> None:
+        if self.settings.swa_start and self.average is None:
+            start = math.floor(self.settings.swa_start * self.settings.epochs) + 1
+            warnings.warn(
+                f"weights were to be averaged from epoch {start} on (training.swa_start), and "
+                f"training.patience={self.settings.patience} ended the fold before: raise it "
+                "(0: never stop early) or lower swa_start",
+                MerkitWarning,
+                stacklevel=2,
+            )
 
     def _current(self) -> Network:
         return self.model if self.average is None else cast(Network, self.average.module)
