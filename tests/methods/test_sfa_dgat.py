@@ -251,3 +251,30 @@ def test_configuration_is_plain_values() -> None:
     assert values["lambda_koleo"] == 0.5
     assert values["lambda_consistency"] == 0.1
     assert SfaDgat(augment=AugmentConfig(flip=0)).augment.flip == 0
+
+
+def test_the_gate_of_chen_has_two_layers_and_an_annealed_temperature() -> None:
+    """Their code: hidden layer of a quarter, temperature 34 lowered by 3 an epoch down to 1."""
+    fusion = replace(TINY.fusion, gate="fc-relu-fc", anneal_from=34.0)
+    model = SfaDgatNetwork(replace(TINY, fusion=fusion), 3)
+    assert [tuple(p.shape) for p in model.fusion.gate.parameters()] == [(5, 20), (4, 5), (4,)]
+    seen, gates = [], []
+    for epoch in (1, 2, 12, 40):
+        model.start_epoch(epoch)
+        seen.append(float(model.fusion.tau))
+        with torch.no_grad():
+            gates.append(model.eval()({"rgb": _rgb()}).aux["gate"])
+    assert seen == [34.0, 31.0, 1.0, 1.0]
+    assert gates[0].std() < gates[-1].std() / 20  # nearly even at first
+    # a stored epoch comes back with its temperature
+    assert model.trainable_state()["fusion.tau"] == 1.0
+    plain = SfaDgatNetwork(TINY, 3)
+    plain.start_epoch(1)
+    assert float(plain.fusion.tau) == TINY.fusion.tau
+    assert "fusion.tau" not in plain.state_dict()
+
+
+@pytest.mark.parametrize("values", [{"reduction": 0}, {"anneal_from": 0.5}, {"anneal_step": 0.0}])
+def test_impossible_gates_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(values))):
+        replace(TINY.fusion, **values)

@@ -398,3 +398,14 @@ def test_steps_decide_how_long_to_train(steps: int, sizes: list[int]) -> None:
     model, summary = run(Scripted(), settings)
     assert [size for _, size in model.seen] == sizes
     assert len(summary.history) == (steps + 1) // 2
+
+
+def test_a_network_is_told_which_epoch_begins() -> None:
+    told: list[int] = []
+
+    class Told(ScriptedNetwork):
+        def start_epoch(self, epoch: int) -> None:
+            told.append(epoch)
+
+    run(method_with(Told, BASE), replace(BASE, epochs=3))
+    assert told == [1, 2, 3]

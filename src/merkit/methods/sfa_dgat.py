@@ -40,6 +40,10 @@ class FusionConfig:
     Args:
         kernels: K [D].
         tau: temperature of the softmax over kernels; 1 leaves it out [R].
+        gate: one ``linear`` layer, the printed W_d, or the ``fc-relu-fc`` of Chen et al., whose
+            hidden layer is narrower than its input by ``reduction``.
+        anneal_from: temperature of the first epoch, lowered by ``anneal_step`` an epoch down to
+            ``tau`` (34 and 3 in the code of Chen et al.); 0: ``tau`` throughout.
         form: ``vector`` 1x1 convolutions of [f_s || f_t]; ``conv1d`` f_t repeated beside every
             frame of F_s, convolutions over time, then the mean over frames [R].
         kernel_size: over time, for ``conv1d`` [D].
@@ -49,6 +53,10 @@ class FusionConfig:
 
     kernels: int = 4
     tau: float = 1.0
+    gate: Literal["linear", "fc-relu-fc"] = "linear"
+    reduction: int = 4
+    anneal_from: float = 0.0
+    anneal_step: float = 3.0
     form: Literal["vector", "conv1d"] = "vector"
     kernel_size: int = 3
     aggregate: Literal["outputs", "kernels"] = "outputs"
@@ -57,6 +65,12 @@ class FusionConfig:
     def __post_init__(self) -> None:
         wanted = {
             "tau": (self.tau > 0, "above 0"),
+            "reduction": (self.reduction >= 1, "1 or more"),
+            "anneal_from": (
+                self.anneal_from == 0 or self.anneal_from >= self.tau,
+                "0 (tau throughout), or tau or more",
+            ),
+            "anneal_step": (self.anneal_step > 0, "above 0"),
             "kernels": (self.kernels >= 1, "1 or more"),
             "kernel_size": (self.kernel_size % 2 == 1, "an odd number"),
         }
@@ -146,19 +160,34 @@ class SfaDgat(RgbMethod):
 
 
 class DynamicFusion(nn.Module):
-    """F_fused = sum_k pi_k Conv_k(F_cat), pi = softmax(W_d F_cat / tau).
+    """F_fused = sum_k pi_k Conv_k(F_cat), pi = softmax(W_d F_cat / tau), or with two layers of
+    weights and a ReLU between them in place of W_d.
 
     Args:
         width: of F_cat, the two branches side by side.
     """
 
+    tau: Tensor
+
     def __init__(self, width: int, config: FusionConfig) -> None:
         super().__init__()
         self.config = config
         size = config.kernel_size if config.form == "conv1d" else 1
-        self.gate = nn.Linear(width, config.kernels, bias=False)
+        self.gate: nn.Module = nn.Linear(width, config.kernels, bias=False)
+        if config.gate == "fc-relu-fc":
+            hidden = max(1, width // config.reduction)
+            first, second = nn.Linear(width, hidden, bias=False), nn.Linear(hidden, config.kernels)
+            self.gate = nn.Sequential(first, nn.ReLU(), second)
+        # the temperature of the chosen epoch belongs to its weights
+        start, annealed = config.anneal_from or config.tau, bool(config.anneal_from)
+        self.register_buffer("tau", torch.tensor(start), persistent=annealed)
         # K convolutions in one: output channel = k * d + channel
         self.convolutions = nn.Conv1d(width, config.kernels * config.width, size, padding=size // 2)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Temperature of this epoch."""
+        lowered = self.config.anneal_from - self.config.anneal_step * (epoch - 1)
+        self.tau.fill_(max(lowered, self.config.tau))
 
     def forward(
         self, frames: Tensor, spatial: Tensor, temporal: Tensor, mask: Tensor | None
@@ -169,7 +198,7 @@ class DynamicFusion(nn.Module):
             frames: F_s (B,T,d), read by ``conv1d``. spatial: f_s (B,d). temporal: f_t (B,d).
         """
         both = torch.cat((spatial, temporal), dim=-1)
-        pi = torch.softmax(self.gate(both) / self.config.tau, dim=-1)
+        pi = torch.softmax(self.gate(both) / self.tau, dim=-1)
         if self.config.form == "conv1d":
             repeated = temporal[:, None].expand(*frames.shape[:2], -1)
             x = zero_padding(torch.cat((frames, repeated), dim=-1), mask).transpose(1, 2)
@@ -254,6 +283,11 @@ class SfaDgatNetwork(EncoderNetwork):
         if not aux:
             features = masked_mean(x, mask)
         return Output(self.classifier(self.dropout(features)), features, aux)
+
+    def start_epoch(self, epoch: int) -> None:
+        """See ``Network.start_epoch``: the fusion's temperature."""
+        if self.config.use_sfa and self.config.use_dgat:
+            self.fusion.start_epoch(epoch)
 
     def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
         """L = L_cls + lambda_koleo L_K(F_fused) + lambda_consistency L_c(f_s, f_t).

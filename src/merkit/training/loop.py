@@ -149,6 +149,7 @@ class _Trainer:
 
     def _epoch(self, epoch: int) -> None:
         started = time.perf_counter()
+        self.model.start_epoch(epoch)
         train_loss = self._train_epoch()
         self._step_schedule(epoch)
         val_loss, val_uf1 = self._validate()
@@ -225,8 +226,8 @@ class _Trainer:
         if self.average is None:
             self.average = AveragedModel(self.model)
         self.average.update_parameters(self.model)
-        # batch-norm statistics came with the first copy and are not those of the average; where no
-        # layer keeps any, no clip is read
+        # batch-norm statistics are so far those of the last weights; where no layer keeps any, no
+        # clip is read
         update_bn(self._plain_batches(), self.average.module)
 
     def _plain_batches(self) -> Iterator[Inputs]:

@@ -62,6 +62,9 @@ class Model(nn.Module, ABC):
 class Network(Model):
     """Base of the models that are trained by gradient steps."""
 
+    def start_epoch(self, epoch: int) -> None:
+        """Called before each epoch of a training, the first of which is 1."""
+
     @abstractmethod
     def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
         """Scalar training loss for soft targets (B,C); ``class_weights`` is (C,) or None."""
