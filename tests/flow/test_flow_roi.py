@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -9,7 +10,7 @@ import pytest
 from merkit.errors import ConfigError, FaceError
 from merkit.face.regions import REGION_NAMES, mirror_order, region_layout
 from merkit.flow.config import PUBLISHED_FLOW, FlowConfig
-from merkit.flow.crop import cut, face_crop
+from merkit.flow.crop import crop_layout, cut, face_crop, follow
 from merkit.flow.roi import RoiFlowStream, clip_flow, region_motion
 
 LEFT_CORNER = REGION_NAMES.index("left mouth corner (p48)")
@@ -137,6 +138,42 @@ def test_crop_follows_a_head_that_walks(face: np.ndarray, landmarks: np.ndarray)
     assert clip_flow(rgb, source, raw)[5].mean(0) == pytest.approx((15, 10), abs=0.6)
     lost = clip_flow(rgb, source, FlowConfig(reference="first", follow_nose=False))
     assert np.abs(lost).max() > 3 * np.abs(still).max()
+
+
+def test_an_unscaled_crop_overshoots_as_that_of_the_authors(
+    face: np.ndarray, landmarks: np.ndarray
+) -> None:
+    """A face of half the size: two pixels of the crop are one of the source."""
+    small = cv2.resize(face, (128, 128), interpolation=cv2.INTER_AREA)
+    frames = []
+    for left in (60, 63):
+        canvas = np.full((320, 400), 90, np.uint8)
+        canvas[60 : 60 + 128, left : left + 128] = small
+        frames.append(canvas)
+    crop, layout = crop_layout((landmarks + 0.5) / 2 - 0.5 + 60, PUBLISHED_FLOW)
+    reference = cut(frames[0], crop)
+    once = replace(PUBLISHED_FLOW, follow_iterations=1)
+    scaled, _ = follow(frames[1], crop, reference, layout, once)
+    code = replace(once, follow_scaled=False)
+    unscaled, _ = follow(frames[1], crop, reference, layout, code)
+    assert (scaled.left - crop.left, unscaled.left - crop.left) == (3, 6)
+
+
+def test_grey_of_blue_and_red_changed_is_that_of_the_frames_turned_round(
+    smile: np.ndarray, landmarks: np.ndarray
+) -> None:
+    rgb = np.stack([_on_canvas(f, 60, 30) for f in smile])
+    rgb[..., 0] //= 2
+    source, code = np.add(landmarks, [60, 30]), FlowConfig(gray_order="bgr")
+    turned = np.ascontiguousarray(rgb[..., ::-1])
+    np.testing.assert_array_equal(
+        clip_flow(rgb, source, code), clip_flow(turned, source, FlowConfig())
+    )
+    assert not np.array_equal(clip_flow(rgb, source, code), clip_flow(rgb, source, FlowConfig()))
+    stream, other = RoiFlowStream(code), RoiFlowStream(FlowConfig())
+    for image, swapped in zip(rgb, turned, strict=True):
+        motion = stream.submit(image, source).result()
+        np.testing.assert_array_equal(motion, other.submit(swapped, source).result())
 
 
 def test_clip_flow_measures_in_normalised_pixels(smile: np.ndarray, landmarks: np.ndarray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,19 @@ def test_published_recipe_and_training() -> None:
     settings = Evodyn().training
     assert (settings.learning_rate, settings.weight_decay, settings.gamma) == (8e-4, 0.7, 0.987)
     assert (settings.batch_size, settings.epochs, settings.class_weights) == (32, 9, "inverse")
+
+
+def test_the_code_variant_is_the_three_lines_of_the_authors() -> None:
+    proxy, code = Evodyn(), Evodyn(variant="code")
+    assert isinstance(code.recipe, RegionFlowRecipe)
+    assert (code.recipe.flow.gray_order, code.recipe.flow.follow_scaled) == ("bgr", False)
+    assert (code.recipe.lead_frames, code.training.augment) == (5, False)
+    changed = {"gray_order": "rgb", "follow_scaled": True}
+    assert isinstance(proxy.recipe, RegionFlowRecipe)
+    assert replace(code.recipe.flow, **changed) == proxy.recipe.flow
+    named = Evodyn.from_settings({"variant": "code"}, {}, {"flow": {"gray_order": "rgb"}})
+    assert isinstance(named.recipe, RegionFlowRecipe)
+    assert (named.recipe.flow.gray_order, named.recipe.lead_frames) == ("rgb", 5)
 
 
 def test_training_augmentation_puts_still_frames_first() -> None:

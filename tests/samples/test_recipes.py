@@ -60,6 +60,16 @@ def test_step_is_what_the_authors_of_hlora_mer_compute() -> None:
     assert [i - 10 for i in picked(3, eight)] == [0, 1, 2, 2, 2, 2, 2, 2]
 
 
+def test_frames_before_the_clip_are_read_as_far_as_there_are(clip: Clip) -> None:
+    every = replace(RGB, frames=0)
+    inner = replace(clip, first_frame=int(clip_frame_numbers(clip)[3]))
+    own, lead = every.choose(inner), replace(every, lead_frames=2).choose(inner)
+    assert lead.tolist() == [own[0] - 2, own[0] - 1, *own]
+    start = int(clip_frame_numbers(replace(clip, first_frame=None, last_frame=None))[0])
+    all_of_it = replace(every, lead_frames=10_000).choose(inner)
+    assert (all_of_it[0], all_of_it[-1]) == (start, own[-1])
+
+
 def test_a_short_clip_repeats_frames() -> None:
     assert picked(2, RGB) == [10, 10, 11, 11]
     assert picked(1, RGB) == [10] * 4

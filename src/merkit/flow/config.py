@@ -25,7 +25,12 @@ class FlowConfig:
     Head motion: ``nose_correction`` subtracts the mean flow of the nose tip from the flow
     ``field`` before regions are pooled, or from the ``pooled`` vectors as the public extractor
     does, or not at all (``none``). ``follow_nose`` first moves the crop by the rounded nose
-    motion, at most ``follow_iterations`` times while its square exceeds ``follow_above_px2``.
+    motion, at most ``follow_iterations`` times while its square exceeds ``follow_above_px2``;
+    ``follow_scaled``: by that motion in source pixels. False takes crop pixels for source pixels,
+    as the public extractor does.
+
+    Pixels: ``gray_order`` ``bgr`` gives blue the weight of red and red that of blue, as the public
+    extractor does, which reads B,G,R and converts R,G,B.
 
     Regions: ``regions`` 18 or 14; ``windows`` their sizes; ``q_*``: share of a region's pixels,
     those that move most, whose mean is its motion (eqs 9-11). The shares are lost in the STAG
@@ -44,6 +49,8 @@ class FlowConfig:
     follow_nose: bool = True
     follow_iterations: int = 3
     follow_above_px2: float = 1.0
+    follow_scaled: bool = True
+    gray_order: Literal["rgb", "bgr"] = "rgb"
     regions: Literal[18, 14] = 18
     windows: RegionWindows = field(default_factory=RegionWindows)
     q_left_brow: float = 0.2
@@ -65,6 +72,7 @@ class FlowConfig:
             "reference": get_args(Reference),
             "nose_correction": get_args(NoseCorrection),
             "regions": (18, 14),
+            "gray_order": ("rgb", "bgr"),
         }
         wanted = {
             name: (getattr(self, name) in values, f"one of: {', '.join(map(str, values))}")

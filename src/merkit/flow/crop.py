@@ -112,8 +112,8 @@ def follow(
 ) -> tuple[FaceCrop, U8]:
     """Move the crop until the nose tip lies where it lies in ``reference``: docs/methods/evodyn.md.
 
-    Starts from ``crop``, the place in the frame before. The public extractor moves by crop
-    pixels taken as source pixels; here they are converted, so that one step suffices.
+    Starts from ``crop``, the place in the frame before. Motion is converted to source pixels, so
+    that one step suffices; the public extractor does not (``config.follow_scaled``).
 
     Returns:
         The crop and the grey image (S,S) cut with it.
@@ -121,16 +121,23 @@ def follow(
     gray = cut(image, crop)
     if not config.follow_nose:
         return crop, gray
+    scale = crop.scale if config.follow_scaled else 1.0
     for _ in range(config.follow_iterations):
         u, v = _nose_motion(reference, gray, layout, config)
         if u * u + v * v <= config.follow_above_px2:
             break
-        right, down = round(u / crop.scale), round(v / crop.scale)
+        right, down = round(u / scale), round(v / scale)
         moved = crop.moved(right, down)
         if (right, down) == (0, 0) or not _overlaps(moved, image):
             break
         crop, gray = moved, cut(image, moved)
     return crop, gray
+
+
+def weighed(rgb: U8, config: FlowConfig) -> U8:
+    """Colour frames (...,3) in the order in which ``config`` wants them made grey; grey ones (H,W)
+    as they are."""
+    return rgb[..., ::-1] if config.gray_order == "bgr" and rgb.ndim > 2 else rgb
 
 
 def to_gray(image: U8) -> U8:

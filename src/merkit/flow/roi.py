@@ -13,7 +13,7 @@ import numpy.typing as npt
 from merkit.errors import ConfigError, FaceError
 from merkit.face.regions import RegionLayout, check_landmarks, region_indices
 from merkit.flow.config import FlowConfig
-from merkit.flow.crop import crop_layout, cut, follow, to_gray
+from merkit.flow.crop import crop_layout, cut, follow, to_gray, weighed
 from merkit.flow.estimate import dominant_motion, estimate_flow, flow_map
 from merkit.types import F32, F64, I64, U8
 
@@ -41,6 +41,7 @@ def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfi
         raise FaceError(
             f"frames of shape {rgb.shape}, {rgb.dtype}", "u8 (T, H, W, 3), T at least 1"
         )
+    rgb = weighed(rgb, config)
     first, layout = crop_layout(landmarks_px, config)
     crops, grays = [first], [cut(rgb[0], first)]
     for image in rgb[1:]:
@@ -77,8 +78,8 @@ def clip_flow_map(
             f"onset frame of shape {onset_rgb.shape}, apex frame {apex_rgb.shape}", "equal shapes"
         )
     crop, layout = crop_layout(landmarks_px, config)
-    onset = cut(onset_rgb, crop)
-    _, apex = follow(apex_rgb, crop, onset, layout, config)
+    onset = cut(weighed(onset_rgb, config), crop)
+    _, apex = follow(weighed(apex_rgb, config), crop, onset, layout, config)
     return flow_map(onset, apex, config)
 
 
@@ -160,7 +161,8 @@ class RoiFlowStream:
             self._kept.clear()
         else:
             try:
-                self._kept.append((to_gray(rgb), check_landmarks(landmarks_px)))
+                gray = to_gray(weighed(rgb, self.config))
+                self._kept.append((gray, check_landmarks(landmarks_px)))
             except FaceError as error:
                 done.set_exception(error)
                 return done

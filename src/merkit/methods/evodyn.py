@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +34,10 @@ from merkit.training.network import Network, Output
 class Evodyn(RegionFlowMethod):
     """Settings of :class:`EvodynNetwork`; the defaults are the proxy, number for number.
 
+    ``variant``: ``proxy``, or what the published ``code`` does to its pixels besides: grey by the
+    weights of R,G,B on B,G,R, a crop that follows by motion it does not convert, and the five
+    frames before the onset, always, in place of a lead drawn in training; unless a setting says
+    otherwise.
     ``sequence_length`` is L (25 [CODE]; lost for DFME, also try 50): clips are zero-padded or
     cut to it. ``stride_hz``: every 7th frame of 200 fps is kept, that is about 30 a second.
     ``mask_padding`` keeps attention away from the padding; the published code does not.
@@ -50,6 +54,7 @@ class Evodyn(RegionFlowMethod):
         "He et al. 2025, Frontiers of Computer Science, doi:10.1007/s11704-025-40976-3"
     )
 
+    variant: Literal["proxy", "code"] = "proxy"
     flow: FlowConfig = PUBLISHED_FLOW
     sequence_length: int = 25
     stride_hz: float = 30.0
@@ -71,7 +76,11 @@ class Evodyn(RegionFlowMethod):
 
     def default_recipe(self) -> RegionFlowRecipe:
         """Cumulative motion of 18 regions over the whole clip, about 30 frames a second."""
-        return RegionFlowRecipe(frames=0, stride_hz=self.stride_hz, flow=self.flow)
+        plain = RegionFlowRecipe(frames=0, stride_hz=self.stride_hz, flow=self.flow)
+        if self.variant == "proxy":
+            return plain
+        flow = replace(self.flow, gray_order="bgr", follow_scaled=False)
+        return replace(plain, flow=flow, lead_frames=5)
 
     def default_training(self) -> TrainConfig:
         """Numbers of the authors' code [CODE]; class weights by inverse frequency [D]."""
@@ -86,6 +95,7 @@ class Evodyn(RegionFlowMethod):
             patience=0,
             selection="last",
             class_weights="inverse",
+            augment=self.variant == "proxy",
         )
 
 

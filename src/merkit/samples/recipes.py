@@ -10,7 +10,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -164,6 +164,8 @@ class SequenceRecipe(Recipe):
     i_k = k floor(N/T) of docs/methods/hlora-mer.md. With ``frames=0``: ``stride_hz`` keeps about
     this many frames a second (0: all), ``max_frames`` cuts a longer run there (0: never).
     ``min_frames``: clips of a database that have fewer are left out (0: none is).
+    ``lead_frames``: so many frames of the recording before the clip are read as well, as far as
+    there are.
     """
 
     frames: int = 8
@@ -171,12 +173,18 @@ class SequenceRecipe(Recipe):
     stride_hz: float = 0.0
     max_frames: int = 0
     min_frames: int = 0
+    lead_frames: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        names = ("frames", "stride_hz", "max_frames", "min_frames")
+        names = ("frames", "stride_hz", "max_frames", "min_frames", "lead_frames")
         wanted = {name: (getattr(self, name) >= 0, "0 or more") for name in names}
         check_settings(self, "recipe", wanted)
+
+    def choose(self, clip: Clip) -> I64:
+        if self.lead_frames and clip.first_frame is not None:
+            clip = replace(clip, first_frame=clip.first_frame - self.lead_frames)
+        return super().choose(clip)
 
     def pick(self, clip: Clip, available: I64) -> I64:
         n = len(available)
