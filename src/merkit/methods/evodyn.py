@@ -45,7 +45,8 @@ class Evodyn(RegionFlowMethod):
     regions before time. ``class_weights`` fixes the loss weights, such as the published
     (1, 3, 9, 9) of none, surprise, positive, negative; empty: fitted on the fold's training
     clips (inverse frequency [D]). ``augment.lead_frames`` stands for the published random onset
-    lead: 1 to 40 frames at 200 fps are 0 to 5 of the frames kept.
+    lead [D]: 1 to 40 frames at 200 fps are 0 to 5 of the frames kept, but still ones, drawn at
+    every step, and without the 30 frames that go before them there.
     """
 
     name: ClassVar[str] = "evodyn"
