@@ -18,6 +18,7 @@ from merkit.flow.config import FlowConfig
 from merkit.methods.base import Method
 from merkit.methods.losses import soft_cross_entropy
 from merkit.samples.batch import Inputs
+from merkit.samples.flow_augment import mirror_map
 from merkit.samples.recipes import FlowMapRecipe
 from merkit.training.config import TrainConfig
 from merkit.training.network import Network, Output
@@ -54,12 +55,7 @@ class Ststnet(Method):
         )
 
     def mirrored(self, inputs: Inputs) -> Inputs:
-        """Left-right mirror of a flow map: pixels change sides, and u (the last channel) its sign.
-
-        u is scaled per image from its least to its greatest value, so its negative is 255 - u.
-        """
-        image = inputs["flow_map"].flip(-1)
-        return {**inputs, "flow_map": torch.cat([image[:, :2], 255 - image[:, 2:]], dim=1)}
+        return {**inputs, "flow_map": mirror_map(inputs["flow_map"])}
 
 
 class StstnetNetwork(Network):

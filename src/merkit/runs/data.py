@@ -17,7 +17,7 @@ from merkit.protocols import ClipRow, rows
 from merkit.protocols.table import checked
 from merkit.runs.config import DataConfig
 from merkit.samples.prepare import SampleSet, default_store, prepare
-from merkit.samples.recipes import FlowMapRecipe, Recipe
+from merkit.samples.recipes import Recipe
 from merkit.types import Clip
 from merkit.video.fingerprint import content_key
 
@@ -117,10 +117,10 @@ def prepare_clips(
             them out on purpose.
     """
     images = [clip for clip in data.clips if is_image(clip.media)]
-    if images and recipe is not None and not isinstance(recipe, FlowMapRecipe):
+    if images and recipe is not None and recipe.no_flow_image:
         raise ConfigError(
             f"{len(images)} of {len(data.clips)} clips are flow images, such as "
-            f"'{images[0].clip_id}', and this method reads frames",
+            f"'{images[0].clip_id}': {recipe.no_flow_image}",
             f"a method on flow images, or one that reads no pixels: {', '.join(_image_methods())}",
             "choose one with --method",
         )
@@ -138,7 +138,7 @@ def _image_methods() -> list[str]:
     from merkit.methods import METHODS
 
     usable, _ = METHODS.load_all()
-    return [n for n, m in usable.items() if isinstance(m().recipe, (FlowMapRecipe, type(None)))]
+    return [n for n, m in usable.items() if not getattr(m().recipe, "no_flow_image", "")]
 
 
 def _refused(samples: SampleSet) -> FaceError:

@@ -105,6 +105,13 @@ def mirror(inputs: Inputs) -> Inputs:
     return {**inputs, "flow": flow.index_select(2, order) * sign}
 
 
+def mirror_map(image: Tensor) -> Tensor:
+    """Left-right mirror of flow images (B,3,M,M): pixels change sides, and u, the last channel,
+    its sign. It is scaled from its least to its greatest value, so its negative is 255 - u."""
+    image = image.flip(-1)
+    return torch.cat([image[:, :2], 255 - image[:, 2:]], dim=1)
+
+
 def add_lead(inputs: Inputs, lead: Tensor, lead_frames: int) -> dict[str, Tensor]:
     """Put ``lead`` (B,) still frames before each clip; T grows by ``lead_frames`` for all.
 

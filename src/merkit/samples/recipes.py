@@ -52,6 +52,8 @@ class Recipe(ABC):
 
     #: name of the array that a model reads (``types.Sample``)
     makes: ClassVar[str]
+    #: why a flow image, of which a database may have one a clip, does not serve; "" where it does
+    no_flow_image: ClassVar[str] = "its samples are made of frames"
     #: the face is followed through the first of the frames, where motion begins: flow needs it in
     #: the very first, and where it is missed there, these many are tried. None: through all
     followed_frames: ClassVar[int | None] = 5
@@ -109,7 +111,8 @@ class Recipe(ABC):
         """
         if clip.media.is_file() and is_image(clip.media):
             raise ConfigError(
-                f"clip '{clip.clip_id}' is one image; the recipe makes '{self.makes}' of frames",
+                f"clip '{clip.clip_id}' is one flow image, which does not serve: "
+                f"{self.no_flow_image}",
                 "a method that reads flow maps, such as ststnet",
                 "choose another --method, or the database with its frames",
             )
@@ -220,6 +223,10 @@ class RgbRecipe(SequenceRecipe):
     """``rgb`` u8 (T,3,S,S): aligned face pictures."""
 
     makes: ClassVar[str] = "rgb"
+    no_flow_image: ClassVar[str] = (
+        "this method compares aligned pictures of a face over time, and there is no face in it and "
+        "no second picture; linear-probe reads it with model.picture=flow-map"
+    )
     followed_frames: ClassVar[int | None] = None
 
     align: AlignConfig = field(default_factory=AlignConfig)
@@ -234,6 +241,10 @@ class RegionFlowRecipe(SequenceRecipe):
     """``flow`` f32 (T,R,2): motion of facial regions, in pixels of the normalised face."""
 
     makes: ClassVar[str] = "flow"
+    no_flow_image: ClassVar[str] = (
+        "this method reads how far facial regions move and which way, and it has neither landmarks "
+        "nor the zero and the size of its motion: u and v are each scaled to 0..255 by themselves"
+    )
 
     flow: FlowConfig = field(default_factory=FlowConfig)
 
@@ -246,6 +257,7 @@ class FlowMapRecipe(Recipe):
     """``flow_map`` u8 (3,M,M): the onset-apex flow image, measured or as it was published."""
 
     makes: ClassVar[str] = "flow_map"
+    no_flow_image: ClassVar[str] = ""
 
     flow: FlowConfig = field(default_factory=FlowConfig)
 

@@ -19,7 +19,6 @@ from merkit.samples.batch import collate
 from merkit.samples.prepare import SampleSet
 from merkit.training.loop import Trainable
 from merkit.training.network import Model
-from merkit.types import Sample
 
 
 def with_tokens(
@@ -56,7 +55,7 @@ def with_tokens(
         paths[clip_id] = folder / f"{key}.npy"
         if not paths[clip_id].exists():
             generator = torch.Generator().manual_seed(_clip_seed(clip_id, seed))
-            array = _encode(method, model, samples.read(clip_id), views, generator)
+            array = _encode(method, model, samples, clip_id, views, generator)
             with atomic_file(paths[clip_id]) as temporary, temporary.open("wb") as handle:
                 np.save(handle, array, allow_pickle=False)
         progress("encoding frozen blocks", done, len(samples.keys))
@@ -69,10 +68,15 @@ def _clip_seed(clip_id: str, seed: int) -> int:
 
 @torch.no_grad()
 def _encode(
-    method: Trainable, model: Model, sample: Sample, views: int, generator: torch.Generator
+    method: Trainable,
+    model: Model,
+    samples: SampleSet,
+    clip_id: str,
+    views: int,
+    generator: torch.Generator,
 ) -> np.ndarray:
     device = next(model.parameters()).device
-    batch = collate([sample.arrays], ["rgb"])  # what is frozen so far reads pictures
+    batch = collate([samples.read(clip_id).arrays], samples.array_names)
     inputs = {name: tensor.to(device) for name, tensor in batch.items()}
     encoded = []
     for view in range(views):
