@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from merkit.cli import main
+from merkit.datasets import label_map
 from merkit.errors import StoreError
 from merkit.report.page import MARKS, render, write_report
 from merkit.report.published import published_for, published_scores
@@ -267,7 +268,35 @@ def test_writing_replaces_the_page_at_once(tiny_run: Path, tmp_path: Path) -> No
     assert not list(run.glob(".tmp-*"))
 
 
+def test_flow_images_stand_beside_the_scores_of_their_clips(result: Result) -> None:
+    """Their counts are those of the composite, so a run of all of them is of the same set."""
+    run = copy.deepcopy(dict(result.document))
+    run["settings"]["data"] = ["flow-maps"]
+    printed = label_map("flow-maps", "3").counts
+    assert printed == label_map("megc2019", "3").counts == (250, 109, 83)
+    names = list(run["clips_per_class"])
+    run["published_per_class"] = dict(zip(names, printed, strict=True))
+    run["clips_per_class"] = dict(zip(names, printed, strict=True))
+    text = Page(shown(result, run)).text
+    assert "Published numbers for the same set" in text
+    for row in ("73.53", "76.05", "released PyTorch weights score 72.09"):
+        assert row in text
+    run["clips_per_class"] = {**run["clips_per_class"], names[0]: 247}
+    text = Page(shown(result, run)).text
+    assert "Published numbers for another set: 442 clips" in text
+
+
 # the table of published scores
+
+
+def test_flow_images_have_the_scores_of_the_composite() -> None:
+    found = published_for(["flow-maps"], 3)
+    assert found == published_for(["megc2019"], 3)
+    by = {row.method: (row.values["uf1"], row.values["uar"]) for row in found}
+    assert by["ststnet"] == (73.53, 76.05)
+    assert len(by) == 12
+    for row in found:  # a number that is not from the cited text says so
+        assert any(word in row.note for word in ("quoted", "memory", "confirmed", "repository"))
 
 
 def test_published_rows_are_percent_with_a_source_and_how_the_epoch_was_chosen() -> None:

@@ -10,11 +10,15 @@ from importlib.resources import files
 
 from merkit.scoring.metrics import MAIN_METRIC
 
+#: a database of the clips of another -> the one whose scores are printed
+_SAME_CLIPS = {"flow-maps": "megc2019"}
+
 
 @dataclass(frozen=True)
 class PublishedScore:
     """One printed score. ``values``: by metric, those that were printed. ``selection``: how the
-    epoch was chosen, as far as it is known."""
+    epoch was chosen, as far as it is known. ``note``: what else is known of the protocol, and where
+    the number was seen if not in the cited text."""
 
     data: str
     classes: str
@@ -36,14 +40,15 @@ def published_for(data: Sequence[str], n_classes: int) -> tuple[PublishedScore, 
     """Scores printed for this database and number of classes, best UF1 first.
 
     Only a single database has comparable rows; parts such as DFME's tests match by
-    ``name:part``.
+    ``name:part``, and flow images by the clips they were made of.
     """
     if len(data) != 1:
         return ()
+    name = _SAME_CLIPS.get(data[0], data[0])
     rows = [
         s
         for s in published_scores()
-        if s.data.split(":")[0] == data[0] and s.classes == str(n_classes)
+        if s.data.split(":")[0] == name and s.classes == str(n_classes)
     ]
     return tuple(sorted(rows, key=lambda s: -s.values.get(MAIN_METRIC, 0.0)))
 
