@@ -23,7 +23,7 @@ from merkit.samples.batch import Arrays, Inputs
 from merkit.samples.prepare import SampleSet
 from merkit.samples.recipes import Recipe
 from merkit.training.config import TrainConfig
-from merkit.training.device import bfloat16_works
+from merkit.training.device import half_works
 from merkit.training.loop import FitContext, predict
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader
@@ -292,7 +292,7 @@ def test_padding_changes_nothing(method: Method) -> None:
 
 @pytest.mark.filterwarnings("ignore:no bfloat16")
 def test_bfloat16_on_the_cpu(method: Method) -> None:
-    if not bfloat16_works("cpu"):
+    if not half_works("cpu", torch.bfloat16):
         pytest.skip("this CPU has no bfloat16 LSTM; training falls back to float32")
     model, inputs = build(method), batch(method, 3)
     with torch.no_grad():

@@ -5,17 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from transformers import Dinov2Config, Dinov2Model
 
 from memory_samples import memory_reader
 from merkit.errors import MerkitWarning
 from merkit.methods.base import Method
+from merkit.methods.encoder.config import EncoderConfig
+from merkit.methods.encoder.network import Encoder
 from merkit.methods.ststnet import Ststnet
 from merkit.training.config import TrainConfig
-from merkit.training.device import bfloat16_works
+from merkit.training.device import half_works
 from merkit.training.loop import FitContext
 from merkit.types import Fold
 
@@ -25,9 +30,9 @@ METHOD: Method = Ststnet(training=TrainConfig(epochs=2, batch_size=3, augment=Fa
 
 @pytest.fixture(autouse=True)
 def asked_anew() -> Iterator[None]:
-    bfloat16_works.cache_clear()
+    half_works.cache_clear()
     yield
-    bfloat16_works.cache_clear()
+    half_works.cache_clear()
 
 
 @pytest.fixture
@@ -66,10 +71,40 @@ def test_asking_leaves_the_random_numbers_alone() -> None:
     torch.manual_seed(3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MerkitWarning)
-        bfloat16_works("cpu")
+        half_works("cpu", torch.bfloat16)
     assert torch.equal(torch.rand(4), wanted)
 
 
 def test_float32_asks_nothing() -> None:
     weights(bf16=False)
-    assert bfloat16_works.cache_info().misses == 0
+    assert half_works.cache_info().misses == 0
+
+
+@pytest.mark.usefixtures("without_bfloat16")
+def test_what_has_no_lstm_does_not_need_one() -> None:
+    assert half_works("cpu", torch.bfloat16, training=False)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_the_frozen_part_falls_back_and_its_tokens_are_those_of_float32(
+    precision: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    geometry = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    Dinov2Model(Dinov2Config(**geometry, image_size=28, patch_size=14)).save_pretrained(tmp_path)
+    config = EncoderConfig(path=str(tmp_path), image_size_px=28, tune="frozen")
+    rgb = torch.arange(2 * 3 * 28 * 28).reshape(1, 2, 3, 28, 28).to(torch.uint8)
+    plain = Encoder(config)
+    exact, plain_key = plain.frozen(rgb), plain.frozen_key()
+    encoder = Encoder(replace(config, precision=precision))
+    forward = torch.nn.Linear.forward
+
+    def refuse(self: torch.nn.Linear, x: torch.Tensor) -> torch.Tensor:
+        if torch.is_autocast_enabled("cpu"):
+            raise RuntimeError("no such kernel")
+        return forward(self, x)
+
+    monkeypatch.setattr(torch.nn.Linear, "forward", refuse)
+    with pytest.warns(MerkitWarning, match=f"no {precision} on 'cpu', float32 it is: no such"):
+        assert torch.equal(encoder.frozen(rgb), exact)
+    assert encoder.frozen_key() == plain_key

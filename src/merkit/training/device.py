@@ -1,4 +1,4 @@
-"""Where a training runs."""
+"""Where a training runs, and in what precision it can."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import warnings
 from functools import cache
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from merkit.errors import ConfigError, MerkitWarning
 
@@ -29,17 +29,35 @@ def choose_device(name: str) -> str:
 
 
 @cache
-def bfloat16_works(device: str) -> bool:
-    """Whether bfloat16 trains here; says so once where it does not. A CPU without AVX-512 or AMX
-    has no such LSTM, so one is tried."""
+def half_works(device: str, dtype: torch.dtype, training: bool = True) -> bool:
+    """Whether mixed precision in a 16-bit type computes here; says so once where it does not.
+
+    Layers are tried, since which types a processor has differs by kind of layer: without AVX-512 or
+    AMX there is no bfloat16 LSTM, and that is told only when one is asked for.
+
+    Args:
+        training: backward as well, and LSTMs; else forward through what an image encoder has.
+    """
     try:
-        with (
-            torch.random.fork_rng(),
-            torch.autocast(torch.device(device).type, torch.bfloat16),
-        ):
-            nn.LSTM(8, 8).to(device)(torch.zeros(2, 1, 8, device=device))[0].sum().backward()
+        with torch.autocast(torch.device(device).type, dtype):
+            if training:
+                with torch.enable_grad():
+                    _try_layers(device, lstm=True).backward()  # type: ignore[no-untyped-call]
+            with torch.no_grad():
+                _try_layers(device, lstm=training)
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        warnings.warn(f"no bfloat16 on '{device}', float32 it is: {reason}", MerkitWarning, 2)
+        name, reason = str(dtype).removeprefix("torch."), str(error).splitlines()[0]
+        warnings.warn(f"no {name} on '{device}', float32 it is: {reason}", MerkitWarning, 2)
         return False
     return True
+
+
+def _try_layers(device: str, *, lstm: bool) -> Tensor:
+    """One number out of layers whose kernels depend on the type; no random number is used up."""
+    with torch.random.fork_rng(devices=[]):
+        layers = nn.Linear(8, 8), nn.Conv1d(4, 4, 3, padding=1), nn.LSTM(8, 8)
+    linear, convolution, recurrent = (layer.to(device) for layer in layers)
+    x = convolution(linear(torch.zeros(2, 4, 8, device=device)))
+    if lstm:  # of 32 bits, as after a layer norm, and of 16
+        x = recurrent(recurrent(x.float())[0])[0]
+    return nn.functional.scaled_dot_product_attention(x, x, x).float().sum()

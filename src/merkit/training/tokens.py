@@ -39,10 +39,9 @@ def with_tokens(
     settings = method.training
     if samples.store is None or (settings.augment and settings.views == 0):
         return samples
-    model = method.build(n_classes)
+    model = method.build(n_classes).to(device).eval()  # the key asks the device for its precision
     if model.frozen_key() is None:
         return samples
-    model.to(device).eval()
     views = settings.views if settings.augment else 1
     mirror = settings.mirror_at_test
     drawn = seed if views > 1 else 0  # the clip itself is the same whatever the seed

@@ -96,7 +96,8 @@ class EncoderConfig:
             Reading the previous frame and no other keeps every frame of a sliding window
             encoded once. None: ``frame``, and ``motion`` for ``tiny``.
         motion: how ``motion`` is measured.
-        precision: arithmetic of the frozen part; its result is stored in 16 bit in any case.
+        precision: arithmetic of the frozen part, float32 where the machine has no other; its
+            result is stored in 16 bit in any case.
         chunk_frames: frames encoded at a time in the frozen part, which bounds memory.
         tiny: geometry of the ``tiny`` encoder.
 

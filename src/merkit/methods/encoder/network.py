@@ -25,6 +25,7 @@ from merkit.methods.encoder.parts import (
 from merkit.methods.encoder.weights import add_lora, build_backbone
 from merkit.methods.losses import soft_cross_entropy
 from merkit.samples.batch import Inputs
+from merkit.training.device import half_works
 from merkit.training.network import Network, Output
 
 #: Raised when the frozen part computes something else, so stored tokens are not read again.
@@ -147,13 +148,20 @@ class Encoder(nn.Module):
         weight: Tensor = self.backbone.layernorm.weight
         return weight
 
+    @property
+    def _precision(self) -> torch.dtype:
+        """Of the frozen part: as set, where the machine has it."""
+        wanted: torch.dtype = getattr(torch, self.config.precision)
+        if wanted == torch.float32 or not half_works(str(self._weight.device), wanted, False):
+            return torch.float32
+        return wanted
+
     def _frozen_piece(self, clips: Tensor, start: int) -> Tensor:
         """Frozen output of the frames from ``start`` on, at most a chunk of them."""
         lead = int(self.config.input != "frame" and start > 0)  # the frame before is read
         frames = clips[:, start - lead : start + self.config.chunk_frames]
-        device = self._weight.device
-        precision = getattr(torch, self.config.precision)
-        with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+        device, precision = self._weight.device, self._precision
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             tokens = self._frozen_part(frames.to(device))
         return tokens[:, lead:].to(torch.float16).to(clips.device)
 
@@ -215,6 +223,7 @@ class Encoder(nn.Module):
     def _frozen_digest(self) -> str:
         settings = asdict(self.config)
         kept = {name: settings[name] for name in _FROZEN_FIELDS}
+        kept["precision"] = str(self._precision).removeprefix("torch.")
         kept |= {"version": _TOKENS_VERSION, "split": self.split}
         if self.split == self.n_blocks:
             kept["output"] = self.config.output
