@@ -52,13 +52,15 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> ModelFolder:
     """Method -> folder of a model with random weights; ``lora`` is hlora-mer with adapters that
-    add something, as training would have made them."""
+    add something, as training would have made them; ``map-probe`` the encoder on flow maps."""
 
     @cache
     def make(name: str) -> Path:
         encoder = {"name": "dinov2-small", "path": str(backbone), "image_size_px": 56}
         lora = {"encoder": {**encoder, "lora_rank": 4, "lora_blocks": 1}, "frames": FRAMES}
-        own = ("hlora-mer", lora) if name == "lora" else (name, MODELS[name])
+        maps = {"encoder": encoder, "picture": "flow-map"}
+        named = {"lora": ("hlora-mer", lora), "map-probe": ("linear-probe", maps)}
+        own = named[name] if name in named else (name, MODELS[name])
         method = make_method(*own)
         torch.manual_seed(0)
         model = method.build(len(CLASSES))

@@ -25,6 +25,7 @@ APPLY = {
     "stag": set(FIGURES) - {"patch-pca", "gradcam"},
     "evodyn": set(FIGURES) - {"patch-pca", "gradcam", "graph"},
     "ststnet": {"integrated-gradients", "occlusion", "flow"},
+    "map-probe": {"integrated-gradients", "occlusion", "flow"},
     "hoof": {"occlusion", "frames", "flow"},
 }
 

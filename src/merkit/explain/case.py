@@ -119,9 +119,10 @@ class Case:
 
     @property
     def encoder(self) -> Encoder | None:
-        """The part of the model that has patch tokens, where there is one."""
+        """The part of the model that has patch tokens of frames, where there is one."""
         encoder = getattr(self.loaded.model, "encoder", None)
-        return encoder if isinstance(encoder, Encoder) else None
+        reads = isinstance(encoder, Encoder) and "rgb" in self.view.sample.arrays
+        return encoder if reads else None
 
     def facts(self) -> dict[str, Any]:
         """What was explained, for ``explain.json``."""
