@@ -70,6 +70,17 @@ def test_frames_before_the_clip_are_read_as_far_as_there_are(clip: Clip) -> None
     assert (all_of_it[0], all_of_it[-1]) == (start, own[-1])
 
 
+def test_a_sample_follows_the_content_of_the_frames_before_the_clip(tmp_path: Path) -> None:
+    for n in range(1, 7):
+        cv2.imwrite(str(tmp_path / f"img{n}.png"), np.full((8, 8, 3), n, np.uint8))
+    inner = replace(CLIP, media=tmp_path, first_frame=4, last_frame=6)
+    lead = replace(RGB, lead_frames=2)
+    before, without = lead.sample_key(inner), RGB.sample_key(inner)
+    cv2.imwrite(str(tmp_path / "img2.png"), np.full((8, 9, 3), 99, np.uint8))
+    assert lead.sample_key(inner) != before
+    assert RGB.sample_key(inner) == without
+
+
 def test_a_short_clip_repeats_frames() -> None:
     assert picked(2, RGB) == [10, 10, 11, 11]
     assert picked(1, RGB) == [10] * 4

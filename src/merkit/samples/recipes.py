@@ -185,9 +185,15 @@ class SequenceRecipe(Recipe):
         check_settings(self, "recipe", wanted)
 
     def choose(self, clip: Clip) -> I64:
-        if self.lead_frames and clip.first_frame is not None:
-            clip = replace(clip, first_frame=clip.first_frame - self.lead_frames)
-        return super().choose(clip)
+        return super().choose(self._with_lead(clip))
+
+    def sample_key(self, clip: Clip) -> str:
+        return super().sample_key(self._with_lead(clip))
+
+    def _with_lead(self, clip: Clip) -> Clip:
+        if not self.lead_frames or clip.first_frame is None:
+            return clip
+        return replace(clip, first_frame=clip.first_frame - self.lead_frames)
 
     def pick(self, clip: Clip, available: I64) -> I64:
         n = len(available)
