@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
@@ -31,7 +32,9 @@ def from_mapping(
     """
     _refuse_unknown(config, values, where, without)
     try:
-        return TypeAdapter(config).validate_python(dict(values))
+        made = TypeAdapter(config).validate_python(dict(values))
+        refuse_not_finite(made, where)
+        return made
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -39,6 +42,26 @@ def from_mapping(
         raise ConfigError(
             f"setting '{full}' is {first['input']!r}", first["msg"].lower(), "change that setting"
         ) from None
+
+
+def refuse_not_finite(config: Any, where: str = "") -> None:
+    """Refuse NaN and infinity in any setting: no range that is checked by comparing keeps them out.
+
+    Raises:
+        ConfigError: names the setting.
+    """
+    if is_dataclass(config):
+        inner = {f.name: getattr(config, f.name) for f in fields(config)}
+    elif isinstance(config, Mapping):
+        inner = dict(config)
+    elif isinstance(config, (list, tuple)):
+        inner = {str(i): item for i, item in enumerate(config)}
+    elif isinstance(config, float) and not math.isfinite(config):
+        raise ConfigError(f"setting '{where}' is {config}", "a finite number")
+    else:
+        return
+    for name, value in inner.items():
+        refuse_not_finite(value, f"{where}.{name}" if where else str(name))
 
 
 def _refuse_unknown(

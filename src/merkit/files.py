@@ -92,10 +92,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def sole_writer(path: Path) -> Iterator[None]:
+def sole_writer(path: Path, wait_s: float = 0.0) -> Iterator[None]:
     """Let no other merkit on this machine write ``path`` meanwhile, and take away what a killed one
     left in it and beside it. The lock lies among the machine's temporary files and is the
     system's own, so nothing that is killed leaves it locked.
+
+    Args:
+        wait_s: how long to wait for another to end.
 
     Raises:
         ConfigError: another process is writing it.
@@ -105,7 +108,7 @@ def sole_writer(path: Path) -> Iterator[None]:
     folder.mkdir(exist_ok=True)
     lock = FileLock(folder / f"{name}.lock")
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait_s)
     except Timeout:
         raise ConfigError(
             f"another merkit is writing {path}",
@@ -139,9 +142,11 @@ def read_json(path: Path, fields: Iterable[str], wanted: str, fix: str = "") -> 
         StoreError: it cannot be read, is no JSON, or lacks a field.
     """
     try:
+        if not path.is_file():
+            raise OSError("it is no regular file")
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         missing = sorted(set(fields) - set(content))
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, RecursionError) as error:
         raise StoreError(f"{path} cannot be read: {error}", wanted, fix) from None
     if missing or not isinstance(content, dict):
         raise StoreError(f"{path} lacks {missing}", wanted, fix)

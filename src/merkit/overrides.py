@@ -11,6 +11,9 @@ import yaml
 
 from merkit.errors import ConfigError, MissingDataError
 
+#: of a file of settings, and how deep settings are nested
+MAX_BYTES, MAX_DEPTH = 2**20, 20
+
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds one mapping of settings.
@@ -21,9 +24,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise MissingDataError(f"there is no configuration file {path}", "a YAML file")
+    if path.stat().st_size > MAX_BYTES:
+        raise ConfigError(f"{path} has {path.stat().st_size} bytes", f"{MAX_BYTES} or fewer")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        values = _parsed(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         detail = " ".join(str(error).split())
         raise ConfigError(f"{path} is not YAML: {detail}", "a mapping of settings") from None
     if values is None:
@@ -31,6 +36,30 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds a {type(values).__name__}", "a mapping of settings")
     return values
+
+
+def _parsed(text: str) -> Any:
+    """YAML as plain values.
+
+    Raises:
+        ValueError: no YAML, an integer too long for Python, or nested too deeply, as by an alias
+            within itself.
+    """
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+    if isinstance(values, (dict, list)):
+        _refuse_deep(values, MAX_DEPTH)
+    return values
+
+
+def _refuse_deep(value: Any, levels: int) -> None:
+    if levels == 0:
+        raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, (dict, list)):
+            _refuse_deep(item, levels - 1)
 
 
 def apply_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
@@ -51,7 +80,8 @@ def apply_overrides(values: Mapping[str, Any], overrides: Iterable[str]) -> dict
             if not isinstance(target, dict):
                 raise ConfigError(f"override '{text}': '{parent}' is no group of settings")
         try:
-            target[last] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise ConfigError(f"override '{text}' has an unreadable value") from None
+            target[last] = _parsed(value)
+        except ValueError as error:
+            detail = " ".join(str(error).split())
+            raise ConfigError(f"override '{text[:80]}' has an unreadable value: {detail}") from None
     return result

@@ -148,6 +148,15 @@ def test_old_leftovers_go_and_fresh_ones_stay(store: SampleStore, tmp_path: Path
     assert fresh.name not in store
 
 
+def test_the_index_keeps_the_clips_of_another_database(store: SampleStore) -> None:
+    for key in "abc":
+        store.write(key, Sample(f"clip {key}", {"rgb": np.zeros((1, 3, 4, 4), np.uint8)}))
+    store.write_index({"clip a": "a", "clip b": "b"})
+    shutil.rmtree(store.folder / "b")
+    table = pd.read_parquet(store.write_index({"clip c": "c"}))
+    assert list(table.clip_id) == ["clip a", "clip c"]
+
+
 def test_a_store_that_cannot_be_written_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write"):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 import tyro
 
-from merkit.config import from_mapping
+from merkit.config import from_mapping, refuse_not_finite
 from merkit.errors import ConfigError
 from merkit.overrides import apply_overrides, read_yaml
 from merkit.registry import Registry
@@ -40,6 +40,7 @@ def parse(
         default=default,
         config=(tyro.conf.SuppressFixed, tyro.conf.HelptextFromCommentsOff),
     )
+    refuse_not_finite(parsed)
     return cast(T, parsed)
 
 

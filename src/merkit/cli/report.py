@@ -27,6 +27,13 @@ def run(words: Sequence[str]) -> int:
     options = parse(Options, "report", words)
     if not options.runs:
         raise ConfigError("no run was named", "one or more run folders", "merkit report RUN")
+    from merkit.report.result import as_written
+
+    with as_written(options.runs):
+        return _report(options)
+
+
+def _report(options: Options) -> int:
     if len(options.runs) > 1:
         from merkit.report.compare_page import compare_runs
 

@@ -50,6 +50,11 @@ class Tree:
     depth: int = 4
 
 
+def _real(path: Path | str) -> Path:
+    """The path without links. A link that leads in a circle stays as it is; nothing is there."""
+    return Path(os.path.realpath(path))
+
+
 def inside(root: Path, *parts: str, folder: Path | None = None) -> Path:
     """``root``, or a folder below it, joined with names that come from a sheet.
 
@@ -65,15 +70,15 @@ def inside(root: Path, *parts: str, folder: Path | None = None) -> Path:
                 "correct the cell in the sheet, or get the sheet again from the owner",
             )
     path = (folder or root).joinpath(*parts)
-    base = root.resolve()
-    if not path.resolve().is_relative_to(base):
+    base = _real(root)
+    if not _real(path).is_relative_to(base):
         raise _link_out(path, base)
     return path
 
 
 def _link_out(path: Path, base: Path) -> DatasetError:
     return DatasetError(
-        f"{path} is a link that leads to {path.resolve()}",
+        f"{path} is a link that leads to {_real(path)}",
         f"data inside {base}",
         "give the folder that really holds the data as root",
     )
@@ -88,9 +93,9 @@ def refuse_links_out(media: Iterable[Path], root: Path) -> None:
     Raises:
         DatasetError: such a link, with the root.
     """
-    base = root.resolve()
+    base = _real(root)
     for folder in sorted(set(media)):
-        if not folder.is_dir() or not folder.resolve().is_relative_to(base):
+        if not folder.is_dir() or not _real(folder).is_relative_to(base):
             continue
         for entry in _entries(folder):
             if entry.is_symlink() and not _leads_inside(entry.path, base):
@@ -107,17 +112,20 @@ def scan(folder: Path, root: Path) -> Folder:
     """The names in one folder; links that lead out of ``root`` are passed over."""
     folders: list[str] = []
     files: list[str] = []
-    base = root.resolve()
+    base = _real(root)
     for entry in _entries(folder):
         hidden = entry.name.startswith((".", "~$"))
         if hidden or (entry.is_symlink() and not _leads_inside(entry.path, base)):
             continue
-        (folders if entry.is_dir() else files).append(entry.name)
+        if entry.is_dir():
+            folders.append(entry.name)
+        elif entry.is_file():  # no pipe or device, which reading would wait for
+            files.append(entry.name)
     return Folder(folder, tuple(sorted(folders)), tuple(sorted(files)))
 
 
 def _leads_inside(path: str, base: Path) -> bool:
-    return Path(path).resolve().is_relative_to(base)
+    return _real(path).is_relative_to(base)
 
 
 def walk(
@@ -125,7 +133,7 @@ def walk(
 ) -> Iterator[Folder]:
     """Folders from ``root`` down, level by level; folders of images, and what is below a
     folder that ``stop`` accepts, are not gone into."""
-    level, seen = [root], {root.resolve()}
+    level, seen = [root], {_real(root)}
     for step in range(depth + 1):
         below: list[Path] = []
         for path in level:
@@ -134,7 +142,7 @@ def walk(
             folder = scan(path, root)
             yield folder
             for name in () if stop(folder) else folder.folders:
-                target = (path / name).resolve()
+                target = _real(path / name)
                 if target not in seen:  # a link back up would go round for ever
                     seen.add(target)
                     below.append(path / name)

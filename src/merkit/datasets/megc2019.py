@@ -16,6 +16,7 @@ does not have is given with the media where it would be, for a check to report.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -91,7 +92,7 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     clips = {name: _own_clips(name, *places[name]) for name in {x.dataset for x in labels}}
     for name, found in clips.items():
         own_root, _ = places[name]
-        if not own_root.resolve().is_relative_to(root.resolve()):
+        if not Path(os.path.realpath(own_root)).is_relative_to(os.path.realpath(root)):
             refuse_links_out((clip.media for clip in found.values()), own_root)
     return sort_clips(
         _clip(label, clips[label.dataset], places[label.dataset][0], version) for label in labels

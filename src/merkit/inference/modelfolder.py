@@ -6,7 +6,6 @@ loaded again from where the configuration says.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from merkit.errors import ConfigError, MissingDataError, MissingWeightsError, StoreError
-from merkit.files import atomic_folder
+from merkit.files import atomic_folder, read_json, write_json
 from merkit.methods import make_method
 from merkit.methods.base import Method
 from merkit.training.network import Model
@@ -66,8 +65,7 @@ def save_model(
     state = {name: t.detach().cpu().contiguous() for name, t in model.trainable_state().items()}
     with atomic_folder(folder) as temporary:
         save_file(state, temporary / "model.safetensors", {"format": "pt"})
-        text = json.dumps(config, indent=2, default=str) + "\n"
-        (temporary / "config.json").write_text(text, encoding="utf-8")
+        write_json(temporary / "config.json", config)
 
 
 def load_model(name: str | Path) -> LoadedModel:
@@ -121,13 +119,7 @@ def _local_folder(name: str | Path) -> Path:
 def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise MissingDataError(f"{path.parent} has no config.json", "a model folder of merkit")
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = set(_FIELDS) - set(config)
-    except (ValueError, TypeError) as error:
-        raise StoreError(f"{path} cannot be read: {error}", "JSON written by merkit") from None
-    if missing:
-        raise StoreError(f"{path} lacks {sorted(missing)}", "a config.json written by merkit")
+    config = read_json(path, _FIELDS, "a config.json written by merkit")
     if config["format"] != FORMAT:
         raise StoreError(f"{path} has format {config['format']}", f"format {FORMAT}")
     for name, kind in _FIELDS.items():

@@ -5,7 +5,9 @@ Their fields are a contract (docs/architecture.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,24 @@ def read_document(folder: Path) -> dict[str, Any]:
     return document
 
 
+@contextmanager
+def as_written(folders: Sequence[Path]) -> Iterator[None]:
+    """What is computed of runs whose files somebody changed fails anywhere; say whose fault it is.
+
+    Raises:
+        StoreError: in place of the errors of Python that missing or foreign values lead to.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise StoreError(
+            f"{', '.join(map(str, folders))}: a value is not as merkit wrote it "
+            f"({type(error).__name__}: {str(error)[:200]})",
+            "finished runs as merkit wrote them",
+            _AGAIN,
+        ) from error
+
+
 def read_scores(folder: Path) -> Scores:
     """The content of ``metrics.json``.
 
@@ -132,7 +152,7 @@ def read_results(folders: Sequence[Path]) -> tuple[Result, ...]:
         ConfigError: a folder is named twice.
         MissingDataError, StoreError: as ``read_result``.
     """
-    whole = [path.resolve() for path in folders]
+    whole = [Path(os.path.realpath(path)) for path in folders]
     for path in whole:
         if whole.count(path) > 1:
             raise ConfigError(f"{path} is named twice", "every run once")

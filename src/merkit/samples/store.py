@@ -19,10 +19,12 @@ import pandas as pd
 
 from merkit.config import flat, to_mapping
 from merkit.errors import StoreError
-from merkit.files import atomic_folder, remove_leftovers, write_json
+from merkit.files import atomic_folder, remove_leftovers, sole_writer, write_json
 from merkit.samples.recipes import FILE_SETTINGS, Recipe
-from merkit.tables import write_parquet
+from merkit.tables import read_parquet, write_parquet
 from merkit.types import Sample
+
+_INDEX = ["clip_id", "key", "found_share"]
 
 
 class SampleStore:
@@ -97,13 +99,13 @@ class SampleStore:
         return meta
 
     def write_index(self, keys: Mapping[str, str]) -> Path:
-        """Write ``index.parquet``: one row a sample (clip_id, key, found_share)."""
-        rows = [
-            {"clip_id": clip_id, "key": key, "found_share": self.read(key).found_share}
-            for clip_id, key in sorted(keys.items())
-        ]
+        """Write ``index.parquet``: one row a sample (clip_id, key, found_share), also of clips of
+        other databases that an earlier index names."""
         path = self.folder / "index.parquet"
-        write_parquet(path, pd.DataFrame(rows, columns=["clip_id", "key", "found_share"]))
+        rows = [(clip_id, key, self.read(key).found_share) for clip_id, key in keys.items()]
+        with sole_writer(path, wait_s=60):
+            rows += [row for row in _indexed(path) if row[0] not in keys and row[1] in self]
+            write_parquet(path, pd.DataFrame(sorted(rows), columns=_INDEX))
         return path
 
     def _describe(self, recipe: Recipe) -> None:
@@ -125,6 +127,14 @@ class SampleStore:
                 "samples of this version of merkit",
                 "delete that folder, or name another --store",
             )
+
+
+def _indexed(path: Path) -> list[tuple[str, str, float]]:
+    try:
+        table = read_parquet(path)[_INDEX]
+    except (OSError, ValueError, KeyError):  # none yet, or damaged: it is written anew
+        return []
+    return list(table.itertuples(index=False, name=None))
 
 
 def _checksum(array: np.ndarray) -> int:

@@ -8,12 +8,14 @@ fold; augmented views are drawn anew for each seed of a run.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from merkit.files import atomic_file
+from merkit.files import atomic_file, write_text
 from merkit.progress import Progress, silent
 from merkit.samples.batch import collate
 from merkit.samples.prepare import SampleSet
@@ -52,13 +54,35 @@ def with_tokens(
     paths = {}
     for done, (clip_id, key) in enumerate(sorted(samples.keys.items()), start=1):
         paths[clip_id] = folder / f"{key}.npy"
-        if not paths[clip_id].exists():
+        if not _is_whole(paths[clip_id]):
             generator = torch.Generator().manual_seed(_clip_seed(clip_id, seed))
             array = _encode(method, model, samples, clip_id, views, generator)
-            with atomic_file(paths[clip_id]) as temporary, temporary.open("wb") as handle:
-                np.save(handle, array, allow_pickle=False)
+            with atomic_file(paths[clip_id]) as temporary:
+                with temporary.open("wb") as handle:
+                    np.save(handle, array, allow_pickle=False)
+                write_text(_record(paths[clip_id]), str(_checksum(temporary)))
         progress("encoding frozen blocks", done, len(samples.keys))
     return replace(samples, tokens=paths, mirrored=mirror)
+
+
+def _record(path: Path) -> Path:
+    return path.with_suffix(".crc32")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the tokens of a clip are stored as they were written; reads every byte."""
+    try:
+        return _record(path).read_text() == str(_checksum(path))
+    except (OSError, ValueError):
+        return False
+
+
+def _checksum(path: Path) -> int:
+    value = 0
+    with path.open("rb") as handle:
+        while block := handle.read(2**20):
+            value = zlib.crc32(block, value)
+    return value
 
 
 def _clip_seed(clip_id: str, seed: int) -> int:

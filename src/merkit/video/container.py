@@ -145,10 +145,17 @@ def existing(path: PathInput) -> Path:
         MissingDataError: nothing there.
     """
     source = Path(path)
-    if not source.exists():
+    wanted = "a video file or a folder of images"
+    try:
+        there = source.exists()
+    except (OSError, ValueError) as error:  # too long a name, or one with a zero in it
         raise MissingDataError(
-            f"'{source}' does not exist", "a video file or a folder of images", "check the path"
-        )
+            f"{str(source)[:200]!r}: {error}", wanted, "check the path"
+        ) from None
+    if not there:
+        raise MissingDataError(f"'{source}' does not exist", wanted, "check the path")
+    if not (source.is_file() or source.is_dir()):
+        raise VideoError(f"'{source}' is a pipe or a device", wanted, "save it as a file")
     return source
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -9,11 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 from cv2.typing import MatLike
+from PIL import Image
 
 from merkit.errors import VideoError
 from merkit.media import IMAGE_SUFFIXES, frame_number, is_image, is_video
 from merkit.types import U8, Frame
 
+#: of one picture; 8192 x 8192
+MAX_PIXELS = 2**26
 _LARGEST = 2**63 - 1  # frame numbers are kept as 64-bit integers
 
 
@@ -81,6 +85,7 @@ def read_image(path: Path) -> U8:
         data = path.read_bytes()
     except OSError as error:
         raise VideoError(f"image '{path}' cannot be opened ({error.strerror})") from error
+    _refuse_huge(path, data)
     pixels = None if _cut_off(data) else _decode(data)
     if pixels is None:
         raise VideoError(
@@ -93,6 +98,23 @@ def read_image(path: Path) -> U8:
     if pixels.dtype == np.uint16:
         pixels = (pixels.astype(np.uint32) + 128) // 257  # 65535 = 257 * 255
     return np.ascontiguousarray(pixels[:, :, ::-1].astype(np.uint8, copy=False))
+
+
+def _refuse_huge(path: Path, data: bytes) -> None:
+    """See by the header that decoding will not fill the memory: 1 kB can hold a gigapixel."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            width, height = image.size
+    except Image.DecompressionBombError:
+        width = height = MAX_PIXELS
+    except Exception:  # not an image, or of a kind that only OpenCV reads, which has its own limit
+        return
+    if width * height > MAX_PIXELS:
+        raise VideoError(
+            f"image '{path}' has {width}x{height} pixels",
+            f"{MAX_PIXELS} or fewer",
+            "scale it down, or take it out of the folder",
+        )
 
 
 def _decode(data: bytes) -> MatLike | None:

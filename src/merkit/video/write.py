@@ -86,7 +86,7 @@ _SAME_BYTES = {"x264-params": "asm=sse2"} if machine() in ("x86_64", "AMD64") el
 
 
 def _encode(path: Path, frames: Iterator[U8], fps_hz: float, crf: int, preset: str) -> int:
-    with av.open(str(path), "w") as container:
+    with av.open(f"file:{path}", "w") as container:
         rate = Fraction(float(fps_hz)).limit_denominator(1001)
         stream = container.add_stream("libx264", rate=rate)
         stream.pix_fmt = "yuv420p"

@@ -30,7 +30,7 @@ def build_backbone(config: EncoderConfig) -> Any:
         return Dinov2Model(_tiny_config(config))
     source = _local_folder(config) if config.path else _hub_source(config)
     # from_pretrained only warns on keys that do not fit and fills them with random values
-    with _quiet():
+    with _quiet(), _readable(source):
         model, report = _model_class(config).from_pretrained(
             source, local_files_only=True, output_loading_info=True, dtype="float32"
         )
@@ -70,6 +70,20 @@ def add_lora(backbone: Any, config: EncoderConfig) -> None:
     )
     backbone.requires_grad_(False)
     inject_adapter_in_model(settings, backbone)
+
+
+@contextmanager
+def _readable(source: str) -> Iterator[None]:
+    """transformers raises whatever damaged files lead it into."""
+    try:
+        yield
+    except Exception as error:
+        raise MissingWeightsError(
+            f"the encoder in '{source}' cannot be read: {type(error).__name__}: "
+            f"{str(error).splitlines()[0][:200] if str(error) else ''}",
+            "config.json and model.safetensors as transformers saves them",
+            "get the folder again",
+        ) from None
 
 
 @contextmanager
@@ -113,7 +127,8 @@ def _local_folder(config: EncoderConfig) -> str:
             "a folder with config.json and model.safetensors, as transformers saves it",
             f"copy the files of {config.hub_id} there, or leave encoder.path out",
         )
-    found = AutoConfig.from_pretrained(folder, local_files_only=True)
+    with _readable(str(folder)):
+        found = AutoConfig.from_pretrained(folder, local_files_only=True)
     wanted = _model_class(config).config_class.model_type
     if found.model_type != wanted:
         raise ConfigError(
