@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +94,29 @@ class Kit:
             cv2.imwrite(str(folder / (names[i] if names else f"img{i}.png")), image)
         return folder
 
+    def bomb(self) -> Path:
+        """Folder with a picture of a gigapixel in some kilobytes."""
+        folder = self.images("bomb", [64, 64])
+        rows = zlib.compress(bytes(4001) * 200, 9)
+        data = b"\x89PNG\r\n\x1a\n" + _chunk(
+            b"IHDR", struct.pack(">IIBBBBB", 32_000, 32_000, 1, 0, 0, 0, 0)
+        )
+        (folder / "img1.png").write_bytes(data + _chunk(b"IDAT", rows) + _chunk(b"IEND", b""))
+        return folder
+
+    def pipe(self, name: str) -> Path:
+        path = self.root / name
+        os.mkfifo(path)
+        return path
+
+    def circle(self) -> Path:
+        """The database with a link to itself among the pictures of a clip."""
+        root = Path(shutil.copytree(self.database, self.root / "db"))
+        link = next((root / "sub01").iterdir()) / "img2.jpg"
+        link.unlink()
+        link.symlink_to(link)
+        return root
+
     def unreadable_image(self) -> Path:
         folder = self.images("torn", [64, 64, 64])
         (folder / "img1.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")
@@ -174,7 +200,12 @@ def tree(*folders: Path) -> dict[str, tuple[int, int]]:
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if "store" not in path.relative_to(folder).parts[:1]:
-                stat = path.stat()
+                stat = path.lstat()
                 size = stat.st_size if path.is_file() else -1
                 found[str(path)] = (size, stat.st_mtime_ns)
     return found
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum

@@ -264,6 +264,30 @@ def test_no_face_gives_exit_code_two_and_an_empty_table(
     assert header[-3:] == ["p_negative", "p_positive", "p_surprise"]
 
 
+@pytest.mark.parametrize("kept_share", [0.0, 0.6])  # not even opened; opened, cut in its frames
+def test_one_damaged_video_of_several_costs_only_itself(
+    kept_share: float,
+    tiny_model: Path,
+    images: Path,
+    recording: Recording,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    damaged, out = tmp_path / "damaged.mp4", tmp_path / "events.json"
+    whole = recording.media.read_bytes()
+    damaged.write_bytes(whole[: int(len(whole) * kept_share)] or b"no video")
+    words = [str(damaged), str(images), "--fps", "30"]
+    assert predict(tiny_model, out, *words) == 2
+    broken, good = json.loads(out.read_text())
+    assert broken["events"] == []
+    assert "damaged.mp4" in broken["problem"]
+    assert good["events"]
+    assert not good["problem"]
+    assert "damaged.mp4" in capsys.readouterr().err.splitlines()[-1]
+    assert predict(tiny_model, tmp_path / "none.json", str(damaged)) == 2
+    assert not (tmp_path / "none.json").exists()
+
+
 def test_a_face_that_comes_and_goes_is_followed_and_its_share_told(
     real_videos: Path, recognizer: Recognizer
 ) -> None:

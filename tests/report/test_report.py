@@ -21,6 +21,7 @@ from merkit.errors import StoreError
 from merkit.report.page import MARKS, render, write_report
 from merkit.report.published import published_for, published_scores
 from merkit.report.result import Result, read_result, read_scores
+from merkit.report.text import score_lines
 from merkit.scoring.scores import PartScore, score_run
 
 EVIL = "<script>alert('x')</script>\"&"
@@ -166,6 +167,26 @@ def test_few_subjects_and_a_single_seed_are_said(result: Result) -> None:
     text = Page(shown(result, per_seed=two, n_subjects=20)).text
     assert "test subjects:" not in text
     assert "One training seed" not in text
+    assert "2 training seeds: UF1 1.000 to 1.000, standard deviation 0.000" in text
+    assert "One training seed" in "\n".join(score_lines(result.scores))
+
+
+def test_clips_that_the_label_map_leaves_out_are_said(result: Result) -> None:
+    run = copy.deepcopy(dict(result.document))
+    assert run["left_out"] == {}
+    run["left_out"] = {"fear": 2, "sadness": 7}
+    assert "The label map leaves out 9 clips: fear 2, sadness 7." in Page(shown(result, run)).text
+
+
+@pytest.mark.parametrize("change", [{"clips_per_class": 3}, {"versions": []}, {"settings": {}}])
+def test_a_run_that_somebody_changed_is_refused_in_one_message(
+    tiny_run: Path, tmp_path: Path, change: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    document = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(document | change))
+    assert main(["report", str(run)]) == 2
+    assert "not as merkit wrote it" in capsys.readouterr().err
 
 
 def test_hostile_names_are_shown_not_run(result: Result) -> None:

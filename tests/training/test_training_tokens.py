@@ -110,6 +110,28 @@ def test_training_from_tokens_equals_training_from_frames(
     assert np.abs(from_frames - untrained).max() > 0.03  # it was a training, not a standstill
 
 
+@pytest.mark.parametrize("how", ["cut", "altered", "record lost"])
+def test_tokens_that_are_not_as_written_are_made_again(
+    how: str, method: Method, prepared: SampleSet
+) -> None:
+    cached = with_tokens(method, prepared, 3, "cpu")
+    wanted = tokens_of(cached)
+    assert cached.tokens is not None
+    path = cached.tokens[IDS[0]]
+    content = path.read_bytes()
+    if how == "cut":
+        path.write_bytes(content[:-100])
+    elif how == "altered":
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    else:
+        path.with_suffix(".crc32").unlink()
+    before = {c: p.stat().st_mtime_ns for c, p in cached.tokens.items()}
+    again = with_tokens(method, prepared, 3, "cpu")
+    np.testing.assert_array_equal(tokens_of(again)[IDS[0]], wanted[IDS[0]])
+    made = [c for c, p in cached.tokens.items() if p.stat().st_mtime_ns != before[c]]
+    assert made == [IDS[0]]
+
+
 @pytest.mark.parametrize("name", ["sfa-dgat", "hlora-mer", "linear-probe"])
 def test_the_mirrored_clip_is_cached_as_well(
     name: str, method: Method, prepared: SampleSet

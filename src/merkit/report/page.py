@@ -14,6 +14,7 @@ from merkit.files import write_text
 from merkit.report.plots import confusion_plot, curves_plot, score_plot
 from merkit.report.published import published_for
 from merkit.report.result import Result
+from merkit.report.text import seeds_in_words
 from merkit.scoring.scores import Scores
 
 #: below these, bootstrap intervals over subjects are too narrow (docs/protocols.md)
@@ -96,6 +97,10 @@ def _notes(result: Result) -> list[str]:
     if refused:
         names = ", ".join(sorted(refused)[:5]) + (" ..." if len(refused) > 5 else "")
         notes.append(f"{len(refused)} clips could not be prepared and were left out: {names}")
+    left_out = result.document.get("left_out", {})  # older runs do not know
+    if left_out:
+        each = ", ".join(f"{emotion} {n}" for emotion, n in left_out.items())
+        notes.append(f"The label map leaves out {sum(left_out.values())} clips: {each}.")
     missing = [score.name for score in scores.per_class if score.support == 0]
     if missing:
         notes.append(f"No clip of class {', '.join(missing)} was tested.")
@@ -104,11 +109,7 @@ def _notes(result: Result) -> list[str]:
             f"{scores.n_subjects} test subjects: intervals over fewer than {FEW_SUBJECTS} cover "
             "the truth less often than they say."
         )
-    if len(scores.per_seed) == 1:
-        notes.append(
-            "One training seed: how far the score would move with another seed is not measured, "
-            "and is not in its interval."
-        )
+    notes.append(seeds_in_words(scores))
     return notes + _share(result)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import TypeAlias
 
 from merkit.report.compare import GroupComparison, Overall
@@ -36,11 +36,27 @@ def score_lines(scores: Scores) -> list[str]:
         lines.append("scores are means over folds (metric_pooling=fold_mean)")
     if scores.marks:
         lines.append(f"marked: {', '.join(scores.marks)}")
+    lines.append(seeds_in_words(scores))
     lines.append(
         f"{scores.n_clips} clips, {scores.n_subjects} subjects, {scores.n_folds} folds, "
         f"{scores.training.seconds:.0f} s of training"
     )
     return lines
+
+
+def seeds_in_words(scores: Scores) -> str:
+    """How far the score moves with the training seed."""
+    if len(scores.per_seed) == 1:
+        return (
+            "One training seed: how far the score would move with another seed is not measured, "
+            "and is not in its interval."
+        )
+    values = [part.values[MAIN_METRIC] for part in scores.per_seed]
+    spread = f"{min(values):.3f} to {max(values):.3f}, standard deviation {stdev(values):.3f}"
+    return (
+        f"{len(values)} training seeds: {scores.titles()[MAIN_METRIC]} {spread}; the interval "
+        "draws seeds too."
+    )
 
 
 def comparison_lines(groups: Sequence[GroupComparison], overall: Overall) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,12 +28,14 @@ from merkit.video.fingerprint import content_key
 class LabelledClips:
     """``clips`` that have a class, and their ``rows`` for the protocols.
 
-    ``maps``: the label map of each database; all have the same ``classes``.
+    ``maps``: the label map of each database; all have the same ``classes``. ``left_out``: clips of
+    each emotion that these give no class.
     """
 
     clips: tuple[Clip, ...]
     rows: tuple[ClipRow, ...]
     maps: tuple[LabelMap, ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -63,6 +67,7 @@ class LabelledClips:
             "subjects": len({row.subject_key for row in self.rows}),
             "clips_per_class": {name: labels.count(i) for i, name in enumerate(self.classes)},
             "published_per_class": self._published(),
+            "left_out": dict(self.left_out),
         }
 
     def _published(self) -> dict[str, int]:
@@ -93,6 +98,7 @@ def load_clips(config: DataConfig) -> LabelledClips:
             )
     clips: list[Clip] = []
     table: list[ClipRow] = []
+    left_out: Counter[str] = Counter()
     for (name, root, variant), task_map in zip(sources, maps, strict=True):
         # the same database twice, as several synthetic ones: clips and people stay apart
         alias = f"{name}:{root.resolve().name}" if config.data.count(name) > 1 else ""
@@ -101,9 +107,10 @@ def load_clips(config: DataConfig) -> LabelledClips:
         if not labelled:
             raise _nothing_labelled(name, loaded, task_map)
         kept = {row.clip_id for row in labelled}
+        left_out.update(c.emotion or "(none)" for c in loaded if c.clip_id not in kept)
         clips += [clip for clip in loaded if clip.clip_id in kept]
         table += labelled
-    return LabelledClips(tuple(clips), checked(table), maps)
+    return LabelledClips(tuple(clips), checked(table), maps, dict(sorted(left_out.items())))
 
 
 def prepare_clips(

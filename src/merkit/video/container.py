@@ -148,7 +148,7 @@ def existing(path: PathInput) -> Path:
     wanted = "a video file or a folder of images"
     try:
         there = source.exists()
-    except (OSError, ValueError) as error:  # too long a name, or one with a zero in it
+    except OSError as error:  # such as too long a name
         raise MissingDataError(
             f"{str(source)[:200]!r}: {error}", wanted, "check the path"
         ) from None

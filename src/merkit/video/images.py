@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -104,14 +105,14 @@ def _refuse_huge(path: Path, data: bytes) -> None:
     """See by the header that decoding will not fill the memory: 1 kB can hold a gigapixel."""
     try:
         with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-    except Image.DecompressionBombError:
-        width = height = MAX_PIXELS
+            pixels = image.width * image.height
+    except Image.DecompressionBombError as error:
+        pixels = int(re.findall(r"\d+", str(error))[0])
     except Exception:  # not an image, or of a kind that only OpenCV reads, which has its own limit
         return
-    if width * height > MAX_PIXELS:
+    if pixels > MAX_PIXELS:
         raise VideoError(
-            f"image '{path}' has {width}x{height} pixels",
+            f"image '{path}' has {pixels} pixels",
             f"{MAX_PIXELS} or fewer",
             "scale it down, or take it out of the folder",
         )
