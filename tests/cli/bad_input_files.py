@@ -109,14 +109,6 @@ class Kit:
         os.mkfifo(path)
         return path
 
-    def circle(self) -> Path:
-        """The database with a link to itself among the pictures of a clip."""
-        root = Path(shutil.copytree(self.database, self.root / "db"))
-        link = next((root / "sub01").iterdir()) / "img2.jpg"
-        link.unlink()
-        link.symlink_to(link)
-        return root
-
     def unreadable_image(self) -> Path:
         folder = self.images("torn", [64, 64, 64])
         (folder / "img1.png").write_bytes(b"\x89PNG\r\n\x1a\n torn")

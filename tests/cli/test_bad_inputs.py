@@ -115,8 +115,6 @@ CASES = [
     Bad(D, "clip without its folder",
         lambda k: k.evaluate(root=k.annotation(lambda t: t.replace("sub01/EP01", "sub01/EP77"))),
         "EP77"),
-    Bad(D, "link in a circle among the pictures",
-        lambda k: ["data", "check", "synthetic", "--root", str(k.circle())], "img2", writes=True),
     Bad(D, "unreadable image in a clip",
         lambda k: ["prepare", *k.data(k.torn_clip()), "--set", "model.encoder.name=tiny"],
         "sub02_EP01"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -212,6 +213,15 @@ def test_images_of_two_sizes_and_a_broken_video(own: Path) -> None:
     (size,) = found(audit, "broken", "size of images")
     assert "28x28, others 16x16" in size.detail
     assert [f.clip for f in found(audit, "broken", "unreadable")] == ["manifest/p3/v"]
+
+
+def test_links_in_a_circle_and_pipes_are_nothing_to_wait_for(own: Path) -> None:
+    for place in (own / "a" / "img0013.png", own / "circle"):
+        place.unlink(missing_ok=True)
+        place.symlink_to(place)
+    os.mkfifo(own / "manifest.xlsx")
+    (finding,) = found(check_database("manifest", own), "broken", "missing frames")
+    assert finding.clip == "manifest/p1/a"
 
 
 @pytest.mark.parametrize(("subject", "told"), [("p4", "another subject"), ("p1", "counts twice")])

@@ -57,10 +57,11 @@ def mutated(draw: st.DrawFn, whole: bytes) -> bytes:
     """Valid bytes with some lost, changed, doubled or put in, or bytes of no form at all."""
     if draw(st.integers(0, 9)) == 0:
         return draw(st.binary(max_size=300))
-    data = bytearray(whole)
+    # places are drawn as shares, so that what is drawn does not depend on the bytes
+    data, share = bytearray(whole), st.floats(0, 1)
     for _ in range(draw(st.integers(1, 4))):
-        at = draw(st.integers(0, max(len(data) - 1, 0)))
-        n = draw(st.integers(1, max(1, len(data) // 4)))
+        at = int(draw(share) * max(len(data) - 1, 0))
+        n = 1 + int(draw(share) * len(data) / 4)
         how = draw(st.sampled_from(["cut", "drop", "flip", "insert", "double", "zero"]))
         if how == "cut":
             del data[at:]

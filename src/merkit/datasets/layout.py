@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -117,10 +118,11 @@ def scan(folder: Path, root: Path) -> Folder:
         hidden = entry.name.startswith((".", "~$"))
         if hidden or (entry.is_symlink() and not _leads_inside(entry.path, base)):
             continue
-        if entry.is_dir():
-            folders.append(entry.name)
-        elif entry.is_file():  # no pipe or device, which reading would wait for
-            files.append(entry.name)
+        with suppress(OSError):  # a link in a circle is neither
+            if entry.is_dir():
+                folders.append(entry.name)
+            elif entry.is_file():  # no pipe or device, which reading would wait for
+                files.append(entry.name)
     return Folder(folder, tuple(sorted(folders)), tuple(sorted(files)))
 
 

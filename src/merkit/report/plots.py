@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from textwrap import shorten
 from typing import Any
 
 import matplotlib as mpl
@@ -19,6 +20,8 @@ from merkit.scoring.scores import FoldTraining, Scores
 
 # names of classes and runs are text, also where they hold a dollar sign
 mpl.rcParams["text.parse_math"] = False
+#: characters of a class's name that a plot shows
+_LONGEST = 40
 
 INK, ACCENT, WARM, PALE = "#1f2933", "#1d6fa5", "#c2571a", "#b9c4cf"
 
@@ -51,8 +54,9 @@ def confusion_plot(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> s
         ink = "white" if share[i, j] > 0.55 else INK
         label = f"{counts[i, j]}\n{share[i, j]:.0%}"
         axes.text(j, i, label, ha="center", va="center", color=ink, fontsize=9)
-    axes.set_xticks(range(len(classes)), classes, rotation=30, ha="right")
-    axes.set_yticks(range(len(classes)), classes)
+    names = [shorten(name, _LONGEST, placeholder="…") or name[:_LONGEST] for name in classes]
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true")
     axes.spines[:].set_visible(False)

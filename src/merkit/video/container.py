@@ -126,7 +126,12 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
     try:
         # "file:" keeps a colon in a name from being read as a protocol, and the whitelist
         # keeps a playlist from reaching the network.
-        container = av.open(f"file:{path}", container_options={"protocol_whitelist": "file"})
+        # Titles in another encoding are no reason to refuse a video.
+        container = av.open(
+            f"file:{path}",
+            container_options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
     except (FFmpegError, OSError) as error:
         raise VideoError(f"'{path}' {_diagnose(path, error)}", "a video file", _REENCODE) from error
     with container:
