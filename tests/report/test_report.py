@@ -189,6 +189,17 @@ def test_a_run_that_somebody_changed_is_refused_in_one_message(
     assert "not as merkit wrote it" in capsys.readouterr().err
 
 
+def test_scores_that_lack_a_class_are_refused_in_one_message(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    scores = json.loads((run / "metrics.json").read_text())
+    del scores["scores"]["f1_surprise"]
+    (run / "metrics.json").write_text(json.dumps(scores))
+    assert main(["report", str(run)]) == 2
+    assert "not as merkit wrote it" in capsys.readouterr().err
+
+
 def test_hostile_names_are_shown_not_run(result: Result) -> None:
     run, scores = copy.deepcopy(dict(result.document)), result.scores
     run["refused_clips"] = {EVIL: EVIL}

@@ -125,6 +125,8 @@ def _read_config(path: Path) -> dict[str, Any]:
     for name, kind in _FIELDS.items():
         if not isinstance(config[name], kind):
             raise StoreError(f"{path}: {name} is {config[name]!r}", f"a {kind.__name__}")
+    if not config["classes"] or not all(isinstance(name, str) for name in config["classes"]):
+        raise StoreError(f"{path}: classes is {config['classes']!r}", "the names of classes")
     return config
 
 

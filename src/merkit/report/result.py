@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from jinja2 import TemplateError
 from pydantic import TypeAdapter, ValidationError
 
 from merkit.errors import ConfigError, MissingDataError, StoreError
@@ -97,7 +98,10 @@ def as_written(folders: Sequence[Path]) -> Iterator[None]:
     """
     try:
         yield
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+    except (
+        *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError),
+        TemplateError,
+    ) as error:
         raise StoreError(
             f"{', '.join(map(str, folders))}: a value is not as merkit wrote it "
             f"({type(error).__name__}: {str(error)[:200]})",
