@@ -104,7 +104,8 @@ def sole_writer(path: Path, wait_s: float = 0.0) -> Iterator[None]:
         ConfigError: another process is writing it.
     """
     name = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:24]
-    folder = Path(tempfile.gettempdir()) / f"merkit-locks-{os.getuid()}"
+    user = getattr(os, "getuid", int)()  # not every system has one
+    folder = Path(tempfile.gettempdir()) / f"merkit-locks-{user}"
     folder.mkdir(exist_ok=True)
     lock = FileLock(folder / f"{name}.lock")
     try:
