@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -104,7 +105,7 @@ def read_image(path: Path) -> U8:
 def _refuse_huge(path: Path, data: bytes) -> None:
     """See by the header that decoding will not fill the memory: 1 kB can hold a gigapixel."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as image:
             pixels = image.width * image.height
     except Image.DecompressionBombError as error:
         pixels = int(re.findall(r"\d+", str(error))[0])
