@@ -49,10 +49,20 @@ class Outer:
     inner: Inner = field(default_factory=Inner)
 
 
-@given(st.integers(), st.floats(allow_nan=False), st.lists(st.text(), max_size=3))
+@given(
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.lists(st.text(), max_size=3),
+)
 def test_configuration_round_trip(rank: int, rate: float, names: list[str]):
     config = Outer(rate, Path("a/b"), Inner(rank, tuple(names)))
     assert from_mapping(Outer, to_mapping(config)) == config
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_are_not_finite_are_refused(value: float):
+    with pytest.raises(ConfigError, match=f"setting 'rate' is {value}"):
+        from_mapping(Outer, {"rate": value})
 
 
 @pytest.mark.parametrize(
