@@ -95,6 +95,13 @@ NESTED = st.recursive(
 )
 
 
+def own_copy(whole: Path, place: Path) -> Path:
+    """A folder to damage, made by the first example that needs it."""
+    if not place.exists():
+        shutil.copytree(whole, place)
+    return place
+
+
 def check(kind: str, words: list[str], places: list[Path]) -> None:
     """Run a command in this process; what it must hold whatever came."""
     before = {path: set(path.rglob("*")) for path in places}
@@ -200,9 +207,7 @@ def test_options(flag: str, name: str, value: str, command: str, place: Path) ->
 @examples("manifest")
 @given(data=st.data())
 def test_manifests(data: st.DataObject, place: Path, small: Path) -> None:
-    root = place / "manifests"
-    if not root.exists():
-        shutil.copytree(small, root)
+    root = own_copy(small, place / "manifests")
     content = data.draw(mutated((small / "manifest.csv").read_bytes()))
     (root / "manifest.csv").write_bytes(content)
     check("manifest", ["data", "check", "manifest", "--root", str(root)], [root])
@@ -211,10 +216,8 @@ def test_manifests(data: st.DataObject, place: Path, small: Path) -> None:
 @examples("workbook")
 @given(data=st.data())
 def test_workbooks(data: st.DataObject, place: Path, small: Path) -> None:
-    root = place / "books"
-    if not root.exists():
-        shutil.copytree(small, root)
-        (root / "manifest.csv").unlink()
+    root = own_copy(small, place / "books")
+    (root / "manifest.csv").unlink(missing_ok=True)
     rows = [line.split(",") for line in (small / "manifest.csv").read_text().splitlines()]
     place_of = st.tuples(st.integers(0, len(rows) - 1), st.integers(0, len(rows[0]) - 1))
     for (row, column), value in data.draw(st.lists(st.tuples(place_of, PLAIN), max_size=4)):
@@ -237,9 +240,7 @@ def test_workbooks(data: st.DataObject, place: Path, small: Path) -> None:
 @examples("run")
 @given(data=st.data(), name=st.sampled_from(["run.json", "metrics.json", "predictions.parquet"]))
 def test_run_folders(data: st.DataObject, name: str, place: Path, tiny_run: Path) -> None:
-    run = place / "run"
-    if not run.exists():
-        shutil.copytree(tiny_run, run)
+    run = own_copy(tiny_run, place / "run")
     whole = (tiny_run / name).read_bytes()
     how = mutated(whole) if name.endswith("parquet") else mutated(whole) | tampered(whole)
     (run / name).write_bytes(data.draw(how))
@@ -278,9 +279,7 @@ def tampered(draw: st.DrawFn, whole: bytes) -> bytes:
 def test_model_folders(
     data: st.DataObject, name: str, place: Path, tiny_model: Path, clip: Path
 ) -> None:
-    model = place / "model"
-    if not model.exists():
-        shutil.copytree(tiny_model, model)
+    model = own_copy(tiny_model, place / "model")
     whole = (tiny_model / name).read_bytes()
     how = mutated(whole) if name != "config.json" else mutated(whole) | tampered(whole)
     (model / name).write_bytes(data.draw(how))
@@ -311,9 +310,7 @@ def test_videos(data: st.DataObject, place: Path, tiny_model: Path, clip: Path) 
 @examples("image")
 @given(data=st.data(), suffix=st.sampled_from(["png", "jpg", "bmp", "tif"]))
 def test_images(data: st.DataObject, suffix: str, place: Path, small: Path) -> None:
-    root = place / "images"
-    if not root.exists():
-        shutil.copytree(small, root)
+    root = own_copy(small, place / "images")
     whole = cv2.imencode(f".{suffix}", cv2.imread(str(small / "a" / "img1.png")))[1].tobytes()
     path = root / "a" / f"img1.{suffix}"
     (root / "a" / "img1.png").unlink(missing_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,7 +82,7 @@ def _check_input(options: Options) -> dict[Path, VideoError]:
 
     if options.tracker:
         TrackConfig(options.tracker)
-    if not (options.fps >= 0 and isfinite(options.fps)):
+    if options.fps < 0:
         raise ConfigError(f"--fps {options.fps}", "frames a second, above 0")
     broken: dict[Path, VideoError] = {}
     for video in options.videos:

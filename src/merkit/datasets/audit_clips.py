@@ -17,7 +17,7 @@ from merkit.media import is_image
 from merkit.types import Clip, Finding
 from merkit.video import frame_numbers, iter_frames
 from merkit.video.fingerprint import content_key
-from merkit.video.images import list_images, read_image
+from merkit.video.images import images_within, read_image
 from merkit.video.look import Look, LookMaker, near_copies
 
 _COPY_AGAIN = "copy the clip again from the distribution"
@@ -184,9 +184,7 @@ def _unreadable(clip: Clip, first: int, last: int, look: LookMaker) -> Iterator[
                 look.add(frame.rgb)
         return
     size: tuple[int, ...] | None = None
-    for number, path in list_images(clip.media).items():
-        if not first <= number <= last:
-            continue
+    for path in images_within(clip.media, first, last).values():
         try:
             image = read_image(path)
         except VideoError as error:

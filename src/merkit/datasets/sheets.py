@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import TypeAlias
 
 from merkit.datasets.workbooks import DATE_MARK, EMPTY_RUN, Sheet, read_workbook
 from merkit.errors import DatasetError
+from merkit.files import file_hash
 
 #: Cells that stand for "no value" where a number is wanted (compared in lower case).
 MISSING = frozenset({"", "/", "-", "?", "null", "nan", "none", "na", "n/a"})
@@ -113,7 +113,7 @@ def frame_rate(text: str) -> float | None:
 
 def fingerprint(path: Path) -> str:
     """First eight hexadecimal digits of the file's SHA-256, to name a sheet's version by."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    return file_hash(path)[:8]
 
 
 @cache

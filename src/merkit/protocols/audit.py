@@ -69,14 +69,14 @@ def audit_reads(
     Raises:
         LeakError: the first clip that was read and must not be, with what it was read for.
     """
-    subject = _subjects(table)
     for use, ids in served.items():
         sides = _ALLOWED.get(use, ("train",))
         allowed = {clip_id for side in sides for clip_id in getattr(fold, side)}
         wrong = sorted(set(ids) - allowed)
         if wrong:
+            side = _side(fold, wrong[0], _subjects(table))
             raise LeakError(
-                f"clip '{wrong[0]}', {_side(fold, wrong[0], subject)}, was read to '{use}' in fold "
+                f"clip '{wrong[0]}', {side}, was read to '{use}' in fold "
                 f"'{fold.name}' ({len(wrong)} such clip(s))",
                 f"rule: only clips of {' and '.join(sides)} are read to '{use}'",
                 "take what is fitted from the training clips that the fold hands out",

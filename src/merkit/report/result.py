@@ -26,6 +26,15 @@ from merkit.tables import read_parquet, write_parquet
 FORMAT = 1
 _RUN_FIELDS = {"identity", "settings", "fold_hash", "classes", "method_marks", "refused_clips"}
 _COLUMNS = ["clip_id", "subject", "dataset", "fold", "seed", "y_true", "y_pred"]
+#: what computing with, or showing, a value that merkit did not write may raise
+_FOREIGN_VALUE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    TemplateError,
+)
 _AGAIN = "run the same 'merkit evaluate' again; it goes on where it stopped"
 
 
@@ -98,10 +107,7 @@ def as_written(folders: Sequence[Path]) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        *(LookupError, TypeError, ValueError, AttributeError, ArithmeticError),
-        TemplateError,
-    ) as error:
+    except _FOREIGN_VALUE as error:
         raise StoreError(
             f"{', '.join(map(str, folders))}: a value is not as merkit wrote it "
             f"({type(error).__name__}: {str(error)[:200]})",

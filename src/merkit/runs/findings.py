@@ -49,15 +49,11 @@ def _copies_on_two_sides(folds: FoldSet, looks: Mapping[str, Look]) -> Iterator[
     names = sorted(looks)
     for i, j, mirrored in near_copies([looks[name] for name in names]):
         one, other = names[i], names[j]
-        apart = [f.name for f in folds.folds if _side(f.test, one) != _side(f.test, other)]
+        apart = sum((one in fold.test) != (other in fold.test) for fold in folds.folds)
         if apart:
             how = ", mirrored" if mirrored else ""
             detail = (
                 f"{other} shows the same take as {one}{how}, and stands on another side of "
-                f"{len(apart)} folds"
+                f"{apart} folds"
             )
             yield Finding("differs", "near duplicate", detail, other, "keep one of the two")
-
-
-def _side(test: tuple[str, ...], clip_id: str) -> bool:
-    return clip_id in test

@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 
 from merkit.config import to_mapping, told_differences
 from merkit.errors import ConfigError, StoreError
-from merkit.files import atomic_folder, write_json
+from merkit.files import atomic_folder, file_hash, write_json
 from merkit.methods.base import Method
 from merkit.protocols import FoldSet, save_folds
 from merkit.report.result import FORMAT, read_document
@@ -173,7 +173,7 @@ class RunFolder:
             for name, table in tables.items():
                 if table is not None:
                     write_parquet(temporary / name, table)
-                    hashes[name] = _file_hash(temporary / name)
+                    hashes[name] = file_hash(temporary / name)
             place = {"fold": result.fold, "seed": result.seed, "hashes": hashes}
             write_json(temporary / "summary.json", place | asdict(result.summary))
 
@@ -204,14 +204,9 @@ class RunFolder:
 
 
 def _read_table(path: Path, wanted: str) -> pd.DataFrame:
-    if _file_hash(path) != wanted:
+    if file_hash(path) != wanted:
         raise ValueError(f"{path.name} is not as it was written")
     return read_parquet(path)
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 @cache

@@ -6,8 +6,6 @@ Training, prediction and figures make samples by the same calls: ``choose``, ``f
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -137,8 +135,7 @@ class Recipe(ABC):
         default = flat(to_mapping(type(self)()))
         own = {k: v for k, v in flat(to_mapping(self)).items() if default.get(k) != v}
         own = {name: value for name, value in own.items() if name not in FILE_SETTINGS}
-        text = json.dumps([type(self).__name__, RECIPE_VERSION, own], sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hash_of([type(self).__name__, RECIPE_VERSION, own])
 
     def sample_key(self, clip: Clip) -> str:
         """Identity of a clip's sample in this recipe's folder: the clip's content, and that of the

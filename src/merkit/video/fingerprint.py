@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from math import inf
 from pathlib import Path
 
 from merkit.errors import MissingDataError
+from merkit.files import file_hash
 from merkit.types import Clip
-from merkit.video import list_images
+from merkit.video.images import images_within
 
 
 def clip_key(clip: Clip) -> str:
@@ -36,10 +36,8 @@ def content_key(clip: Clip) -> str:
 def _media_digest(clip: Clip) -> str:
     if clip.media.is_file():
         return f"{file_digest(clip.media)}{clip.first_frame}-{clip.last_frame}"
-    low = -inf if clip.first_frame is None else clip.first_frame
-    high = inf if clip.last_frame is None else clip.last_frame
-    images = list_images(clip.media)
-    return "".join(file_digest(path) for n, path in images.items() if low <= n <= high)
+    images = images_within(clip.media, clip.first_frame, clip.last_frame)
+    return "".join(map(file_digest, images.values()))
 
 
 def file_digest(path: Path) -> str:
@@ -51,5 +49,4 @@ def file_digest(path: Path) -> str:
 @lru_cache(maxsize=100_000)
 def _digest_of_version(path: Path, size: int, modified_ns: int) -> str:
     """Digest of a file's bytes; size and time only make the cache notice a change."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return file_hash(path)

@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import inf
 from pathlib import Path
 
 import cv2
@@ -48,6 +49,13 @@ def list_images(folder: Path) -> dict[int, Path]:
                 "move one of them out of the folder",
             )
     return dict(images)
+
+
+def images_within(folder: Path, first: int | None, last: int | None) -> dict[int, Path]:
+    """Those of ``list_images`` numbered ``first`` to ``last`` (inclusive; None: to the end)."""
+    low = -inf if first is None else first
+    high = inf if last is None else last
+    return {n: path for n, path in list_images(folder).items() if low <= n <= high}
 
 
 def iter_images(

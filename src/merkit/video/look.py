@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from merkit.types import F32, U8, Clip
-from merkit.video.images import list_images, read_image
+from merkit.video.images import images_within, read_image
 from merkit.video.read import iter_frames
 
 #: cells of the coarse picture, frames that are kept, and by how many frames copies may be shifted
@@ -86,10 +86,8 @@ def look_of(clip: Clip) -> Look | None:
         for frame in iter_frames(clip.media, clip.first_frame, clip.last_frame):
             maker.add(frame.rgb)
         return maker.made()
-    low, high = clip.first_frame or 0, clip.last_frame
-    for number, path in list_images(clip.media).items():
-        if low <= number and (high is None or number <= high):
-            maker.add(read_image(path))
+    for path in images_within(clip.media, clip.first_frame, clip.last_frame).values():
+        maker.add(read_image(path))
     return maker.made()
 
 
