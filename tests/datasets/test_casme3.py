@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -23,8 +24,8 @@ from merkit.datasets.casme3 import SUBJECTS, picture_kind
 from merkit.datasets.corrections import corrections_made
 from merkit.datasets.label_maps import TaskMap, class_counts
 from merkit.datasets.layout import frame_numbers
-from merkit.errors import DatasetError
-from merkit.types import ActionUnit, Clip
+from merkit.errors import DatasetError, MissingDataError
+from merkit.types import ActionUnit, Clip, Finding
 
 
 def load(root: Path, variant: str = "color", corrections: str = "certain") -> dict[str, Clip]:
@@ -81,37 +82,86 @@ def pictures(root: Path, *kinds: str) -> Path:
     return root
 
 
+def modalities(root: Path, variant: str) -> list[Finding]:
+    return [f for f in check_database("casme3", root, variant).findings if f.what == "modality"]
+
+
+def suffixes(clip: Clip) -> set[str]:
+    return {path.suffix for path in clip.media.iterdir() if path.is_file()}
+
+
+SUFFIX = {"color": {".jpg"}, "depth": {".png"}}
+
+
 @pytest.mark.parametrize("variant", ["color", "depth"])
 def test_cut_clips_in_one_tree_a_kind(tmp_path: Path, variant: str) -> None:
     """ "depth" comes before "frame" in the alphabet."""
     clips = load(pictures(tmp_path, "depth", "frame", "video"), variant)
     name = {"color": "frame", "depth": "depth"}[variant]
     assert {clip.media.parent.name for clip in clips.values()} == {name}
-    assert all(clip.media.is_dir() for clip in clips.values())
-    (note,) = [
-        f for f in check_database("casme3", tmp_path, variant).findings if f.what == "modality"
-    ]
+    assert all(suffixes(clip) == SUFFIX[variant] for clip in clips.values())
+    (note,) = modalities(tmp_path, variant)
+    told = {"color": "color, .jpg, 3 x 8 bits", "depth": "depth, .png, 1 x 8 bits"}[variant]
     assert note.level == "note"
-    assert note.detail.endswith(f": {variant}")
+    assert note.detail.startswith(f"Part_A_ME_clip/{name}: {told}, in 8 folders")
+
+
+@pytest.mark.parametrize("variant", ["color", "depth"])
+@pytest.mark.parametrize("colour", ["color", "frame", "rgb"])
+def test_both_kinds_below_each_clip(tmp_path: Path, colour: str, variant: str) -> None:
+    pictures(tmp_path, "frame", "depth")
+    both = tmp_path / "Part_A_ME_clip"
+    for kind, name in (("frame", colour), ("depth", "Depth")):
+        for clip in list((both / kind).iterdir()):
+            (both / clip.name).mkdir(exist_ok=True)
+            clip.rename(both / clip.name / name)
+        (both / kind).rmdir()
+    assert all(suffixes(c) == SUFFIX[variant] for c in load(tmp_path, variant).values())
+
+
+@pytest.mark.parametrize("variant", ["color", "depth"])
+@pytest.mark.parametrize("outer", ["color_and_depth", "with depth", "CASME3 videos"])
+def test_what_a_folder_far_above_says_is_not_of_the_pictures(
+    tmp_path: Path, outer: str, variant: str
+) -> None:
+    pictures(tmp_path / outer, "frame", "depth")
+    assert all(suffixes(c) == SUFFIX[variant] for c in load(tmp_path, variant).values())
+
+
+@pytest.mark.parametrize("variant", ["color", "depth"])
+def test_trees_that_say_nothing_are_told_by_their_pictures(tmp_path: Path, variant: str) -> None:
+    both = pictures(tmp_path, "frame", "depth") / "Part_A_ME_clip"
+    (both / "depth").rename(both / "a")
+    (both / "frame").rename(both / "b")
+    assert all(suffixes(c) == SUFFIX[variant] for c in load(tmp_path, variant).values())
+
+
+def test_clips_in_two_layouts(tmp_path: Path) -> None:
+    cut = pictures(tmp_path, "frame", "depth") / "Part_A_ME_clip"
+    for subject, letter, onset, *_ in CASME3_ROWS[::2]:
+        place = tmp_path / "part_A" / "data" / "part_A" / subject / letter
+        place.mkdir(parents=True, exist_ok=True)
+        (cut / "frame" / f"{subject}_{letter}_{onset}").rename(place / "color")
+    assert all(suffixes(clip) == {".jpg"} for clip in load(tmp_path).values())
+    assert len(modalities(tmp_path, "color")) == 2  # a note a tree
 
 
 @pytest.mark.parametrize(("there", "variant"), [("frame", "depth"), ("depth", "color")])
 def test_one_kind_never_stands_for_the_other(tmp_path: Path, there: str, variant: str) -> None:
-    clips = load(pictures(tmp_path, there), variant)
-    assert not any(clip.media.exists() for clip in clips.values())
-    assert check_database("casme3", tmp_path, variant).broken
+    other = {"frame": "color", "depth": "depth"}[there]
+    told = f"(?s)holds {other} pictures only.*in Part_A_ME_clip.{there}.*choose the variant {other}"
+    with pytest.raises(MissingDataError, match=told):
+        load(pictures(tmp_path, there), variant)
+    with pytest.raises(MissingDataError, match=told):
+        check_database("casme3", tmp_path, variant)
 
 
-@pytest.mark.parametrize("layout", ["owner", "clips", "flat"])
-def test_depth_never_reads_colour(tmp_path: Path, layout: str) -> None:
+@pytest.mark.parametrize("layout", ["clips", "flat"])
+def test_colour_alone_is_refused_as_depth_in_other_layouts(tmp_path: Path, layout: str) -> None:
     write_casme3(tmp_path, layout=layout)
-    for clip in load(tmp_path, "depth").values():
-        files = (
-            [p.suffix for p in clip.media.iterdir() if p.is_file()] if clip.media.is_dir() else []
-        )
-        assert set(files) <= {".png"}
-    for clip in load(tmp_path, "color").values():
-        assert {p.suffix for p in clip.media.iterdir() if p.is_file()} == {".jpg"}
+    assert all(suffixes(clip) == {".jpg"} for clip in load(tmp_path).values())
+    with pytest.raises(MissingDataError, match="holds color pictures only"):
+        load(tmp_path, "depth")
 
 
 def test_a_folder_without_a_kind_is_told_by_its_pictures(tmp_path: Path) -> None:
@@ -122,14 +172,33 @@ def test_a_folder_without_a_kind_is_told_by_its_pictures(tmp_path: Path) -> None
     assert not load(tmp_path, "color")["spNO.1/a_5"].media.exists()
 
 
+def test_both_kinds_in_one_folder_are_refused(tmp_path: Path) -> None:
+    write_casme3(tmp_path, layout="flat")
+    folder = tmp_path / "ME_A" / "spNO.1_a_5"
+    write_images(folder, range(5, 10), "{}.png", tiny_frame, grey=True)
+    for variant in ("color", "depth"):
+        with pytest.raises(DatasetError, match=r"color \(5.jpg\) and depth \(5.png\)"):
+            load(tmp_path, variant)
+
+
 def test_pictures_of_another_kind_are_broken(tmp_path: Path) -> None:
+    """Of some clips only: one picture of every folder is looked at."""
     write_casme3(tmp_path)
-    for folder in (tmp_path / "part_A/data/part_A").glob("*/*/color"):
+    folders = sorted((tmp_path / "part_A/data/part_A").glob("*/*/color"))
+    for folder in folders[-2:]:
         shutil.rmtree(folder)
         write_images(folder, range(1, 30), "{}.png", tiny_frame, grey=True)
-    (found,) = [f for f in check_database("casme3", tmp_path).findings if f.what == "modality"]
-    assert found.level == "broken"
-    assert "1 x 8 bits: depth, not color" in found.detail
+    found, note = modalities(tmp_path, "color")
+    assert (found.level, note.level) == ("broken", "note")
+    assert "depth, .png, 1 x 8 bits, in 2 folders" in found.detail
+    assert found.detail.endswith("wanted: color")
+
+
+def test_the_owners_typing_error_hides_no_folder(tmp_path: Path) -> None:
+    """A clip's folder by the mended onset serves the sheet with the error, and the reverse."""
+    place = pictures(tmp_path, "frame") / "Part_A_ME_clip" / "frame"
+    (place / "spNO.216_d_3647").rename(place / "spNO.216_d_2647")
+    assert load(tmp_path)["spNO.216/d_3647"].media.name == "spNO.216_d_2647"
 
 
 def test_picture_kinds(tmp_path: Path) -> None:
@@ -142,7 +211,18 @@ def test_picture_kinds(tmp_path: Path) -> None:
     kinds = {p.name: picture_kind(p)[0] for p in tmp_path.iterdir()}
     depth = {name for name, kind in kinds.items() if kind == "depth"}
     assert depth == {"d16.png", "d8.png", "d3.png"}
-    assert picture_kind(tmp_path / "d16.png")[1] == "8x8, 1 x 16 bits"
+    assert picture_kind(tmp_path / "d16.png")[1] == ".png, 1 x 16 bits"
+    cv2.imwrite(
+        str(tmp_path / "c16.png"), np.dstack([grey.astype(np.uint16) * k for k in (1, 3, 9)])
+    )
+    assert picture_kind(tmp_path / "c16.png") == ("color", ".png, 3 x 16 bits")
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    kinds = {name: picture_kind(tmp_path / name) for name in ("cut.png", "pipe.jpg")}
+    assert kinds == {
+        "cut.png": ("depth", ".png, unreadable"),
+        "pipe.jpg": ("color", ".jpg, unreadable"),
+    }
 
 
 def test_an_edited_onset_keeps_the_clip_its_id(tmp_path: Path) -> None:

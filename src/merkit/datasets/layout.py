@@ -139,7 +139,7 @@ def walk(
     for step in range(depth + 1):
         below: list[Path] = []
         for path in level:
-            if step and _holds_images(path):
+            if step and holds_images(path):
                 continue
             folder = scan(path, root)
             yield folder
@@ -151,7 +151,7 @@ def walk(
         level = below
 
 
-def _holds_images(path: Path) -> bool:
+def holds_images(path: Path) -> bool:
     """Whether an image is among the first names; enough to tell, cheap for huge folders."""
     first = islice(_entries(path), 16)
     return any(is_image(entry.name) for entry in first)
