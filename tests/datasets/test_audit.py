@@ -300,10 +300,13 @@ def test_corrections_doubts_and_sheets_are_listed(tmp_path: Path) -> None:
     assert "not a version checked" in sheet.detail
 
 
+@pytest.mark.parametrize("file", ["CASME2-coding-20140508.xlsx", "CASME2-coding-20140508 (1).xlsx"])
 def test_an_audited_sheet_is_known_by_its_hash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     write_casme2(tmp_path)
+    sheet = tmp_path / "CASME2-coding-20140508.xlsx"
+    sheet.rename(tmp_path / file)
 
     def note_of_sheet() -> Finding:
         notes = found(check_database("casme2", tmp_path), "note", "sheet")
@@ -315,7 +318,7 @@ def test_an_audited_sheet_is_known_by_its_hash(
     monkeypatch.setattr(check, "shipped_table", lambda name: (known,))
     monkeypatch.setattr("merkit.datasets.sheets.shipped_table", lambda name: (known,))
     note = note_of_sheet()
-    assert note.detail.endswith(f"sha256:{mark}: audited, the owner's sheet")
+    assert note.detail == f"{file} sha256:{mark}: audited, the owner's sheet"
     assert note.fix == ""
 
 

@@ -6,6 +6,7 @@ clip is in :mod:`merkit.datasets.audit_clips`.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -38,6 +39,8 @@ FEW_FRAMES = 3000
 _SHOWN = 8
 #: Keys of ``Clip.raw`` that name a sheet and its fingerprint.
 _SHEET_FIELDS = ("sheet", "megc2019_sheet", "objective_class_sheet")
+#: Such a field: a file's name, which may hold brackets itself, its fingerprint, and what it is.
+_SHEET = re.compile(r"(?P<file>.+ sha256:(?P<mark>[0-9a-f]+))(?: \(.*\))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +217,10 @@ def _sheet_notes(name: str, clips: Sequence[Clip]) -> Iterator[Finding]:
     known = {row["sha256_prefix"]: row["what"] for row in table}
     public = any(row["dataset"] == name for row in table)
     for sheet in sorted(sheets):
-        file, _, mark = sheet.partition(" (")[0].rpartition(" sha256:")
-        what = known.get(mark, "")
+        named = _SHEET.fullmatch(sheet)
+        what = known.get(named["mark"], "") if named else ""
         told = f"audited, {what}" if what else "not a version checked for merkit"
-        detail = f"{file} sha256:{mark}: {told if what or public else 'read'}"
+        detail = f"{named['file'] if named else sheet}: {told if what or public else 'read'}"
         fix = "" if what else "its counts are those above; name the version in every result"
         yield Finding("note", "sheet", detail, fix=fix)
 
