@@ -14,6 +14,7 @@ from miniatures import (
 )
 
 from merkit.datasets import load_dataset
+from merkit.datasets.audit import check_database
 from merkit.datasets.corrections import corrections_made
 from merkit.datasets.layout import frame_numbers
 from merkit.datasets.smic import SUBJECTS
@@ -95,6 +96,33 @@ def test_second_and_third_intervals(tmp_path: Path) -> None:
     # the third is broken: it ends in the first frame of the recording
     assert "7-20" in clips["smic-e/s18/s18_sur_03"]["doubtful:other_intervals"]
     assert "doubtful:other_intervals" not in clips["smic-e/s04/s4_ne_98"]
+
+
+BROKEN_THIRD = ("s18_ne_01", "s18_sur_03", "s20_ne_06", "s20_ne_09", "s20_sur_02")
+
+
+def test_a_third_interval_that_ends_in_the_first_frame_is_dropped_and_noted(tmp_path: Path) -> None:
+    """The five rows of the owner's sheet by name, and cells of an error or without a value."""
+    third = {name: (7, 20) for name in BROKEN_THIRD}
+    third |= {"s1_ne_91": ("#REF!", 9), "s1_ne_92": (0, 0), "s1_ne_93": (None, None)}
+    third |= {"s1_ne_94": (80, 90)}
+    end = (None, 20, 99, 11, None, None, 100, "negative")
+    rows = [
+        (name[1:].partition("_")[0], name, None, 50, 60, 30, 40, *cells, *end)
+        for name, cells in third.items()
+    ]
+    write_xlsx(tmp_path / "SMIC-HS-E_annotation.xlsx", {"HS": [SMIC_E_HEADER, *rows]})
+    raws = {c.clip_id.rpartition("/")[2]: c.raw for c in load_dataset("smic-e", tmp_path)}
+    doubts = {
+        n: raw.get("doubtful:other_intervals", "").partition(":")[0] for n, raw in raws.items()
+    }
+    assert {n: told for n, told in doubts.items() if told} == {
+        **dict.fromkeys(BROKEN_THIRD, "7-20"),
+        "s1_ne_91": "#REF!-9",
+    }
+    assert {n for n, raw in raws.items() if raw["other_intervals"] != "30-40"} == {"s1_ne_94"}
+    notes = check_database("smic-e", tmp_path, pixels=False).findings
+    assert len([f for f in notes if f.what == "doubtful other_intervals"]) == 6
 
 
 @pytest.mark.parametrize("variant", ["HS", "VIS"])

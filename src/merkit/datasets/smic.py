@@ -163,11 +163,11 @@ def _other_intervals(main: Clip) -> dict[str, str]:
     broken: list[str] = []
     for number in (2, 3):
         cells = [main.raw.get(f"{end}{number}F", "").strip() for end in ("Onset", "Offset")]
-        if not all(cell.isdecimal() for cell in cells):
+        if {*cells} <= {"", "0"}:
             continue
-        onset, offset = map(int, cells)
-        if not 0 < onset < offset or str(offset) == main.raw.get("FirstF", "").strip():
-            broken.append(f"{onset}-{offset}")
+        onset, offset = (int(cell) if cell.isdecimal() else 0 for cell in cells)
+        if not 0 < onset < offset or cells[1] == main.raw.get("FirstF", "").strip():
+            broken.append("-".join(cells))
         elif (onset, offset) not in found:
             found.append((onset, offset))
     told = ";".join(f"{onset}-{offset}" for onset, offset in found[1:])
