@@ -18,11 +18,11 @@ from miniatures import (
     write_xlsx,
 )
 
-from merkit.datasets import DATASETS, load_dataset
+from merkit.datasets import DATASETS, label_map, load_dataset
 from merkit.datasets.audit import check_database
 from merkit.datasets.casme3 import SUBJECTS, picture_kind
 from merkit.datasets.corrections import corrections_made
-from merkit.datasets.label_maps import TaskMap, class_counts
+from merkit.datasets.label_maps import TaskMap, class_counts, clip_label
 from merkit.datasets.layout import frame_numbers
 from merkit.errors import DatasetError, MissingDataError
 from merkit.types import ActionUnit, Clip, Finding
@@ -283,16 +283,85 @@ def test_subjects() -> None:
         SUBJECTS("s1")
 
 
+#: Left out of HTNet's list, kept in it though their subjects' other clips are not, and MER-CLIP's
+#: three; emotions so that the published counts come out.
+_OUT = (
+    "9 g",
+    "9 g",
+    "9 g",
+    "9 h",
+    "9 h",
+    "9 h",
+    "186 a",
+    "186 b",
+    "186 c",
+    "217 a",
+    "217 b",
+    "217 e",
+)
+_KEPT = ("186 c 337", "186 c 359", "217 b 920", "217 e 610")
+_BROKEN = ("216 d 3647", "40 e 1812", "40 e 2327")
+_EACH = {"I": 15, "II": 151, "III": 234, "IV": 37, "V": 47, "VI": 3, "VII": 373}
+CLASSES = [number for number, count in _EACH.items() for _ in range(count)]
+
+
+def full_sheet(root: Path, d_onset: str = "3647") -> None:
+    """860 made-up rows of 94 subjects, 88 of them with one of the three classes."""
+    emotions = dict(DATASETS["casme3"].expected["color"].emotions)
+    labels = ["fear"] * 8 + ["happiness"] + ["surprise"] * 3  # of the clips left out
+    labels += ["fear", "sadness", "anger", "surprise", "anger", "surprise", "fear"]
+    left = {e: n - labels.count(e) for e, n in emotions.items()}
+    keys = [f"{place} {i}" for i, place in enumerate(_OUT, 1000)]
+    keys += [key.replace("3647", d_onset) for key in (*_KEPT, *_BROKEN)]
+    others = [i for i in range(1, 94) if i not in (9, 40)]
+    usual, rare = others[:83], others[83:89]
+    for emotion, count in left.items():
+        people = rare if emotion == "others" else usual
+        keys += [f"{people[i % len(people)]} a {len(keys) + i}" for i in range(count)]
+        labels += [emotion] * count
+    spelling = {"happiness": "happy", "sadness": "sad"}
+    rows = []
+    for key, emotion, number in zip(keys, labels, CLASSES, strict=True):
+        subject, name, onset = key.split()
+        marks = (onset, str(int(onset) + 5), str(int(onset) + 9))
+        rows.append((f"spNO.{subject}", name, *marks, "4", number, spelling.get(emotion, emotion)))
+    write_xlsx(root / CASME3_SHEET, {"label": [CASME3_HEADER, *rows]})
+
+
+@pytest.mark.parametrize("d_onset", ["3647", "2647"])
+def test_lists_of_htnet_and_merclip_come_out_of_a_full_sheet(tmp_path: Path, d_onset: str) -> None:
+    """Of the owner's sheet and of one whose onset was mended."""
+    full_sheet(tmp_path, d_onset)
+    clips = load_dataset("casme3", tmp_path, corrections="none")
+    assert (len(clips), len({c.subject for c in clips})) == (860, 94)
+    for name, counts, subjects in (
+        ("casme3-3", (457, 55, 187), 88),
+        ("casme3-3-htnet", (449, 54, 184), 87),
+    ):
+        task = label_map("casme3", name)
+        kept = [clip for clip in clips if clip_label(task, clip) is not None]
+        assert (class_counts(task, clips), len({c.subject for c in kept})) == (counts, subjects)
+    assert sum(class_counts(label_map("casme3", "casme3-7-merclip"), clips)) == 857
+    audit = check_database("casme3", tmp_path, pixels=False)
+    assert not [f for f in audit.findings if f.level == "differs"]
+
+
+def test_a_list_that_is_not_as_published_is_a_finding(tmp_path: Path) -> None:
+    full_sheet(tmp_path, "3640")  # another onset: no clip that the lists know
+    audit = check_database("casme3", tmp_path, pixels=False)
+    (found,) = [f for f in audit.findings if f.level == "differs"]
+    assert found.what == "map casme3-7-merclip"
+    assert found.detail.startswith("casme3-7-merclip: all 858 (published 857)")
+
+
 def test_published_counts_come_out_of_a_full_sheet_in_good_time(tmp_path: Path) -> None:
     spelling = {"happiness": "happy", "sadness": "sad"}
     emotions = DATASETS["casme3"].expected["color"].emotions
     labels = [spelling.get(e, e) for e, n in emotions.items() for _ in range(n)]
     labels[labels.index("others")] = "Others"
-    classes = "I " * 15 + "II " * 151 + "III " * 234 + "IV " * 37 + "V " * 47 + "VI " * 3
-    classes += "VII " * 373
     rows = [
         (f"spNO.{1 + i % 94}", "abc"[i % 3], str(i), str(i + 5), str(i + 9), "4", k, emotion)
-        for i, (emotion, k) in enumerate(zip(labels, classes.split(), strict=True))
+        for i, (emotion, k) in enumerate(zip(labels, CLASSES, strict=True))
     ]
     write_xlsx(tmp_path / CASME3_SHEET, {"label": [CASME3_HEADER, *rows], "Sheet2": []})
     start = time.perf_counter()

@@ -61,4 +61,5 @@ def test_the_page_of_databases_is_up_to_date() -> None:
             counts = zip(task.classes, task.counts, strict=True) if task.counts else ()
             told = ", ".join(f"{c} {n}" for c, n in counts) or ", ".join(task.classes)
             alias = f" ({task.alias})" if task.alias else ""
-            assert f"| `{task.name}`{alias} | {told} |" in page
+            total = task.total or "none published"
+            assert f"| `{task.name}`{alias} | {told} | {total} |" in page

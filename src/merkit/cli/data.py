@@ -44,6 +44,7 @@ def _list(words: Sequence[str]) -> int:
 
 def _card(name: str, whole: bool) -> str:
     from merkit.datasets import DATASETS
+    from merkit.datasets.label_maps import TaskMap
 
     database = DATASETS[name]
     lines = [f"{name}: {database.title}", f"  {database.citation}"]
@@ -53,8 +54,10 @@ def _card(name: str, whole: bool) -> str:
     for label_map in database.label_maps:
         counts = dict(zip(label_map.classes, label_map.counts, strict=False))
         shown = ", ".join(f"{c} {n}" for c, n in counts.items()) or ", ".join(label_map.classes)
-        total = f" = {sum(label_map.counts)}" if label_map.counts else ""
-        lines.append(f"  classes {label_map.name}: {shown}{total}")
+        told = ""
+        if isinstance(label_map, TaskMap):  # others belong to no publication
+            told = f" = {label_map.total}" if label_map.total else " (no counts published)"
+        lines.append(f"  classes {label_map.name}: {shown}{told}")
         if whole and label_map.citation:
             lines.append(f"    {label_map.citation}")
     if DATASETS.origin(name) != "merkit":

@@ -186,7 +186,7 @@ def _count_clips(
         published = task.counts if same and task.counts else [None] * len(found)
         rows = zip(task.classes, published, found, strict=True)
         own = [Count(f"{task.name}: {name}", wanted, number) for name, wanted, number in rows]
-        if isinstance(task, TaskMap) and task.total is not None:
+        if isinstance(task, TaskMap) and task.total is not None and not task.counts:
             own.append(Count(f"{task.name}: all", task.total if same else None, sum(found)))
         counts += own
         findings += _differing(f"map {task.name}", own, task.citation)

@@ -36,7 +36,7 @@ class TaskMap(LabelMap):
             ``self_report``, what the subject said to have felt (CAS(ME)^2).
         excluded: clip ids (shell patterns) that the task leaves out; one behind ``!`` stays in,
             and the last that fits counts.
-        total: published number of clips, None where that of each class is, or nothing.
+        total: published number of clips; None: nobody has published any count of this map.
     """
 
     database: str = ""
@@ -96,16 +96,17 @@ def _all_maps() -> tuple[TaskMap, ...]:
 
 
 def _task(row: dict[str, str], classes: list[dict[str, str]]) -> TaskMap:
-    counted = all(c["count"] for c in classes)
+    printed = [c["count"] for c in classes]
+    counts = tuple(map(int, printed)) if all(printed) else ()
     return TaskMap(
         name=row["map"],
         classes=tuple(c["class"] for c in classes),
         mapping={label: c["class"] for c in classes for label in c["labels"].split()},
         citation=row["citation"],
-        counts=tuple(int(c["count"]) for c in classes) if counted else (),
+        counts=counts,
         database=row["database"],
         alias=row["alias"],
         source=cast(Source, row["source"]),
         excluded=tuple(row["excluded"].split()),
-        total=int(row["total"]) if row["total"].isdecimal() else None,
+        total=sum(counts) if counts else None if row["total"] == "none" else int(row["total"]),
     )
