@@ -33,14 +33,14 @@ from merkit.types import Clip, Finding, Level
 from merkit.workers import run_jobs
 
 _LEVELS: tuple[Level, ...] = ("broken", "differs", "note")
+#: A sheet in ``Clip.raw``: file (its name may hold brackets), fingerprint, what it is.
+_SHEET = re.compile(r"(?P<file>.+ sha256:(?P<mark>[0-9a-f]+))(?: \(.*\))?", re.DOTALL)
 #: Frames to decode below which starting further processes costs more than it saves.
 FEW_FRAMES = 3000
 #: Findings of one kind that the table shows; the JSON file has all.
 _SHOWN = 8
 #: Keys of ``Clip.raw`` that name a sheet and its fingerprint.
 _SHEET_FIELDS = ("sheet", "megc2019_sheet", "objective_class_sheet")
-#: Such a field: a file's name, which may hold brackets itself, its fingerprint, and what it is.
-_SHEET = re.compile(r"(?P<file>.+ sha256:(?P<mark>[0-9a-f]+))(?: \(.*\))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

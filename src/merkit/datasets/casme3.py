@@ -35,7 +35,6 @@ from merkit.datasets.sheets import Row
 from merkit.errors import DatasetError, MissingDataError, VideoError
 from merkit.media import is_image
 from merkit.types import Clip, Finding
-from merkit.video.images import read_image
 
 SUBJECTS = Subjects(
     "CAS(ME)^3 subject",
@@ -166,6 +165,8 @@ def picture_kind(path: Path) -> tuple[str, str]:
 
 
 def _equal_channels(path: Path) -> bool:
+    from merkit.video.images import read_image  # OpenCV, which a list of databases does without
+
     rgb = read_image(path)
     return bool((rgb == rgb[..., :1]).all())
 
