@@ -24,7 +24,7 @@ from miniatures_more import (
     write_samm_long,
 )
 
-from merkit.datasets import load_dataset
+from merkit.datasets import DATASETS, load_dataset
 from merkit.datasets.audit import Audit, check_database
 from merkit.datasets.samm import load_recordings
 from merkit.datasets.sheets import read_table
@@ -74,6 +74,64 @@ def test_joined_classes_name_their_sheet(tmp_path: Path) -> None:
         "CASME2-ObjectiveClasses.xlsx",
         "CASME2-coding-20140508.xlsx",
     ]
+
+
+def test_whose_objective_classes_are_used_is_told(tmp_path: Path) -> None:
+    n = len(CASME2_ROWS)
+    root = sheet_with_classes(tmp_path, ["7", *(str(1 + i % 7) for i in range(1, n))])
+    (one,) = found(check_database("casme2", root, pixels=False), "objective classes")
+    told = f"{n} of {n} are the sheet's own, 1 of them another in CASME2-ObjectiveClasses.xlsx; "
+    assert (one.level, one.detail) == ("differs", told + "0 are joined from it, 0 clips have none")
+    (root / "CASME2-coding-20190701.xlsx").unlink()
+    write_casme2(root)
+    (one,) = found(check_database("casme2", root, pixels=False), "objective classes")
+    assert (one.level, f"{n} are joined from it" in one.detail) == ("note", True)
+    assert "two sheets of one release" in one.fix
+
+
+def test_relabelled_clips_of_copies_are_named(tmp_path: Path) -> None:
+    """88/32/28 where 88/32/25 was published: the count and the three clips are findings."""
+    emotions = DATASETS["casme2"].expected["raw"].emotions
+    labels = [e for e, count in emotions.items() for _ in range(count)]
+    names = {"sadness": ["EP07_01", "EP07_04f", "EP10_03"], "disgust": ["EP12_01f", "EP09_05f"]}
+    rows = []
+    for i, label in enumerate(labels):
+        clip = names.get(label, []).pop() if names.get(label) else f"EP98_{i:03d}"
+        subject = (
+            "24" if label == "sadness" else {"EP12_01f": "04", "EP09_05f": "05"}.get(clip, "01")
+        )
+        moved = "surprise" if label == "sadness" and not clip.startswith("EP98") else label
+        rows.append((subject, clip, None, 10, 20, 30, None, "4", moved))
+    write_xlsx(tmp_path / "CASME2-coding-x.xlsx", {"Sheet1": [CASME2_HEADER, *rows]})
+    audit = check_database("casme2", tmp_path, pixels=False)
+    assert {f.clip for f in found(audit, "disagreeing emotion")} == {
+        f"casme2/sub24/{name}" for name in ("EP07_01", "EP07_04f", "EP10_03")
+    }
+    (count,) = found(audit, "map casme2-3-megc2019")
+    assert "surprise 28 (published 25)" in count.detail
+
+
+# SAMM Long Videos, with emotions of SAMM
+
+
+def test_emotions_joined_from_samm_name_their_sheet(tmp_path: Path) -> None:
+    write_samm_long(tmp_path)
+    sheet = tmp_path / "SAMM_Micro_FACS_Codes_v2.xlsx"
+    clips = load_dataset("samm-long", tmp_path)
+    assert all(c.raw["emotion_sheet"].startswith(f"{sheet.name} sha256:") for c in clips)
+    names = ("Subject", "Filename", "Estimated Emotion", "Onset Frame", "Offset Frame")
+    rows = [[row[n] for n in names] for row in read_table(sheet, names)]  # no column Micro
+    rows[0][4] = str(int(rows[0][4]) + 3)
+    lost = rows.pop()
+    write_xlsx(sheet, {"a": [names, *rows]})
+    emotions = {c.clip_id.split("/")[-1]: c.emotion for c in load_dataset("samm-long", tmp_path)}
+    assert (emotions[rows[0][1]], emotions[lost[1]]) == ("others", "")
+    audit = check_database("samm-long", tmp_path, pixels=False)
+    (longer,) = found(audit, "disagreeing emotion")
+    assert longer.clip.endswith(rows[0][1])
+    assert longer.detail.startswith("11 frames here, 14 in SAMM_Micro_FACS_Codes_v2.xlsx")
+    assert [f.clip.split("/")[-1] for f in found(audit, "doubtful emotion")] == [lost[1]]
+    assert any(f.detail.startswith(sheet.name) for f in found(audit, "sheet"))
 
 
 # headers and names

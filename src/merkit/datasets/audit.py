@@ -40,7 +40,7 @@ FEW_FRAMES = 3000
 #: Findings of one kind that the table shows; the JSON file has all.
 _SHOWN = 8
 #: Keys of ``Clip.raw`` that name a sheet and its fingerprint.
-_SHEET_FIELDS = ("sheet", "megc2019_sheet", "objective_class_sheet")
+_SHEET_FIELDS = ("sheet", "megc2019_sheet", "objective_class_sheet", "emotion_sheet")
 
 
 @dataclass(frozen=True, slots=True)

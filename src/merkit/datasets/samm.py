@@ -17,8 +17,9 @@ dataset", FG. Licence and request as for SAMM.
 ``SAMM_longvideos/006_1/006_1_0001.jpg`` is a recording; event ``006_1_2`` lies in ``006_1``.
 Beside the recording's folder there is no other numbering: 82 of the micro events carry frame
 numbers that are shifted against those of SAMM, so the two must never be mixed. The sheet names
-no emotion: those of SAMM are joined by (Filename, Micro) where its sheet is below the root too,
-otherwise ``Clip.emotion`` is "". ``load_long`` gives the micro-expressions, ``load_recordings``
+no emotion: those of SAMM are joined by the name of the event where its sheet is below the root too
+(``Clip.raw["emotion_sheet"]``; one of another length is a finding), otherwise ``Clip.emotion`` is
+"". ``load_long`` gives the micro-expressions, ``load_recordings``
 also the macro ones; 037_4_1 is both, so ids of macro events end in ``_macro``.
 """
 
@@ -85,7 +86,8 @@ _LONG_LAYOUT = SheetLayout(
     trees={"default": Tree("SAMM_longvideos", r"long")},
     child=r"\d{3}_\d+",
 )
-_SAMM_COLUMNS = ("Subject", "Filename", "Micro", "Estimated Emotion")
+_SAMM_COLUMNS = ("Subject", "Filename", "Estimated Emotion")
+_SAMM_MORE = ("Micro", "Onset Frame", "Offset Frame")
 
 
 def load_long(root: Path, variant: str) -> tuple[Clip, ...]:
@@ -103,33 +105,48 @@ def _events(
 ) -> Iterator[Clip]:
     rows = _LONG_LAYOUT.rows(root)
     tree = _LONG_LAYOUT.tree(root, variant, rows)
-    emotions = _emotions(root)
-    return (_clip(row, root, tree, emotions) for row in rows if wanted(row))
+    samm = _samm_rows(root)
+    return (_clip(row, root, tree, samm) for row in rows if wanted(row))
 
 
-def _emotions(root: Path) -> dict[tuple[str, str], str]:
-    """(event, type) -> emotion from the sheet of SAMM, where it is there."""
-    rows = rows_beside(root, _LAYOUT.files, _SAMM_COLUMNS, _LAYOUT.prefer)
-    return {
-        (row["Filename"], _plain(row["Micro"])): canonical_emotion(row["Estimated Emotion"])
-        for row in rows
-    }
+def _samm_rows(root: Path) -> dict[str, Row]:
+    """Event -> its row in the sheet of SAMM, where that is there."""
+    rows = rows_beside(root, _LAYOUT.files, _SAMM_COLUMNS, _LAYOUT.prefer, _SAMM_MORE)
+    return {row["Filename"]: row for row in rows if _LAYOUT.keep(row)}
 
 
-def _plain(text: str) -> str:
-    return "".join(text.lower().split())
-
-
-def _clip(row: Row, root: Path, tree: Path, emotions: Mapping[tuple[str, str], str]) -> Clip:
+def _clip(row: Row, root: Path, tree: Path, samm: Mapping[str, Row]) -> Clip:
     subject, name = SUBJECTS(row["Subject"]), row["Filename"]
     recording, _, number = name.rpartition("_")
     if not recording.startswith(f"{subject}_") or not number.isdecimal():
         raise row.error(f"event '{name}' of subject '{subject}'", f"a name such as {subject}_1_2")
     clip = _LONG_LAYOUT.clip(row, child_folder(tree, root, recording))
     clip = noted(clip, {RECORDING: f"samm-long/{subject}/{recording}"})
-    if row["Type"].lower().startswith("micro"):
-        return replace(clip, emotion=emotions.get((name, _plain(row["Type"])), ""))
-    return replace(clip, clip_id=clip.clip_id + "_macro")
+    if not row["Type"].lower().startswith("micro"):
+        return replace(clip, clip_id=clip.clip_id + "_macro")
+    return _with_emotion(clip, samm[name]) if name in samm else _without_emotion(clip, samm)
+
+
+def _with_emotion(clip: Clip, own: Row) -> Clip:
+    """The clip with the emotion of SAMM. Frame numbers of the two are shifted, lengths are not."""
+    notes = {"emotion_sheet": own.version}
+    ends = own.get("Onset Frame"), own.get("Offset Frame")
+    if all(end.isdecimal() for end in ends) and None not in (clip.onset_frame, clip.offset_frame):
+        here, there = (
+            (clip.offset_frame or 0) - (clip.onset_frame or 0),
+            int(ends[1]) - int(ends[0]),
+        )
+        if here != there:
+            told = f"{here + 1} frames here, {there + 1} in {own.version}, whose emotion is used"
+            notes["differs:emotion"] = told
+    return noted(replace(clip, emotion=canonical_emotion(own["Estimated Emotion"])), notes)
+
+
+def _without_emotion(clip: Clip, samm: Mapping[str, Row]) -> Clip:
+    """The clip as it is; said where the sheet of SAMM is there and has no such event."""
+    for row in samm.values():
+        return noted(clip, {"doubtful:emotion": f"none: {row.version} has no such event"})
+    return clip
 
 
 _LICENCE = "research only, licence form"

@@ -225,11 +225,17 @@ class SheetLayout:
 
 
 def rows_beside(
-    root: Path, files: Sequence[str], columns: Sequence[str], prefer: str = ""
+    root: Path,
+    files: Sequence[str],
+    columns: Sequence[str],
+    prefer: str = "",
+    optional: Sequence[str] = (),
 ) -> list[Row]:
     """Rows of a second sheet, to be joined to the first; [] where it is not there."""
     path = optional_sheet(root, files)
-    return complete_rows(read_table(path, columns, prefer=prefer), columns) if path else []
+    if path is None:
+        return []
+    return complete_rows(read_table(path, columns, prefer=prefer, optional=optional), columns)
 
 
 def joined_class(clip: Clip, row: Row | None, column: str) -> dict[str, str]:
