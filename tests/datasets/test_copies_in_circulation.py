@@ -250,3 +250,50 @@ def test_a_dfme_clip_that_no_sheet_names_says_so(tmp_path: Path) -> None:
     write_xlsx(sheet, {"Sheet1": [names, *kept]})
     audit = check_database("dfme", tmp_path, "full", pixels=False)
     assert [f.clip for f in found(audit, "doubtful onset_frame")] == [part_d.clip_id]
+
+
+def full_rows(root: Path) -> list[dict[str, str]]:
+    """The rows of the miniature release, whose sheet is taken away."""
+    write_dfme_full(root)
+    (sheet,) = root.glob("*.xlsx")
+    rows = [dict(row.values) for row in read_table(sheet, ("Filename",))]
+    sheet.unlink()
+    return rows
+
+
+def test_a_dfme_sheet_without_rates_takes_those_of_the_folders(tmp_path: Path) -> None:
+    rows = full_rows(tmp_path)
+    cells = [(r["Filename"], r["OnsetFrame"], r["OffsetFrame"]) for r in rows]
+    header = ("Clip name", "Onset", "Offset Frame")
+    write_xlsx(tmp_path / "mine.xlsx", {"Sheet1": [header, *cells]})
+    (tmp_path / "people.csv").write_text("Person,age\nsub0003,20\n")
+    with pytest.raises(DatasetError, match="nothing says the frame rate") as error:
+        load_dataset("dfme", tmp_path, "full")
+    assert "people.csv with 'people': ['Person', 'age']" in str(error.value)
+    for part in tmp_path.glob("*part[AB]*"):
+        part.rename(tmp_path / f".{part.name}")
+    write_xlsx(tmp_path / "mine.xlsx", {"Sheet1": [header, cells[-1]]})
+    (clip,) = load_dataset("dfme", tmp_path, "full")
+    assert (clip.fps_hz, clip.onset_frame, clip.offset_frame) == (200.0, 1, 6)
+    audit = check_database("dfme", tmp_path, "full", pixels=False)
+    assert len(found(audit, "doubtful fps_hz")) == 1
+    (passed,) = found(audit, "table passed over")
+    assert passed.detail == "people.csv with 'people': ['Person', 'age']"
+
+
+def test_a_dfme_rate_that_the_folder_contradicts(tmp_path: Path) -> None:
+    rows = full_rows(tmp_path)
+    cells = [(r["Filename"], 1, 6, 500) for r in rows]
+    header = ("Filename", "Onset", "Offset", "Frame rate (fps)")
+    write_xlsx(tmp_path / "mine.xlsx", {"Sheet1": [header, *cells]})
+    (one,) = found(check_database("dfme", tmp_path, "full", pixels=False), "disagreeing fps_hz")
+    assert one.detail.startswith("500 in the sheet, 200 in the folder USTC_MEv4_partD")
+
+
+def test_a_challenge_sheet_without_units_and_numbers(tmp_path: Path) -> None:
+    header = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Emotion", "Fps")
+    row = ("sub0003", "sub0003_01", 0, 4, 9, "surprise", 500)
+    write_xlsx(tmp_path / "training_full.xlsx", {"Sheet1": [header, row]})
+    (clip,) = load_dataset("dfme", tmp_path)
+    assert (clip.emotion, clip.action_units) == ("surprise", None)
+    assert not [field for field in clip.raw if field.startswith("doubtful")]

@@ -11,8 +11,8 @@ and ``testB`` read one. ``full`` and ``full-cropped`` read the whole release, in
 ``USTC_MEv4_partA_sub0001_sub0015/micro/<emotion>/sub0003-03a-01-anger-01-anger/`` holds a clip,
 ``micro_static_aligned_croped`` its aligned face. The last field of the name is the final label
 and equals the folder; the fourth is an earlier one and differs in about one of five. The sheet
-(one row a clip) gives onset, apex and offset; without it a clip
-reaches from its first to its last image, and only part D says its frame rate.
+(one row a clip) gives onset, apex, offset and frame rate; without it a clip reaches from its first
+to its last image. Only the folders of part D say a frame rate: it serves where no sheet has one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from merkit.datasets.base import Database, noted, sort_clips
-from merkit.datasets.layout import child_folder, frame_numbers, inside, optional_sheet, scan, walk
+from merkit.datasets.base import ContentKey, Database, noted, sort_clips
+from merkit.datasets.layout import (
+    child_folder,
+    frame_numbers,
+    inside,
+    optional_sheet,
+    scan,
+    tables_below,
+    walk,
+)
 from merkit.datasets.sheet_layout import SheetLayout
-from merkit.datasets.sheets import Row, has_columns
+from merkit.datasets.sheets import Row, columns_seen, has_columns
 from merkit.errors import DatasetError, MissingDataError
 from merkit.labels import BASIC_EMOTIONS, canonical_emotion
-from merkit.types import Clip
+from merkit.types import Clip, Finding
 
 _LAYOUT = SheetLayout(
     database="dfme",
@@ -45,7 +53,7 @@ _LAYOUT = SheetLayout(
         "fps": "Fps",
         "action_units": "AU",
     },
-    optional=("action_units",),
+    optional=("action_units", "emotion_id"),
     whole=("subject", "clip", "onset", "fps"),
     fps_hz=None,
 )
@@ -59,16 +67,18 @@ _FOLDER = re.compile(r"sub\d+_\d+", re.IGNORECASE)
 
 _PART = re.compile(r".*part[A-D]_sub\d+_sub\d+(?:_(\d+)fps)?", re.IGNORECASE)
 _FULL_CLIP = re.compile(r"sub\d+-.+", re.IGNORECASE)
-#: The whole release; its sheet is not that of the challenge, and may lack apexes and action units.
+#: The whole release; its sheet is not that of the challenge, and may lack most columns.
 _FULL_LAYOUT = SheetLayout(
     database="dfme",
     files=(),
     columns={**_LAYOUT.columns, "fps": "fps"},
-    optional=("subject", "apex", "emotion", "emotion_id", "action_units"),
+    optional=("subject", "apex", "emotion", "emotion_id", "fps", "action_units"),
     whole=(),
     fps_hz=None,
     keep=lambda row: _FULL_CLIP.fullmatch(row["Filename"]) is not None,
 )
+#: Columns by which the sheet of the release is told from other tables.
+_TOLD_BY = ("Filename", "OnsetFrame")
 #: Lower-case clip name -> its row.
 _Rows: TypeAlias = dict[str, Row]
 
@@ -110,7 +120,8 @@ def _split_clip(row: Row, folders: Mapping[str, Path], root: Path, split: str) -
         raise row.error(f"clip '{name}' of subject '{subject}'", f"a name such as {subject}_01")
     clip = _LAYOUT.clip(row, folders.get(name.lower(), inside(root, name)))
     notes, known = {"split": split}, BASIC_EMOTIONS
-    if clip.emotion in known and row.integer("EmotionId") != known.index(clip.emotion):
+    numbered = clip.emotion in known and "EmotionId" in row.values
+    if numbered and row.integer("EmotionId") != known.index(clip.emotion):
         notes["doubtful:emotion"] = f"'{row['Emotion']}' has the number {row['EmotionId']}"
     return noted(clip, notes)
 
@@ -134,10 +145,10 @@ def _full_clips(root: Path, cropped: bool) -> Iterator[Clip]:
     for part in sorted(parts):
         for media in _full_folders(part, root, cropped):
             seen.add(media.name.lower())
-            yield _full_clip(media, rows, part.name)
+            yield _full_clip(media, rows, root, part.name)
     for name, row in rows.items():
         if name not in seen:
-            yield _full_clip(inside(root, row["Filename"]), rows)
+            yield _full_clip(inside(root, row["Filename"]), rows, root)
 
 
 def _full_folders(part: Path, root: Path, cropped: bool) -> Iterator[Path]:
@@ -157,16 +168,28 @@ def _full_rows(root: Path) -> _Rows:
         DatasetError: a table of clips that lacks other columns.
     """
     found: _Rows = {}
-    for folder in walk(root, 2):
-        for path in map(folder.path.joinpath, folder.files):
-            table = path.suffix.lower() in {".xlsx", ".xls", ".csv"}
-            if table and has_columns(path, ("Filename", "OnsetFrame")):
-                for row in _FULL_LAYOUT.read(path):
-                    found.setdefault(row["Filename"].lower(), row)
+    for path in tables_below(root, 2):
+        if has_columns(path, _TOLD_BY):
+            for row in _FULL_LAYOUT.read(path):
+                found.setdefault(row["Filename"].lower(), row)
     return found
 
 
-def _full_clip(media: Path, rows: _Rows, part: str = "") -> Clip:
+def _passed_over(root: Path) -> list[str]:
+    """The tables that name no clips and frames, each with its columns."""
+    others = (path for path in tables_below(root, 2) if not has_columns(path, _TOLD_BY))
+    return [columns_seen(path, list(_FULL_LAYOUT.columns.values())) for path in others]
+
+
+def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
+    """The tables that the whole release was not read from."""
+    del key
+    told = _passed_over(root) if variant.startswith("full") else []
+    fix = f"if it is the sheet of the release, name its columns {' and '.join(_TOLD_BY)}"
+    return tuple(Finding("note", "table passed over", table, fix=fix) for table in told)
+
+
+def _full_clip(media: Path, rows: _Rows, root: Path, part: str = "") -> Clip:
     """A clip by its row, or else from its first to its last image."""
     subject, *_, emotion = media.name.split("-")
     told = {"folder": media.parent.name} if media.is_dir() else {}
@@ -175,16 +198,17 @@ def _full_clip(media: Path, rows: _Rows, part: str = "") -> Clip:
         row = rows[media.name.lower()]
         if row.get("Emotion"):
             told["sheet"] = row["Emotion"]
-        clip = _FULL_LAYOUT.clip(row, media, subject)
-        if "ApexFrame" not in row.values:
-            notes["doubtful:apex_frame"] = "its sheet has no column of apexes"
+        clip, rate = _by_row(row, media, root, part)
+        notes |= rate
+        if clip.apex_frame is None:
+            notes["doubtful:apex_frame"] = "its sheet gives none"
     else:
         notes["doubtful:onset_frame"] = "no sheet names it: from its first to its last image"
         numbers = frame_numbers(media)
         first, last = (numbers[0], numbers[-1]) if numbers else (None, None)
-        rate = _part_rate(part, media.name)
+        hz = _part_rate(part, media.name, root)
         clip = Clip(
-            "", "dfme", subject, media, rate, "", first, last, onset_frame=first, offset_frame=last
+            "", "dfme", subject, media, hz, "", first, last, onset_frame=first, offset_frame=last
         )
     clip = replace(clip, clip_id=f"dfme/{subject}/{media.name}", emotion=canonical_emotion(emotion))
     others = [(k, v) for k, v in told.items() if canonical_emotion(v) != clip.emotion]
@@ -194,14 +218,32 @@ def _full_clip(media: Path, rows: _Rows, part: str = "") -> Clip:
     return noted(clip, notes)
 
 
-def _part_rate(part: str, clip: str) -> float:
+def _by_row(row: Row, media: Path, root: Path, part: str) -> tuple[Clip, dict[str, str]]:
+    """The clip of a row, and what is to be said of its frame rate."""
+    subject = media.name.split("-")[0]
+    if not row.get("fps"):
+        rate = _part_rate(part, media.name, root)
+        doubt = f"its sheet has none; the folder {part} says {rate:g}"
+        clip = replace(_FULL_LAYOUT, fps_hz=rate).clip(row, media, subject)
+        return clip, {"doubtful:fps_hz": doubt}
+    clip, folder = _FULL_LAYOUT.clip(row, media, subject), _PART.fullmatch(part)
+    if folder is None or not folder[1] or float(folder[1]) == clip.fps_hz:
+        return clip, {}
+    return clip, {
+        "differs:fps_hz": f"{clip.fps_hz:g} in the sheet, {folder[1]} in the folder {part}"
+    }
+
+
+def _part_rate(part: str, clip: str, root: Path) -> float:
     match = _PART.fullmatch(part)
     if match is None or not match[1]:
+        passed = _passed_over(root)
+        others = f"; passed over are {'; '.join(passed[:4])}" if passed else ""
         raise DatasetError(
             f"nothing says the frame rate of {clip}: its part names none and no table "
-            "below the root has a row for it",
-            "the sheet of the release, with the columns Filename and fps",
-            "put the sheet below the root",
+            f"below the root has it{others}",
+            "the sheet of the release, with the columns Filename, OnsetFrame, OffsetFrame and fps",
+            "put the sheet below the root, or name its columns so",
         )
     return float(match[1])
 
@@ -214,5 +256,6 @@ DATABASE = Database(
     request="mea-lab-421.github.io: licence, mailed by a supervisor",
     load=load,
     variants=("ccac2024", *_SHEETS, "full", "full-cropped"),
+    findings=findings,
     known_missing={"dfme/*": "end"},  # no one has compared the sheets' offsets with images
 )

@@ -20,6 +20,9 @@ from merkit.datasets.sheets import fingerprint
 from merkit.errors import DatasetError, MissingDataError
 from merkit.media import frame_number, is_image
 
+#: Suffixes of annotation files.
+TABLES = frozenset({".xlsx", ".xls", ".csv"})
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -167,6 +170,12 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
             "a readable folder",
             "check that it exists and that you may read it",
         ) from error
+
+
+def tables_below(root: Path, depth: int = 3) -> list[Path]:
+    """The workbooks and CSV files below the root, level by level."""
+    found = (folder.path / name for folder in walk(root, depth) for name in folder.files)
+    return [path for path in found if path.suffix.lower() in TABLES]
 
 
 def find_sheet(root: Path, patterns: Sequence[str], depth: int = 3) -> Path:

@@ -33,7 +33,12 @@ _SAME_COLUMN = {
     "subjects": "subject",
     "framerate": "fps",
     "framespersecond": "fps",
+    "frameratefps": "fps",
+    "frameratehz": "fps",
+    "fpshz": "fps",
     "videoname": "filename",
+    "clipname": "filename",
+    "foldername": "filename",
     "file": "filename",
 }
 _COMPARE = "compare the row with the sheet as the owner distributes it"
@@ -332,14 +337,27 @@ def _refuse_merged(source: str, sheet: Sheet, first: int, last: int, need: set[i
             )
 
 
-def _no_header(path: Path, sheets: list[Sheet], required: Sequence[str]) -> DatasetError:
+def columns_seen(path: Path, wanted: Sequence[str]) -> str:
+    """The sheets of a table file and the columns of each, for messages; in a row of
+    ``HEADER_WITHIN`` that is most like the wanted ones."""
+    try:
+        return f"{path.name} with {_seen(read_workbook(path), wanted)}"
+    except DatasetError as error:
+        return f"{path.name}, not readable ({error.found})"
+
+
+def _seen(sheets: Sequence[Sheet], wanted: Sequence[str]) -> str:
     seen = []
     for sheet in sheets:
         rows = [row for row in sheet.rows[:HEADER_WITHIN] if any(c.strip() for c in row)]
-        best = max(rows, key=lambda row: len(_matched(row, required)), default=())
+        best = max(rows, key=lambda row: len(_matched(row, wanted)), default=())
         seen.append(f"'{sheet.name}': {[c.strip() for c in best if c.strip()][:16]}")
+    return "; ".join(seen)
+
+
+def _no_header(path: Path, sheets: list[Sheet], required: Sequence[str]) -> DatasetError:
     return DatasetError(
-        f"{path.name}: no sheet has the columns; seen are {'; '.join(seen)}",
+        f"{path.name}: no sheet has the columns; seen are {_seen(sheets, required)}",
         f"a header row with {list(required)}",
         _AS_DISTRIBUTED,
     )
