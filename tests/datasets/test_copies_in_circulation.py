@@ -28,7 +28,7 @@ from merkit.datasets import DATASETS, load_dataset
 from merkit.datasets.audit import Audit, check_database
 from merkit.datasets.samm import load_recordings
 from merkit.datasets.sheets import read_table
-from merkit.errors import DatasetError
+from merkit.errors import DatasetError, MissingDataError
 from merkit.types import Finding
 
 
@@ -182,6 +182,46 @@ def test_name_of_casme_squared(tmp_path: Path) -> None:
     assert [c.clip_id for c in load_dataset("casme-squared", tmp_path)] == [
         c.clip_id for c in wanted
     ]
+
+
+@pytest.mark.parametrize(
+    ("database", "column"),
+    [
+        ("casme2", "OnsetFrame"),
+        ("casme3", "Onset"),
+        ("samm", "Onset Frame"),
+        ("samm-long", "Type"),
+        ("casme-squared", "event"),
+        ("mmew", "Filename"),
+        ("4dme", "fold_name"),
+        ("meview", "OffsetFrame"),
+        ("dfme", "Fps"),
+    ],
+)
+def test_where_no_name_fits_the_tables_are_listed(
+    tmp_path: Path, database: str, column: str
+) -> None:
+    write_xlsx(
+        tmp_path / "x" / "mine.xlsx", {"Read me": [("hello",)], "D": [(), ("Person", "Take")]}
+    )
+    (tmp_path / "bad.xlsx").write_bytes(b"no workbook")
+    with pytest.raises(MissingDataError) as error:
+        load_dataset(database, tmp_path)
+    assert "mine.xlsx with 'Read me': ['hello']; 'D': ['Person', 'Take']" in error.value.found
+    assert "bad.xlsx, not readable" in error.value.found
+    assert f"'{column}'" in error.value.wanted
+    assert ".xls" in error.value.wanted
+    (tmp_path / "x" / "mine.xlsx").unlink()
+    (tmp_path / "bad.xlsx").unlink()
+    with pytest.raises(MissingDataError, match="there is no table at all"):
+        load_dataset(database, tmp_path)
+
+
+def test_a_copy_with_too_few_sheets(tmp_path: Path) -> None:
+    write_xlsx(tmp_path / "code_final.xlsx", {"a": [CASME_SQUARED_ROWS[0]]})
+    with pytest.raises(DatasetError, match=r"has the sheets \['a'\]") as error:
+        load_dataset("casme-squared", tmp_path)
+    assert error.value.wanted == "at least 2 sheets"
 
 
 # rows that cannot be used

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from merkit.datasets.base import RECORDING, Database, noted, sort_clips, to_recordings
-from merkit.datasets.layout import Tree, child_folder, find_sheet, scan
+from merkit.datasets.layout import Tree, child_folder, scan
 from merkit.datasets.sheet_layout import SheetLayout
 from merkit.datasets.sheets import Row, read_table
 from merkit.labels import canonical_emotion
@@ -69,7 +69,7 @@ def load_recordings(root: Path, variant: str = "rawpic") -> tuple[Recording, ...
 def _events(
     root: Path, variant: str, wanted: Callable[[Row], bool] = lambda row: True
 ) -> Iterator[Clip]:
-    sheet = find_sheet(root, _LAYOUT.files)
+    sheet = _LAYOUT.file(root)
     rows = _LAYOUT.read(sheet)
     tree = _LAYOUT.tree(root, variant, rows)
     people, codes = _people(sheet), _codes(sheet)

@@ -28,6 +28,7 @@ from merkit.datasets.layout import (
     child_folder,
     frame_numbers,
     inside,
+    no_sheet,
     optional_sheet,
     scan,
     tables_below,
@@ -91,11 +92,9 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     found = {split: optional_sheet(root, _SHEETS[split]) for split in splits}
     sheets = {split: path for split, path in found.items() if path is not None}
     if not sheets:
-        raise MissingDataError(
-            f"no CCAC-2024 sheet below {root}",
-            "training_full_with_AU.xlsx, testA_..., testB_...",
-            "for the whole release (USTC_MEv4_part...) give the variant full",
-        )
+        names = [name for split in splits for name in _SHEETS[split]]
+        fix = "for the whole release (USTC_MEv4_part...) give the variant full"
+        raise no_sheet(root, names, _LAYOUT.needed, fix=fix)
     folders = _split_folders(root)
     return sort_clips(
         _split_clip(row, folders, root, split)

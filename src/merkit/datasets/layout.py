@@ -16,12 +16,14 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
 
-from merkit.datasets.sheets import fingerprint
+from merkit.datasets.sheets import columns_seen, fingerprint
 from merkit.errors import DatasetError, MissingDataError
 from merkit.media import frame_number, is_image
 
 #: Suffixes of annotation files.
 TABLES = frozenset({".xlsx", ".xls", ".csv"})
+#: Tables that a message lists with their columns.
+_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +180,42 @@ def tables_below(root: Path, depth: int = 3) -> list[Path]:
     return [path for path in found if path.suffix.lower() in TABLES]
 
 
-def find_sheet(root: Path, patterns: Sequence[str], depth: int = 3) -> Path:
+def find_sheet(
+    root: Path, patterns: Sequence[str], depth: int = 3, columns: Sequence[str] = ()
+) -> Path:
     """The one file below ``root`` whose name fits the first pattern that fits any.
 
     Patterns are as in a shell, without regard to case. Copies with equal bytes count as one.
+    ``columns``: those that the sheet should have, for the message.
 
     Raises:
-        MissingDataError: no such file.
+        MissingDataError: no such file; the tables that are there are listed with their columns.
         DatasetError: several that differ.
     """
+    path = _fitting(root, patterns, depth)
+    if path is None:
+        raise no_sheet(root, patterns, columns, depth)
+    return path
+
+
+def no_sheet(
+    root: Path, patterns: Sequence[str], columns: Sequence[str], depth: int = 3, fix: str = ""
+) -> MissingDataError:
+    """No file is named so: the tables that are there, and what is wanted."""
+    tables = tables_below(root, depth)
+    listed = "; ".join(columns_seen(table, columns) for table in tables[:_LISTED])
+    more = f" and {len(tables) - _LISTED} more" if len(tables) > _LISTED else ""
+    there = f"its tables are {listed}{more}" if tables else "there is no table at all"
+    named = f"a file named like {' or '.join(patterns)}"
+    give = "give the folder that holds both the sheet and the images"
+    return MissingDataError(
+        f"no annotation file below {root}; {there}",
+        f"{named}, with the columns {list(columns)}" if columns else named,
+        fix or (give + ", or rename the sheet if it is one of these" if tables else give),
+    )
+
+
+def _fitting(root: Path, patterns: Sequence[str], depth: int) -> Path | None:
     found = [folder.path / name for folder in walk(root, depth) for name in folder.files]
     for pattern in patterns:
         fits = [path for path in found if fnmatchcase(path.name.lower(), pattern.lower())]
@@ -200,19 +229,12 @@ def find_sheet(root: Path, patterns: Sequence[str], depth: int = 3) -> Path:
             )
         if versions:
             return next(iter(versions.values()))
-    raise MissingDataError(
-        f"no annotation file below {root}",
-        f"a file named like {' or '.join(patterns)}",
-        "give the folder that holds both the sheet and the images",
-    )
+    return None
 
 
 def optional_sheet(root: Path, patterns: Sequence[str]) -> Path | None:
     """As :func:`find_sheet`, None where there is no such file."""
-    try:
-        return find_sheet(root, patterns)
-    except MissingDataError:
-        return None
+    return _fitting(root, patterns, depth=3)
 
 
 def find_tree(root: Path, child: str, tree: Tree) -> Path:

@@ -114,7 +114,20 @@ class SheetLayout:
 
     def rows(self, root: Path) -> list[Row]:
         """The rows of the one sheet below the root."""
-        return self.read(find_sheet(root, self.files))
+        return self.read(self.file(root))
+
+    def file(self, root: Path) -> Path:
+        """The one sheet below the root.
+
+        Raises:
+            MissingDataError: none of these names; the tables that are there are listed.
+        """
+        return find_sheet(root, self.files, columns=self.needed)
+
+    @property
+    def needed(self) -> list[str]:
+        """The columns that the sheet must have."""
+        return [name for role, name in self.columns.items() if role not in self.optional]
 
     def read(self, path: Path) -> list[Row]:
         """The rows of a file.
@@ -131,7 +144,7 @@ class SheetLayout:
         del variant, key
         told = [
             f"row {row.number}: {why}"
-            for row in self._table(find_sheet(root, self.files))
+            for row in self._table(self.file(root))
             if (why := self._unusable(row))
         ]
         if not told:
@@ -155,8 +168,7 @@ class SheetLayout:
         return ""
 
     def _table(self, path: Path) -> list[Row]:
-        needed = [name for role, name in self.columns.items() if role not in self.optional]
-        given, columns = (needed, None) if self.header else ((), needed)
+        given, columns = (self.needed, None) if self.header else ((), self.needed)
         others = [self.columns[role] for role in self.optional if role in self.columns]
         return read_table(
             path, given, sheet=self.sheet, prefer=self.prefer, columns=columns, optional=others

@@ -220,6 +220,7 @@ def _allowed(
         found = sheets
     if not found:
         needed = f"a sheet named '{wanted}'" if isinstance(wanted, str) else "the database's sheet"
+        needed = f"at least {wanted + 1} sheets" if isinstance(wanted, int) else needed
         names = [s.name for s in sheets]
         raise DatasetError(f"{path.name} has the sheets {names}", needed, _AS_DISTRIBUTED)
     return sorted(found, key=lambda s: column_key(s.name) != column_key(prefer))
@@ -344,6 +345,8 @@ def columns_seen(path: Path, wanted: Sequence[str]) -> str:
         return f"{path.name} with {_seen(read_workbook(path), wanted)}"
     except DatasetError as error:
         return f"{path.name}, not readable ({error.found})"
+    except OSError as error:
+        return f"{path.name}, not readable ({error.strerror})"
 
 
 def _seen(sheets: Sequence[Sheet], wanted: Sequence[str]) -> str:
