@@ -259,6 +259,28 @@ def test_a_macro_row_of_casme_squared(tmp_path: Path) -> None:
     assert found(check_database("casme-squared", tmp_path, pixels=False), "rows left out")
 
 
+@pytest.mark.parametrize("cell", ["1034.5", ""])
+def test_a_macro_row_of_samm(tmp_path: Path, cell: str) -> None:
+    write_samm(tmp_path)
+    wanted = load_dataset("samm", tmp_path)
+    (sheet,) = tmp_path.rglob("*.xlsx")
+    macro = ("006", "006_9_7", 9, cell, 2, 3, 3, "Macro", "12", "Happiness", 1, None)
+    write_xlsx(sheet, {"MICRO_ONLY": [SAMM_HEADER, macro, *SAMM_ROWS]})
+    assert [c.clip_id for c in load_dataset("samm", tmp_path)] == [c.clip_id for c in wanted]
+    assert found(check_database("samm", tmp_path, pixels=False), "rows left out")
+
+
+def test_a_sheet_of_another_name_is_not_set_aside_silently(tmp_path: Path) -> None:
+    write_samm(tmp_path)
+    (sheet,) = tmp_path.rglob("*.xlsx")
+    (tmp_path / "SAMM.xlsx").write_bytes(sheet.read_bytes())
+    audit = check_database("samm", tmp_path, pixels=False)
+    assert not found(audit, "sheet set aside")  # a copy
+    write_xlsx(tmp_path / "SAMM.xlsx", {"MICRO_ONLY": [SAMM_HEADER, *SAMM_ROWS[1:]]})
+    (other,) = found(check_database("samm", tmp_path, pixels=False), "sheet set aside")
+    assert other.detail == f"SAMM.xlsx: {sheet.name} is read"
+
+
 # DFME
 
 

@@ -74,10 +74,10 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
 
 def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
     """Whose objective classes are used where a second sheet has them, and how many disagree."""
-    del key
+    told = _LAYOUT.findings(root, variant, key)
     clips, beside = load(root, variant), optional_sheet(root, _CLASS_FILES)
     if beside is None or not clips:
-        return ()
+        return told
     own = sum("objective_class" in c.raw and "objective_class_sheet" not in c.raw for c in clips)
     joined = sum("objective_class_sheet" in c.raw for c in clips)
     differing = sum("differs:objective_class" in c.raw for c in clips)
@@ -87,7 +87,7 @@ def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding,
     )
     fix = "classes follow from action units: use two sheets of one release, and name both"
     level: Level = "note" if joined == len(clips) or not (differing or joined) else "differs"
-    return (Finding(level, "objective classes", detail, fix=fix if joined else ""),)
+    return (*told, Finding(level, "objective classes", detail, fix=fix if joined else ""))
 
 
 DATABASE = Database(

@@ -76,5 +76,6 @@ DATABASE = Database(
     licence="research only, agreement",
     request="University of Oulu, CMVS: agreement",
     load=load,
+    findings=_LAYOUT.findings,
     variants=tuple(_LAYOUT.trees),
 )

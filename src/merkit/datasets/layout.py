@@ -215,6 +215,17 @@ def no_sheet(
     )
 
 
+def set_aside(root: Path, patterns: Sequence[str], chosen: Path, depth: int = 3) -> list[Path]:
+    """Tables that a later pattern fits, and that are no copy of the chosen one."""
+    mark = fingerprint(chosen)
+    return [
+        path
+        for path in tables_below(root, depth)
+        if any(fnmatchcase(path.name.lower(), pattern.lower()) for pattern in patterns)
+        and fingerprint(path) != mark
+    ]
+
+
 def _fitting(root: Path, patterns: Sequence[str], depth: int) -> Path | None:
     found = [folder.path / name for folder in walk(root, depth) for name in folder.files]
     for pattern in patterns:

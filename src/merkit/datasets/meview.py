@@ -84,4 +84,5 @@ DATABASE = Database(
     licence="research only; third-party footage",
     request="Czech Technical University in Prague, Center for Machine Perception",
     load=load,
+    findings=_LAYOUT.findings,
 )

@@ -107,5 +107,6 @@ DATABASE = Database(
     licence="research only, agreement signed by staff",
     request="dpailab.com/database.html: agreement signed by staff",
     load=load,
+    findings=_LAYOUT.findings,
     known_missing={"mmew/*": "end"},  # offsets behind the last image are known of 16 rows
 )

@@ -58,6 +58,7 @@ _LAYOUT = SheetLayout(
     },
     prefer="MICRO_ONLY",
     keep=lambda row: row.get("Micro", "micro").lower().startswith("micro"),
+    spare=lambda row: row.get("Micro").lower().startswith("macro"),
     subjects=SUBJECTS,
     fps_hz=200.0,
     trees={
@@ -160,6 +161,7 @@ DATABASE = Database(
     request=_REQUEST,
     load=_LAYOUT.load,
     variants=tuple(_LAYOUT.trees),
+    findings=_LAYOUT.findings,
 )
 
 LONG = Database(

@@ -15,12 +15,20 @@ from pathlib import Path
 
 from merkit.datasets.action_units import read_action_units
 from merkit.datasets.base import ContentKey, sort_clips
-from merkit.datasets.layout import Tree, child_folder, find_sheet, find_tree, optional_sheet
+from merkit.datasets.layout import (
+    Tree,
+    child_folder,
+    find_sheet,
+    find_tree,
+    optional_sheet,
+    set_aside,
+)
 from merkit.datasets.sheets import Row, SheetChoice, complete_rows, frame_rate, read_table
 from merkit.errors import DatasetError
 from merkit.labels import canonical_emotion
 from merkit.types import Clip, Finding
 
+_ONE_SHEET = "keep the sheet you want below the root, so that a score names it, and no other"
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII")
 
 
@@ -140,17 +148,20 @@ class SheetLayout:
         return [row for row in whole if self.keep(row)]
 
     def findings(self, root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
-        """The rows that were left out (``Database.findings``)."""
+        """Sheets that were set aside and rows that were left out (``Database.findings``)."""
         del variant, key
-        told = [
-            f"row {row.number}: {why}"
-            for row in self._table(self.file(root))
-            if (why := self._unusable(row))
+        sheet = self.file(root)
+        found = [
+            Finding("note", "sheet set aside", f"{path.name}: {sheet.name} is read", fix=_ONE_SHEET)
+            for path in set_aside(root, self.files, sheet)
         ]
-        if not told:
-            return ()
-        detail = f"{len(told)} rows of macro-expressions cannot be used; {'; '.join(told[:3])}"
-        return (Finding("note", "rows left out", detail + (" ..." if len(told) > 3 else "")),)
+        rows = self._table(sheet)
+        told = [f"row {row.number}: {why}" for row in rows if (why := self._unusable(row))]
+        if told:
+            detail = f"{len(told)} rows of macro-expressions cannot be used; {'; '.join(told[:3])}"
+            detail += " ..." if len(told) > 3 else ""
+            found.append(Finding("note", "rows left out", detail))
+        return tuple(found)
 
     def _unusable(self, row: Row) -> str:
         """Why a row that may be left out is; "" for every other row."""
