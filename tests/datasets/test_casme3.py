@@ -120,6 +120,17 @@ def test_both_kinds_below_each_clip(tmp_path: Path, colour: str, variant: str) -
 
 
 @pytest.mark.parametrize("variant", ["color", "depth"])
+def test_frames_of_a_depth_tree_are_depth(tmp_path: Path, variant: str) -> None:
+    both = pictures(tmp_path, "frame", "depth") / "Part_A_ME_clip"
+    (both / "frame").rename(both / "rgb")
+    for clip in [clip for kind in both.iterdir() for clip in kind.iterdir()]:
+        clip.rename(both / "frames")
+        clip.mkdir()
+        (both / "frames").rename(clip / "frames")
+    assert all(suffixes(c) == SUFFIX[variant] for c in load(tmp_path, variant).values())
+
+
+@pytest.mark.parametrize("variant", ["color", "depth"])
 @pytest.mark.parametrize("outer", ["color_and_depth", "with depth", "CASME3 videos"])
 def test_what_a_folder_far_above_says_is_not_of_the_pictures(
     tmp_path: Path, outer: str, variant: str

@@ -352,6 +352,18 @@ def test_a_dfme_rate_that_the_folder_contradicts(tmp_path: Path) -> None:
     assert one.detail.startswith("500 in the sheet, 200 in the folder USTC_MEv4_partD")
 
 
+def test_dfme_tables_that_disagree_are_never_joined(tmp_path: Path) -> None:
+    rows = full_rows(tmp_path)
+    header = ("Filename", "Onset", "Offset", "fps")
+    cells = [(r["Filename"], r["OnsetFrame"], r["OffsetFrame"], r["fps"]) for r in rows]
+    for name in ("a.xlsx", "b.xlsx"):
+        write_xlsx(tmp_path / name, {"Sheet1": [header, *cells]})
+    assert len(load_dataset("dfme", tmp_path, "full")) == len(rows)
+    write_xlsx(tmp_path / "b.xlsx", {"Sheet1": [header, *cells[1:], (*cells[0][:2], 99, 500)]})
+    with pytest.raises(DatasetError, match=r"a\.xlsx.* and b\.xlsx.* disagree about sub0"):
+        load_dataset("dfme", tmp_path, "full")
+
+
 def test_a_challenge_sheet_without_units_and_numbers(tmp_path: Path) -> None:
     header = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Emotion", "Fps")
     row = ("sub0003", "sub0003_01", 0, 4, 9, "surprise", 500)

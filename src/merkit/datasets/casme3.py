@@ -47,8 +47,10 @@ _CHILD = re.compile(rf"spNO\.?\d+|{_FLAT.pattern}", re.IGNORECASE)
 _OTHER_PARTS = re.compile(r"part[-_ ]?[BC]|ME[-_ ]?[BC](?![a-z])", re.IGNORECASE)
 _WORDS = {
     kind: re.compile(rf"(?<![a-z])(?:{words})(?![a-z])", re.IGNORECASE)
-    for kind, words in {"color": "colou?r|rgb|frames?", "depth": "depth"}.items()
+    for kind, words in {"color": "colou?r|rgb", "depth": "depth"}.items()
 }
+#: Colour in ``Part_A_ME_clip/frame``, but depth frames are frames as well: says the least.
+_FRAMES = re.compile(r"(?<![a-z])frames?(?![a-z])", re.IGNORECASE)
 _Key: TypeAlias = tuple[str, str, int]
 #: The owner's onset of one clip is a typing error, which edited copies mend: theirs -> owner's.
 _OWNERS_ONSET: Mapping[_Key, int] = {("spNO.216", "d", 2647): 3647}
@@ -199,10 +201,13 @@ def _trees(root: Path, kind: str) -> dict[Path, dict[_Key, str]]:
     return {folder.path: _flat_folders(folder) for folder in found}
 
 
-def _said(name: str) -> str:
-    """The one kind of pictures that a folder's name says, or ""."""
-    said = [kind for kind, words in _WORDS.items() if words.search(name)]
-    return said[0] if len(said) == 1 else ""
+def _said(*names: str) -> str:
+    """The one kind of pictures that names of folders say, the nearest first, or ""."""
+    for name in names:
+        said = [kind for kind, words in _WORDS.items() if words.search(name)]
+        if len(said) == 1:
+            return said[0]
+    return "color" if any(map(_FRAMES.search, names)) else ""
 
 
 def _flat_folders(tree: Folder) -> dict[_Key, str]:
@@ -242,14 +247,13 @@ def _pictures(folder: Path, tree: Path, root: Path, kind: str) -> Path | None:
     if not folder.is_dir():
         return None
     here = scan(folder, root)
+    above = folder.relative_to(tree.parent).parts[::-1]
     for name in here.folders:
-        if _said(name) == kind and holds_images(folder / name):
+        if _said(name, *above) == kind and holds_images(folder / name):
             return folder / name
     if not any(map(is_image, here.files)):
         return None
-    above = reversed(folder.relative_to(tree.parent).parts)
-    found = next(filter(None, map(_said, above)), "") or _kind_of(here)
-    return folder if found == kind else None
+    return folder if (_said(*above) or _kind_of(here)) == kind else None
 
 
 def _kind_of(folder: Folder) -> str:

@@ -164,13 +164,19 @@ def _full_rows(root: Path) -> _Rows:
     subjects, are passed over.
 
     Raises:
-        DatasetError: a table of clips that lacks other columns.
+        DatasetError: a table of clips that lacks other columns, or two that disagree.
     """
     found: _Rows = {}
     for path in tables_below(root, 2):
         if has_columns(path, _TOLD_BY):
             for row in _FULL_LAYOUT.read(path):
-                found.setdefault(row["Filename"].lower(), row)
+                same = found.setdefault(row["Filename"].lower(), row)
+                if any(same.get(c) != row.get(c) for c in _FULL_LAYOUT.columns.values()):
+                    raise DatasetError(
+                        f"{same.where}, and {row.where} disagree about {row['Filename']}",
+                        "one sheet of the release, or copies that are equal",
+                        "keep the sheet you want below the root, and no other",
+                    )
     return found
 
 
