@@ -12,7 +12,7 @@ from markupsafe import Markup
 from merkit.config import flat
 from merkit.files import write_text
 from merkit.report.plots import confusion_plot, curves_plot, score_plot
-from merkit.report.published import published_for
+from merkit.report.published import PublishedScore, clips_in_words, published_for
 from merkit.report.result import Result
 from merkit.report.text import seeds_in_words
 from merkit.scoring.scores import Scores
@@ -61,8 +61,8 @@ def render(result: Result) -> str:
         assurance=_assurance(result),
         facts=_facts(result),
         training=_training(scores),
-        published=published_for(data, len(scores.classes)),
-        published_set=_published_set(run),
+        published=_by_set(published_for(data, len(scores.classes)), run["clips_per_class"]),
+        clips_in_words=clips_in_words,
         no_published=_no_published(data),
         settings=_settings(settings),
         software=", ".join(f"{k} {v}" for k, v in run["versions"].items())
@@ -170,17 +170,20 @@ def _training(scores: Scores) -> list[tuple[str, str]]:
     ]
 
 
-def _published_set(run: Mapping[str, Any]) -> str:
-    """Whether printed numbers are of the clips that were scored."""
-    ours, theirs = run["clips_per_class"], run.get("published_per_class", {})
-    if not theirs:
-        return "for sets whose counts are not known"
-    if ours == theirs:
-        return "for the same set"
-    counts = (
-        f"{sum(n.values())} clips ({', '.join(map(str, n.values()))})" for n in (theirs, ours)
-    )
-    return "for another set: {}, ours {}".format(*counts)
+def _by_set(
+    printed: Sequence[PublishedScore], ours: Mapping[str, int]
+) -> dict[str, list[PublishedScore]]:
+    """Printed scores under headings that say whether they are of the clips scored here."""
+    headings: dict[str, list[PublishedScore]] = {
+        f"Published for the same set: {clips_in_words(ours)}": [],
+        f"Published for another set than ours: {clips_in_words(ours)}": [],
+        "Published for a set whose counts are not stated": [],
+    }
+    same, another, unknown = headings.values()
+    for score in printed:
+        group = same if score.same_set(ours) else another if score.clips else unknown
+        group.append(score)
+    return {heading: scores for heading, scores in headings.items() if scores}
 
 
 def _no_published(data: Sequence[str]) -> str:

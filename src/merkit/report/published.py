@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
@@ -16,17 +16,23 @@ _SAME_CLIPS = {"flow-maps": "megc2019"}
 
 @dataclass(frozen=True)
 class PublishedScore:
-    """One printed score. ``values``: by metric, those that were printed. ``selection``: how the
-    epoch was chosen, as far as it is known. ``note``: what else is known of the protocol, and where
-    the number was seen if not in the cited text."""
+    """One printed score. ``clips``: how many of each class it was scored on, {"": all} where only
+    that is known, empty where nothing is. ``values``: by metric, those that were printed.
+    ``selection``: how the epoch was chosen, as far as it is known. ``note``: what else is known of
+    the protocol, and where the number was seen if not in the cited text."""
 
     data: str
     classes: str
+    clips: Mapping[str, int]
     method: str
     citation: str
     selection: str
     note: str
     values: Mapping[str, float]
+
+    def same_set(self, clips: Mapping[str, int]) -> bool:
+        """Whether it was scored on as many clips of every class."""
+        return self.clips == clips
 
 
 @lru_cache(maxsize=1)
@@ -53,7 +59,26 @@ def published_for(data: Sequence[str], n_classes: int) -> tuple[PublishedScore, 
     return tuple(sorted(rows, key=lambda s: -s.values.get(MAIN_METRIC, 0.0)))
 
 
+def clips_in_words(clips: Mapping[str, int]) -> str:
+    """Such as ``145 clips (negative 88, positive 32, surprise 25)``."""
+    if not clips:
+        return "not stated"
+    each = ", ".join(f"{name} {n}" for name, n in clips.items() if name)
+    return f"{sum(clips.values())} clips" + (f" ({each})" if each else "")
+
+
 def _score(row: dict[str, str]) -> PublishedScore:
-    fixed = {f.name: row.pop(f.name) for f in fields(PublishedScore) if f.name in row}
-    values = {name: float(cell) for name, cell in row.items() if cell}
-    return PublishedScore(values=values, **fixed)
+    words = row["clips"].split()
+    clips = dict(zip(words[::2], map(int, words[1::2]), strict=True)) if words[1:] else {}
+    if len(words) == 1:
+        clips = {"": int(words[0])}
+    return PublishedScore(
+        data=row["data"],
+        classes=row["classes"],
+        clips=clips,
+        method=row["method"],
+        citation=row["citation"],
+        selection=row["selection"],
+        note=row["note"],
+        values={name: float(row[name]) for name in ("uf1", "uar", "acc") if row[name]},
+    )
