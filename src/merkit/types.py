@@ -184,6 +184,10 @@ class EpochRecord:
     seconds: float = 0.0
 
 
+#: What became of averaging weights over late epochs (``training.swa_start``): none was wanted; the
+#: model holds the average; patience ended the training before; the epoch chosen lies before.
+Averaging = Literal["", "averaged", "never reached", "after the best epoch"]
+
 Level = Literal["broken", "differs", "note", "ok"]
 
 

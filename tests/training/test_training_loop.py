@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -276,15 +275,22 @@ def test_statistics_of_batch_norm_are_those_of_the_averaged_weights() -> None:
     assert model.norm.running_var.item() == pytest.approx(variance, rel=1e-4)
 
 
-@pytest.mark.parametrize(("patience", "warned"), [(2, True), (0, False), (7, False)])
-def test_an_average_that_patience_never_reaches_is_told(patience: int, warned: bool) -> None:
-    settings = replace(BASE, swa_start=0.75, patience=patience)
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        _, summary = run(Scripted(right=(6, 1)), settings)
-    assert len(said) == warned
-    assert all("averaged from epoch 7 on (training.swa_start)" in str(w.message) for w in said)
-    assert len(summary.history) == (3 if warned else 8)
+@pytest.mark.parametrize(
+    ("changes", "right", "told", "epochs"),
+    [
+        ({"patience": 2}, (6, 1), "never reached", 3),
+        ({"patience": 0}, (6, 1), "after the best epoch", 8),
+        ({"patience": 0, "selection": "last"}, (6, 1), "averaged", 8),
+        ({"patience": 0}, (1, 1, 1, 1, 1, 1, 6), "averaged", 8),
+        ({"patience": 2, "swa_start": 0.0}, (6, 1), "", 3),
+    ],
+)
+def test_what_became_of_averaging_is_told(
+    changes: dict[str, Any], right: tuple[int, ...], told: str, epochs: int
+) -> None:
+    settings = replace(BASE, **{"swa_start": 0.75, **changes})
+    _, summary = run(Scripted(right=right), settings)
+    assert (summary.averaging, len(summary.history)) == (told, epochs)
 
 
 def method_with(network: type[ScriptedNetwork], settings: TrainConfig) -> Method:

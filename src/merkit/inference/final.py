@@ -47,6 +47,7 @@ def _train(config: FinalConfig, progress: Progress) -> FitSummary:
     facts = data.facts() | {
         "data": list(config.data),
         "chosen_epoch": fitted.summary.chosen_epoch,
+        "averaging": fitted.summary.averaging,
         "seed": config.seed,
         "versions": versions(),
         "git_commit": git_commit(),

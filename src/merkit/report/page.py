@@ -14,7 +14,7 @@ from merkit.files import write_text
 from merkit.report.plots import confusion_plot, curves_plot, score_plot
 from merkit.report.published import PublishedScore, clips_in_words, published_for
 from merkit.report.result import Result
-from merkit.report.text import seeds_in_words
+from merkit.report.text import averaging_in_words, seeds_in_words
 from merkit.scoring.scores import Scores
 
 #: below these, bootstrap intervals over subjects are too narrow (docs/protocols.md)
@@ -110,6 +110,7 @@ def _notes(result: Result) -> list[str]:
             "the truth less often than they say."
         )
     notes.append(seeds_in_words(scores))
+    notes += averaging_in_words([training.averaging for training in scores.folds])
     return notes + _share(result)
 
 

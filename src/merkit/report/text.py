@@ -11,6 +11,7 @@ from merkit.report.result import Result
 from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import Comparison, RankingRefusal
 from merkit.scoring.scores import Scores
+from merkit.types import Averaging
 
 #: titles of columns, and rows of cells
 Table: TypeAlias = tuple[list[str], list[list[str]]]
@@ -37,6 +38,7 @@ def score_lines(scores: Scores) -> list[str]:
     if scores.marks:
         lines.append(f"marked: {', '.join(scores.marks)}")
     lines.append(seeds_in_words(scores))
+    lines += averaging_in_words([training.averaging for training in scores.folds])
     lines.append(
         f"{scores.n_clips} clips, {scores.n_subjects} subjects, {scores.n_folds} folds, "
         f"{scores.training.seconds:.0f} s of training"
@@ -57,6 +59,19 @@ def seeds_in_words(scores: Scores) -> str:
         f"{len(values)} training seeds: {scores.titles()[MAIN_METRIC]} {spread}; the interval "
         "draws seeds too."
     )
+
+
+def averaging_in_words(trainings: Sequence[Averaging]) -> list[str]:
+    """A line where weights were to be averaged and some models hold those of one epoch."""
+    never, after = trainings.count("never reached"), trainings.count("after the best epoch")
+    if not never + after:
+        return []
+    return [
+        f"Weights were to be averaged (training.swa_start). Of {len(trainings)} trainings, {never} "
+        f"ended before by patience and {after} had their best epoch before: their models hold the "
+        "weights of one epoch. Raise training.patience (0: never stop early), lower "
+        "training.swa_start, or take training.selection=last."
+    ]
 
 
 def comparison_lines(groups: Sequence[GroupComparison], overall: Overall) -> list[str]:

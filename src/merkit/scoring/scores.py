@@ -12,7 +12,7 @@ from merkit.errors import ConfigError
 from merkit.scoring.intervals import Interval, Resampling, bootstrap_interval
 from merkit.scoring.metrics import MAIN_METRIC, ClassScore, class_scores, metrics_of
 from merkit.scoring.subjects import Pooling, SubjectScore, SubjectTables, tabulate
-from merkit.types import EpochRecord, Number
+from merkit.types import Averaging, EpochRecord, Number
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class FoldTraining:
     parameters_total: int
     parameters_trainable: int
     history: tuple[EpochRecord, ...]
+    averaging: Averaging = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, cast
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.optim.swa_utils import AveragedModel, update_bn
 
-from merkit.errors import ConfigError, MerkitWarning
+from merkit.errors import ConfigError
 from merkit.samples.batch import Inputs
 from merkit.scoring.metrics import confusion_matrix, uf1
 from merkit.seeds import derived_seed
@@ -28,7 +27,7 @@ from merkit.training.config import TrainConfig, class_weights, make_optimiser, m
 from merkit.training.device import half_works
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader, Served, Use
-from merkit.types import I64, EpochRecord
+from merkit.types import I64, Averaging, EpochRecord
 
 
 @dataclass(frozen=True)
@@ -52,6 +51,7 @@ class FitSummary:
     parameters_total: int = 0
     parameters_trainable: int = 0
     seconds: float = 0.0
+    averaging: Averaging = ""
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,14 @@ class _Trainer:
         for epoch in range(1, self.settings.epochs + 1):
             self._epoch(epoch)
             if self._should_stop(epoch):
-                self._warn_of_no_average()
                 break
         model: Network = self._current()
         if self.best_state is not None:
             model.load_state_dict(self.best_state, strict=False)
         chosen = self.best_epoch or len(self.history)
         seconds = time.perf_counter() - started
-        return Fitted(model.eval(), summary(model, self.clips, chosen, self.history, seconds))
+        told = summary(model, self.clips, chosen, self.history, seconds)
+        return Fitted(model.eval(), replace(told, averaging=self._averaging(chosen)))
 
     def _epoch(self, epoch: int) -> None:
         started = time.perf_counter()
@@ -217,8 +217,7 @@ class _Trainer:
             yield [self.clips.fold.train[i] for i in chosen], labels[torch.from_numpy(chosen)]
 
     def _step_schedule(self, epoch: int) -> None:
-        start = self.settings.swa_start * self.settings.epochs
-        if not self.settings.swa_start or epoch <= start:
+        if not self._averages(epoch):
             self.schedule.step()
             return
         for group in self.optimiser.param_groups:
@@ -237,16 +236,17 @@ class _Trainer:
         for part in np.array_split(np.arange(len(ids)), n):
             yield self.clips.inputs([ids[i] for i in part], "fit")
 
-    def _warn_of_no_average(self) -> None:
-        if self.settings.swa_start and self.average is None:
-            start = math.floor(self.settings.swa_start * self.settings.epochs) + 1
-            warnings.warn(
-                f"weights were to be averaged from epoch {start} on (training.swa_start), and "
-                f"training.patience={self.settings.patience} ended the fold before: raise it "
-                "(0: never stop early) or lower swa_start",
-                MerkitWarning,
-                stacklevel=2,
-            )
+    def _averages(self, epoch: int) -> bool:
+        """Whether the weights of an epoch are averaged with those after it."""
+        start = self.settings.swa_start
+        return bool(start and epoch > start * self.settings.epochs)
+
+    def _averaging(self, chosen: int) -> Averaging:
+        if not self.settings.swa_start:
+            return ""
+        if self.average is None:
+            return "never reached"
+        return "averaged" if self._averages(chosen) else "after the best epoch"
 
     def _current(self) -> Network:
         return self.model if self.average is None else cast(Network, self.average.module)
