@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ import yaml
 from small_entries import FIXED_LENGTH, SMALL, entries, with_folder
 
 from memory_samples import memory_samples
+from merkit.config import flat
 from merkit.face.align import MEAN_FACE
 from merkit.inference.modelfolder import load_model, save_model
 from merkit.methods import METHODS, make_method
@@ -23,7 +25,7 @@ from merkit.samples.batch import Arrays, Inputs
 from merkit.samples.prepare import SampleSet
 from merkit.samples.recipes import Recipe
 from merkit.training.config import TrainConfig
-from merkit.training.device import half_works
+from merkit.training.device import trains_in_half
 from merkit.training.loop import FitContext, predict
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader
@@ -58,6 +60,17 @@ def method_of(entry: str) -> str:
 @pytest.fixture
 def method(entry: str, random_dinov2: Path) -> Method:
     return make_method(method_of(entry), with_folder(SMALL.get(entry, {}), random_dinov2))
+
+
+def test_naming_one_setting_of_a_group_leaves_the_others_as_they_are(method: Method) -> None:
+    """Each setting of a group within ``model`` by itself, as it is by default."""
+    plain = make_method(method.name)
+    groups = {n: v for n, v in plain.settings()["model"].items() if isinstance(v, dict)}
+    for name, value in flat(groups).items():
+        group: Any = value
+        for part in reversed(name.split(".")):
+            group = {part: group}
+        assert make_method(method.name, group) == plain, name
 
 
 # clips: random texture that bends frame by frame around a mean face, through the method's recipe
@@ -292,9 +305,9 @@ def test_padding_changes_nothing(method: Method) -> None:
 
 @pytest.mark.filterwarnings("ignore:no bfloat16")
 def test_bfloat16_on_the_cpu(method: Method) -> None:
-    if not half_works("cpu", torch.bfloat16):
-        pytest.skip("this CPU has no bfloat16 LSTM; training falls back to float32")
     model, inputs = build(method), batch(method, 3)
+    if not trains_in_half(model, "cpu", torch.bfloat16):
+        pytest.skip("this CPU has no bfloat16 LSTM; training falls back to float32")
     with torch.no_grad():
         exact = model(inputs).logits.softmax(-1)
         with torch.autocast("cpu", torch.bfloat16):

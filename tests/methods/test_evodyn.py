@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -256,9 +257,23 @@ def test_the_code_variant_is_the_three_lines_of_the_authors() -> None:
     changed = {"gray_order": "rgb", "follow_scaled": True}
     assert isinstance(proxy.recipe, RegionFlowRecipe)
     assert replace(code.recipe.flow, **changed) == proxy.recipe.flow
-    named = Evodyn.from_settings({"variant": "code"}, {}, {"flow": {"gray_order": "rgb"}})
+
+
+@pytest.mark.parametrize("group", ["model", "recipe"])
+def test_a_setting_that_is_named_wins_over_the_code_variant(group: str) -> None:
+    groups: dict[str, dict[str, Any]] = {"model": {"variant": "code"}, "recipe": {}}
+    groups[group]["flow"] = {"gray_order": "rgb"}
+    named = Evodyn.from_settings(groups["model"], {}, groups["recipe"])
     assert isinstance(named.recipe, RegionFlowRecipe)
-    assert (named.recipe.flow.gray_order, named.recipe.lead_frames) == ("rgb", 5)
+    flow = named.recipe.flow
+    assert (flow.gray_order, flow.follow_scaled, flow.estimator) == ("rgb", False, "farneback")
+    assert named.recipe.lead_frames == 5
+
+
+def test_augmentation_that_is_named_is_done_in_code_form() -> None:
+    named = Evodyn.from_settings({"variant": "code", "augment": {"mixup_alpha": 0.2}}, {}, {})
+    assert (named.training.augment, named.augment.lead_frames) == (True, 0)
+    assert named.augment.mixup_alpha == 0.2
 
 
 def test_training_augmentation_puts_still_frames_first() -> None:

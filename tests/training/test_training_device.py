@@ -20,7 +20,7 @@ from merkit.methods.encoder.config import EncoderConfig
 from merkit.methods.encoder.network import Encoder
 from merkit.methods.ststnet import Ststnet
 from merkit.training.config import TrainConfig
-from merkit.training.device import half_works
+from merkit.training.device import half_works, trains_in_half
 from merkit.training.loop import FitContext
 from merkit.types import Fold
 
@@ -45,6 +45,19 @@ def without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.nn.LSTM, "forward", refuse)
 
 
+@pytest.fixture
+def without_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CPU that convolves in no 16-bit type."""
+    forward = torch.nn.Conv2d.forward
+
+    def refuse(self: torch.nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+        if torch.is_autocast_enabled("cpu"):
+            raise RuntimeError("could not create a primitive\nmore words")
+        return forward(self, x)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", refuse)
+
+
 def weights(bf16: bool) -> dict[str, torch.Tensor]:
     random = np.random.default_rng(0)
     arrays = {c: {"flow_map": random.integers(0, 255, (3, 28, 28), np.uint8)} for c in IDS}
@@ -54,7 +67,7 @@ def weights(bf16: bool) -> dict[str, torch.Tensor]:
     return fitted.model.state_dict()
 
 
-@pytest.mark.usefixtures("without_bfloat16")
+@pytest.mark.usefixtures("without_convolutions")
 def test_a_machine_without_it_trains_in_float32_and_says_so_once() -> None:
     with pytest.warns(MerkitWarning, match="no bfloat16 on 'cpu', float32 it is: could") as told:
         first = weights(bf16=True)
@@ -71,7 +84,7 @@ def test_asking_leaves_the_random_numbers_alone() -> None:
     torch.manual_seed(3)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MerkitWarning)
-        half_works("cpu", torch.bfloat16)
+        half_works("cpu", torch.bfloat16, backward=True, lstm=True)
     assert torch.equal(torch.rand(4), wanted)
 
 
@@ -82,7 +95,21 @@ def test_float32_asks_nothing() -> None:
 
 @pytest.mark.usefixtures("without_bfloat16")
 def test_what_has_no_lstm_does_not_need_one() -> None:
-    assert half_works("cpu", torch.bfloat16, training=False)
+    assert half_works("cpu", torch.bfloat16, backward=True, lstm=False)
+    plain, recurrent = torch.nn.Linear(2, 2), torch.nn.Sequential(torch.nn.LSTM(2, 2))
+    assert trains_in_half(plain, "cpu", torch.bfloat16)
+    with pytest.warns(MerkitWarning, match="no bfloat16"):
+        assert not trains_in_half(recurrent, "cpu", torch.bfloat16)
+
+
+@pytest.mark.parametrize("layer", [torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d])
+def test_every_kind_of_layer_is_tried(layer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(layer, "forward", refuse)
+    with pytest.warns(MerkitWarning, match="no such kernel"):
+        assert not half_works("cpu", torch.bfloat16, backward=False, lstm=False)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])

@@ -33,7 +33,7 @@ M = TypeVar("M", bound="Method")
 
 #: the mark of a method that reads human action-unit codes of test clips
 ORACLE_AU = "oracle-au"
-#: stands for the method's own default, which takes its place when the method is made
+#: stands for a default that depends on other settings, and is set when the method is made
 OWN: Any = None
 #: fields that are groups of a configuration by themselves
 _GROUPS = ("training", "recipe")
@@ -140,7 +140,12 @@ class Method(ABC):
         Raises:
             ConfigError: an unknown setting, or a value that cannot be.
         """
-        own = from_mapping(cls, model, "model", without=_GROUPS)
+        # one setting of a group is laid over the group's own default: ststnet keeps its TV-L1
+        # whatever else of model.flow is named
+        alone = {name: value for name, value in model.items() if not isinstance(value, Mapping)}
+        default = to_mapping(from_mapping(cls, alone, "model", without=_GROUPS))
+        groups = {name: default[name] for name in model.keys() & default.keys()}
+        own = from_mapping(cls, _merged(groups, model), "model", without=_GROUPS)
         if "epochs" in training:  # who names epochs alone wants these, not the method's own steps
             training = {"steps": 0, **training}
         changes: dict[str, Any] = {"training": _overlaid(own.training, training, "training")}

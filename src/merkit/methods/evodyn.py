@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, cast
 
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.flow.config import PUBLISHED_FLOW, FlowConfig
-from merkit.methods.base import RegionFlowMethod
+from merkit.methods.base import OWN, RegionFlowMethod
 from merkit.methods.losses import soft_cross_entropy
 from merkit.methods.masking import attend
 from merkit.samples.batch import Inputs, real_frames
@@ -56,7 +56,7 @@ class Evodyn(RegionFlowMethod):
     )
 
     variant: Literal["proxy", "code"] = "proxy"
-    flow: FlowConfig = PUBLISHED_FLOW
+    flow: FlowConfig = OWN
     sequence_length: int = 25
     stride_hz: float = 30.0
     positions: int = 50
@@ -70,18 +70,26 @@ class Evodyn(RegionFlowMethod):
     mask_padding: bool = False
     roi_tokens: bool = False
     class_weights: tuple[float, ...] = ()
-    augment: FlowAugmentConfig = field(default_factory=lambda: FlowAugmentConfig(lead_frames=5))
+    augment: FlowAugmentConfig = OWN
+
+    def __post_init__(self) -> None:
+        code = self.variant == "code"
+        if self.flow is OWN:
+            swapped = replace(PUBLISHED_FLOW, gray_order="bgr", follow_scaled=False)
+            object.__setattr__(self, "flow", swapped if code else PUBLISHED_FLOW)
+        if self.augment is OWN:
+            object.__setattr__(self, "augment", FlowAugmentConfig(lead_frames=0 if code else 5))
+        super().__post_init__()
 
     def build(self, n_classes: int) -> EvodynNetwork:
         return EvodynNetwork(self, n_classes)
 
     def default_recipe(self) -> RegionFlowRecipe:
         """Cumulative motion of 18 regions over the whole clip, about 30 frames a second."""
-        plain = RegionFlowRecipe(frames=0, stride_hz=self.stride_hz, flow=self.flow)
-        if self.variant == "proxy":
-            return plain
-        flow = replace(self.flow, gray_order="bgr", follow_scaled=False)
-        return replace(plain, flow=flow, lead_frames=5)
+        lead = 5 if self.variant == "code" else 0
+        return RegionFlowRecipe(
+            frames=0, stride_hz=self.stride_hz, flow=self.flow, lead_frames=lead
+        )
 
     def default_training(self) -> TrainConfig:
         """Numbers of the authors' code [CODE]; class weights by inverse frequency [D]."""
@@ -96,7 +104,7 @@ class Evodyn(RegionFlowMethod):
             patience=0,
             selection="last",
             class_weights="inverse",
-            augment=self.variant == "proxy",
+            augment=self.augment != FlowAugmentConfig(),
         )
 
 

@@ -75,7 +75,8 @@ class MethodConfig:
         device: ``auto`` takes a GPU where there is one.
         threads: CPU threads of one training; folds run side by side, so one is the default
             and makes a score independent of the number of workers.
-        bf16: train in bfloat16 mixed precision.
+        bf16: train in bfloat16 mixed precision where the machine can; else in float32, which is
+            told.
     """
 
     method: str = "sfa-dgat"

@@ -28,23 +28,30 @@ def choose_device(name: str) -> str:
     return name
 
 
+def trains_in_half(model: nn.Module, device: str, dtype: torch.dtype) -> bool:
+    """Whether a network can be trained in a 16-bit type here; see :func:`half_works`."""
+    lstm = any(isinstance(layer, nn.LSTM) for layer in model.modules())
+    return half_works(device, dtype, backward=True, lstm=lstm)
+
+
 @cache
-def half_works(device: str, dtype: torch.dtype, training: bool = True) -> bool:
+def half_works(device: str, dtype: torch.dtype, *, backward: bool, lstm: bool) -> bool:
     """Whether mixed precision in a 16-bit type computes here; says so once where it does not.
 
     Layers are tried, since which types a processor has differs by kind of layer: without AVX-512 or
     AMX there is no bfloat16 LSTM, and that is told only when one is asked for.
 
     Args:
-        training: backward as well, and LSTMs; else forward through what an image encoder has.
+        backward: gradients too.
+        lstm: an LSTM too, beside the layers that all networks here have.
     """
     try:
         with torch.autocast(torch.device(device).type, dtype):
-            if training:
+            if backward:
                 with torch.enable_grad():
-                    _try_layers(device, lstm=True).backward()  # type: ignore[no-untyped-call]
+                    _try_layers(device, lstm=lstm).backward()  # type: ignore[no-untyped-call]
             with torch.no_grad():
-                _try_layers(device, lstm=training)
+                _try_layers(device, lstm=lstm)
     except RuntimeError as error:
         name, reason = str(dtype).removeprefix("torch."), str(error).splitlines()[0]
         warnings.warn(f"no {name} on '{device}', float32 it is: {reason}", MerkitWarning, 2)
@@ -55,9 +62,14 @@ def half_works(device: str, dtype: torch.dtype, training: bool = True) -> bool:
 def _try_layers(device: str, *, lstm: bool) -> Tensor:
     """One number out of layers whose kernels depend on the type; no random number is used up."""
     with torch.random.fork_rng(devices=[]):
-        layers = nn.Linear(8, 8), nn.Conv1d(4, 4, 3, padding=1), nn.LSTM(8, 8)
-    linear, convolution, recurrent = (layer.to(device) for layer in layers)
-    x = convolution(linear(torch.zeros(2, 4, 8, device=device)))
+        layers = (
+            nn.Linear(8, 8),
+            nn.Conv1d(4, 4, 3, padding=1),
+            nn.Conv2d(1, 1, 3, padding=1),
+            nn.LSTM(8, 8),
+        )
+    linear, along, across, recurrent = (layer.to(device) for layer in layers)
+    x = across(along(linear(torch.zeros(2, 4, 8, device=device)))[:, None])[:, 0]
     if lstm:  # of 32 bits, as after a layer norm, and of 16
         x = recurrent(recurrent(x.float())[0])[0]
     return nn.functional.scaled_dot_product_attention(x, x, x).float().sum()

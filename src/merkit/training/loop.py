@@ -24,7 +24,7 @@ from merkit.samples.batch import Inputs
 from merkit.scoring.metrics import confusion_matrix, uf1
 from merkit.seeds import derived_seed
 from merkit.training.config import TrainConfig, class_weights, make_optimiser, make_schedule
-from merkit.training.device import half_works
+from merkit.training.device import trains_in_half
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader, Served, Use
 from merkit.types import I64, Averaging, EpochRecord
@@ -118,7 +118,7 @@ class _Trainer:
     ) -> None:
         self.method, self.model, self.clips = method, model, clips
         self.context, self.observer = context, observer
-        self.bf16 = context.bf16 and half_works(str(clips.device), torch.bfloat16)
+        self.bf16 = context.bf16 and trains_in_half(model, str(clips.device), torch.bfloat16)
         self.train_labels = clips.labels(clips.fold.train, "fit")
         self.settings = in_epochs(method.training, self.train_labels)
         self.steps_left = self.settings.steps or math.inf

@@ -152,9 +152,11 @@ class Encoder(nn.Module):
     def _precision(self) -> torch.dtype:
         """Of the frozen part: as set, where the machine has it."""
         wanted: torch.dtype = getattr(torch, self.config.precision)
-        if wanted == torch.float32 or not half_works(str(self._weight.device), wanted, False):
-            return torch.float32
-        return wanted
+        if wanted == torch.float32:
+            return wanted
+        device = str(self._weight.device)
+        works = half_works(device, wanted, backward=False, lstm=False)
+        return wanted if works else torch.float32
 
     def _frozen_piece(self, clips: Tensor, start: int) -> Tensor:
         """Frozen output of the frames from ``start`` on, at most a chunk of them."""
