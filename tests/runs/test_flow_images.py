@@ -27,7 +27,7 @@ REASONS = {
     "sfa-dgat": "no second picture",
     "hlora-mer": "no second picture",
     "lbp-top": "no second picture",
-    "linear-probe": "model.picture=flow-map",
+    "linear-probe": "no second picture",
     "hoof": "scaled to 0..255 by themselves",
     "stag": "neither landmarks",
     "evodyn": "neither landmarks",
@@ -56,7 +56,9 @@ def test_a_method_that_reads_frames_is_refused_before_any_work(name: str, tmp_pa
     with pytest.raises(ConfigError, match="4 of 4 clips are flow images") as caught:
         prepare_clips(flow_images(tmp_path), recipe, config)
     assert REASONS[name] in str(caught.value)
-    assert "ststnet, majority" in str(caught.value)
+    message = str(caught.value)
+    assert "ststnet, majority" in message
+    assert "or linear-probe with model.picture=flow-map" in message
     assert not (tmp_path / "store").exists()
 
 

@@ -15,6 +15,7 @@ from memory_samples import memory_reader
 from merkit.errors import ConfigError
 from merkit.methods.base import Method
 from merkit.samples.batch import Inputs
+from merkit.training import loop
 from merkit.training.config import TrainConfig, make_optimiser, make_schedule
 from merkit.training.loop import FitContext, FitSummary, oversampled, predict
 from merkit.training.network import Model, Network, Output
@@ -273,6 +274,27 @@ def test_statistics_of_batch_norm_are_those_of_the_averaged_weights() -> None:
     assert model.norm.momentum == 0.1
     variance = weight**2  # of three consecutive numbers
     assert model.norm.running_var.item() == pytest.approx(variance, rel=1e-4)
+
+
+class Drawing(Normed):
+    """Draws a number a batch, as dropout does."""
+
+    def forward(self, inputs: Inputs) -> Output:
+        if self.training:
+            torch.rand(())
+        return super().forward(inputs)
+
+
+def test_statistics_of_batch_norm_use_up_no_random_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(BASE, swa_start=0.5, epochs=4, batch_size=4, patience=0)
+
+    def state() -> Tensor:
+        run(method_with(Drawing, settings), settings)
+        return torch.get_rng_state()
+
+    with_statistics = state()
+    monkeypatch.setattr(loop, "update_bn", lambda *_: None)
+    assert torch.equal(state(), with_statistics)
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ class DynamicFusion(nn.Module):
             self.gate = nn.Sequential(first, nn.ReLU(), second)
         # the temperature of the chosen epoch belongs to its weights
         start, annealed = config.anneal_from or config.tau, bool(config.anneal_from)
-        self.register_buffer("tau", torch.tensor(start), persistent=annealed)
+        self.register_buffer("tau", torch.tensor(float(start)), persistent=annealed)
         # K convolutions in one: output channel = k * d + channel
         self.convolutions = nn.Conv1d(width, config.kernels * config.width, size, padding=size // 2)
 

@@ -128,7 +128,8 @@ def prepare_clips(
         raise ConfigError(
             f"{len(images)} of {len(data.clips)} clips are flow images, such as "
             f"'{images[0].clip_id}': {recipe.no_flow_image}",
-            f"a method on flow images, or one that reads no pixels: {', '.join(_image_methods())}",
+            f"a method on flow images, or one that reads no pixels: {', '.join(_image_methods())}, "
+            "or linear-probe with model.picture=flow-map",
             "choose one with --method",
         )
     store = config.store or default_store()

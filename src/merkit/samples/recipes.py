@@ -111,7 +111,8 @@ class Recipe(ABC):
             raise ConfigError(
                 f"clip '{clip.clip_id}' is one flow image, which does not serve: "
                 f"{self.no_flow_image}",
-                "a method that reads flow maps, such as ststnet",
+                "a method that reads flow maps: ststnet, or linear-probe with "
+                "model.picture=flow-map",
                 "choose another --method, or the database with its frames",
             )
         frames = read_frames(clip.media, numbers=self.choose(clip), fps_hz=clip.fps_hz)
@@ -228,7 +229,7 @@ class RgbRecipe(SequenceRecipe):
     makes: ClassVar[str] = "rgb"
     no_flow_image: ClassVar[str] = (
         "this method compares aligned pictures of a face over time, and there is no face in it and "
-        "no second picture; linear-probe reads it with model.picture=flow-map"
+        "no second picture"
     )
     followed_frames: ClassVar[int | None] = None
 

@@ -226,8 +226,10 @@ class _Trainer:
             self.average = AveragedModel(self.model)
         self.average.update_parameters(self.model)
         # batch-norm statistics are so far those of the last weights; where no layer keeps any, no
-        # clip is read
-        update_bn(self._plain_batches(), self.average.module)
+        # clip is read; dropout there must not move what the next epochs draw
+        on_gpu = self.clips.device.type == "cuda"
+        with torch.random.fork_rng(devices=[self.clips.device] if on_gpu else []):
+            update_bn(self._plain_batches(), self.average.module)
 
     def _plain_batches(self) -> Iterator[Inputs]:
         """The training clips as they are, in batches of nearly equal size, none of one clip."""
