@@ -134,6 +134,30 @@ def test_pickles_and_rubbish_are_not_read(tmp_path: Path) -> None:
         track(frames(1), config(tmp_path / "d.csv"))
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b"'shape'", b"'sha\n("), (b"(6,", b"(6\n"), (b"(6,", b"(9e9,")],
+)
+def test_a_damaged_header_of_an_array_is_told(old: bytes, new: bytes, tmp_path: Path) -> None:
+    """NumPy finds these out by errors of four kinds."""
+    np.save(tmp_path / "a.npy", FACES.astype(np.float32))
+    whole = (tmp_path / "a.npy").read_bytes()
+    assert old in whole
+    (tmp_path / "a.npy").write_bytes(whole.replace(old, new))
+    with pytest.raises(FaceError, match=r"a\.npy cannot be read"):
+        track(frames(6), config(tmp_path / "a.npy"))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npy"])
+def test_a_landmark_far_from_every_picture_is_told(suffix: str, tmp_path: Path) -> None:
+    faces = FACES.copy()
+    faces[3, 7] = 1e20
+    path = tmp_path / f"a.{suffix}"
+    write_csv(path, faces, [1] * 6) if suffix == "csv" else np.save(path, faces)
+    with pytest.raises(FaceError, match=rf"a\.{suffix}, row 4 of the frames: a landmark at 1e\+20"):
+        track(frames(6), config(path))
+
+
 def test_errors_inside_a_csv_name_the_line(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "a.csv", FACES, [1] * 6)
     lines = path.read_text().splitlines()

@@ -28,6 +28,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from merkit.cli import main
+from merkit.face.align import MEAN_FACE
 from merkit.video import iter_frames, write_video
 
 SECONDS, MEGABYTES = 20.0, 1024
@@ -319,21 +320,44 @@ def test_images(data: st.DataObject, suffix: str, place: Path, small: Path) -> N
     path.unlink()
 
 
+def landmarks(kind: str, n_frames: int) -> bytes:
+    """A file that serves: the points of a mean face, still."""
+    points = np.tile(MEAN_FACE * 40 + 80, (n_frames, 1, 1)).astype(np.float32)
+    if kind == "npy":
+        buffer = io.BytesIO()
+        np.save(buffer, points)
+        return buffer.getvalue()
+    header = ["frame", "success", *(f"{axis}_{i}" for axis in "xy" for i in range(68))]
+    rows = [[n, 1, *face.T.ravel().tolist()] for n, face in enumerate(points, 1)]
+    return "\n".join(",".join(map(str, row)) for row in [header, *rows]).encode()
+
+
+@pytest.fixture(scope="module")
+def n_frames(clip: Path) -> int:
+    return sum(1 for _ in iter_frames(clip))
+
+
+def predict_words(place: Path, model: Path, clip: Path, path: Path) -> list[str]:
+    out = ["--out", str(place / "events.csv"), "--overwrite"]
+    tracker = ["--tracker", "precomputed", "--landmarks", str(path)]
+    return ["predict", str(clip), "--model", str(model), *out, *tracker]
+
+
+@pytest.mark.parametrize("kind", ["csv", "npy"])
+def test_whole_landmarks_serve(
+    kind: str, place: Path, tiny_model: Path, clip: Path, n_frames: int
+) -> None:
+    """So that what is changed below has a way through."""
+    path = place / f"whole.{kind}"
+    path.write_bytes(landmarks(kind, n_frames))
+    assert main(predict_words(place, tiny_model, clip, path)) == 0
+
+
 @examples("landmarks")
 @given(data=st.data(), kind=st.sampled_from(["csv", "npy"]))
 def test_landmarks(
-    data: st.DataObject, kind: str, place: Path, tiny_model: Path, clip: Path
+    data: st.DataObject, kind: str, place: Path, tiny_model: Path, clip: Path, n_frames: int
 ) -> None:
-    if kind == "npy":
-        buffer = io.BytesIO()
-        np.save(buffer, np.random.default_rng(0).uniform(20, 140, (9, 68, 2)))
-        whole = buffer.getvalue()
-    else:
-        header = ["frame", "success", *(f"{axis}_{i}" for axis in "xy" for i in range(68))]
-        rows = [",".join([str(n), "1", *(str(20 + i) for i in range(136))]) for n in range(9)]
-        whole = "\n".join([",".join(header), *rows]).encode()
     path = place / f"landmarks.{kind}"
-    path.write_bytes(data.draw(mutated(whole)))
-    words = ["predict", str(clip), "--model", str(tiny_model), "--out", str(place / "events.csv")]
-    words += ["--overwrite", "--tracker", "precomputed", "--landmarks", str(path)]
-    check("landmarks", words, [])
+    path.write_bytes(data.draw(mutated(landmarks(kind, n_frames))))
+    check("landmarks", predict_words(place, tiny_model, clip, path), [])

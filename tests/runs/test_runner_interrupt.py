@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,15 @@ def check_resumes(
     assert not list(run.rglob(".tmp-*"))
 
 
+@pytest.fixture
+def keyboard() -> Iterator[None]:
+    """Interrupts arrive, also where the tests themselves run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
 def test_interrupted_from_the_keyboard(
     tiny_database: Path,
     tiny_store: Path,

@@ -102,6 +102,9 @@ DAMAGE = {
     "array of another shape": _swap_shape,
     "array lost": lambda folder: (folder / "rgb.npy").unlink(),
     "array is no array": lambda folder: (folder / "rgb.npy").write_text("text"),
+    "array has a damaged header": lambda folder: (folder / "rgb.npy").write_bytes(
+        (folder / "rgb.npy").read_bytes().replace(b"'shape'", b"'sha\n(")
+    ),
     "array is empty": lambda folder: (folder / "rgb.npy").write_bytes(b""),
     "array is a pickle": _pickled,
     "meta is no JSON": lambda folder: (folder / "sample.json").write_text("{"),

@@ -129,13 +129,18 @@ def _one(
     from merkit.inference.recognizer import Analysis
 
     if error is not None:
-        return Analysis(video, (), 0.0, 0.0, f"{video}: {error.found}")
+        return Analysis(video, (), 0.0, 0.0, _named(video, error))
     try:
         return recognizer.analyse(video, options.spot, track, options.fps or None, progress)
     except MerkitError as found:
         if len(options.videos) == 1 or isinstance(found, ConfigError):
             raise
-        return Analysis(video, (), 0.0, 0.0, f"{video}: {found.found}")
+        return Analysis(video, (), 0.0, 0.0, _named(video, found))
+
+
+def _named(video: Path, error: MerkitError) -> str:
+    """What was found, with the video's name where it does not say it itself."""
+    return error.found if str(video) in error.found else f"{video}: {error.found}"
 
 
 def _tell(analyses: Sequence[Analysis], out: Path) -> int:

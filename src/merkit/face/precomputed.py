@@ -14,12 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from merkit.arrays import read_array
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig
 from merkit.types import F32, Clip, Frame
 
 #: An OpenFace row without a ``success`` column counts as found from this confidence on.
 MIN_CONFIDENCE = 0.5
+#: No landmark of a video lies farther from its corner.
+FARTHEST_PX = 1e5
 
 _XY = [f"{axis}_{i}" for axis in "xy" for i in range(68)]
 #: The faces of each frame, in order.
@@ -158,11 +161,20 @@ def clip_landmarks(
 
 def read_landmarks(path: Path) -> Rows:
     """Read an OpenFace ``.csv`` or a ``.npy`` (T,68,2); see ``PrecomputedTracker`` for errors."""
-    if path.suffix.lower() == ".csv":
-        return _read_csv(path)
-    if path.suffix.lower() == ".npy":
-        return _read_npy(path)
-    raise ConfigError(f"landmarks file {path}", "an OpenFace .csv or a .npy (T,68,2)")
+    readers = {".csv": _read_csv, ".npy": _read_npy}
+    if path.suffix.lower() not in readers:
+        raise ConfigError(f"landmarks file {path}", "an OpenFace .csv or a .npy (T,68,2)")
+    with np.errstate(over="ignore"):  # what float32 does not hold is infinite, so no face
+        rows = readers[path.suffix.lower()](path)
+    for place, faces in enumerate(rows, start=1):
+        farthest = max((float(abs(face.landmarks_px).max()) for face in faces), default=0.0)
+        if farthest > FARTHEST_PX:
+            raise FaceError(
+                f"{path}, row {place} of the frames: a landmark at {farthest:g} px",
+                "pixels of the video",
+                "look at that row, or run the landmark program again",
+            )
+    return rows
 
 
 def _landmark_file(config: TrackConfig) -> Path:
@@ -193,8 +205,8 @@ def _face(points: F32, score: float) -> tuple[DetectedFace, ...]:
 
 def _read_npy(path: Path) -> Rows:
     try:
-        points = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        points = read_array(path)
+    except (ValueError, OSError) as error:
         raise FaceError(f"{path} cannot be read: {error}", "a .npy array of numbers") from error
     if points.ndim != 3 or points.shape[1:] != (68, 2) or points.dtype.kind not in "fiu":
         raise FaceError(f"{path}: {points.dtype} {points.shape}", "numbers of shape (T,68,2)")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from merkit.arrays import read_array
 from merkit.config import hash_of
 from merkit.errors import LeftOutError, MerkitError
 from merkit.progress import Progress, silent
@@ -67,8 +68,7 @@ class SampleSet:
 
 @cache
 def _open_tokens(path: Path) -> np.ndarray:
-    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array
+    return read_array(path)
 
 
 def prepare(

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from merkit.arrays import read_array
 from merkit.config import flat, to_mapping
 from merkit.errors import StoreError
 from merkit.files import atomic_folder, remove_leftovers, sole_writer, write_json
@@ -142,7 +143,7 @@ def _checksum(array: np.ndarray) -> int:
 
 
 def _load(path: Path, shape: Iterable[int]) -> np.ndarray:
-    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    array = read_array(path)
     if list(array.shape) != list(shape):
         raise ValueError(f"{path.name} has shape {list(array.shape)}, wanted {list(shape)}")
     return array

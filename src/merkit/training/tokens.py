@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def _record(path: Path) -> Path:
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the tokens of a clip are stored as they were written; reads every byte."""
+    """Whether the tokens of a clip are stored as they were written; every byte is read once."""
     try:
         return _record(path).read_text() == str(_checksum(path))
     except (OSError, ValueError):
@@ -78,6 +79,13 @@ def _is_whole(path: Path) -> bool:
 
 
 def _checksum(path: Path) -> int:
+    """Of a file's bytes, read again when the file changes: seeds may share their tokens."""
+    stat = path.stat()
+    return _checksum_of_version(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _checksum_of_version(path: Path, size: int, modified_ns: int) -> int:
     value = 0
     with path.open("rb") as handle:
         while block := handle.read(2**20):
