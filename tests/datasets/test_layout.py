@@ -65,7 +65,7 @@ def test_links_out_of_the_root_are_refused_and_passed_over(tmp_path: Path) -> No
     with pytest.raises(DatasetError, match="leads to"):
         child_folder(root, root, "sub01")
     with pytest.raises(MissingDataError):
-        find_sheet(root, ("*.xlsx",))
+        find_sheet(root, ("*.xlsx",), ("Subject",))
     assert [f.folders for f in walk(root, 3)] == [()]
 
 
@@ -119,16 +119,16 @@ def test_frame_numbers_sort_as_numbers_and_pass_other_files_over(tmp_path: Path)
 
 def test_one_sheet_or_a_clear_error(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="no annotation file"):
-        find_sheet(tmp_path, ("CASME2-coding*.xlsx",))
+        find_sheet(tmp_path, ("CASME2-coding*.xlsx",), ("Subject",))
     first = write_xlsx(tmp_path / "CASME2-coding-2014.xlsx", {"S": [(1,)]})
     (tmp_path / "~$CASME2-coding-2014.xlsx").write_bytes(b"lock")
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / first.name).write_bytes(first.read_bytes())
-    assert find_sheet(tmp_path, ("casme2-CODING*.xlsx",)) == first
+    assert find_sheet(tmp_path, ("casme2-CODING*.xlsx",), ("Subject",)) == first
     write_xlsx(tmp_path / "b" / "CASME2-coding-2019.xlsx", {"S": [(2,)]})
     with pytest.raises(DatasetError, match=r"2 different annotation files.*2019"):
-        find_sheet(tmp_path, ("CASME2-coding*.xlsx",))
-    assert find_sheet(tmp_path, ("*2019*", "*2014*")).parent.name == "b"
+        find_sheet(tmp_path, ("CASME2-coding*.xlsx",), ("Subject",))
+    assert find_sheet(tmp_path, ("*2019*", "*2014*"), ("Subject",)).parent.name == "b"
 
 
 def test_trees_are_told_by_their_path(tmp_path: Path) -> None:

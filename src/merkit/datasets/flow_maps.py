@@ -25,7 +25,7 @@ from typing import Literal
 
 from merkit.datasets.base import ContentKey, Database, sort_clips
 from merkit.datasets.layout import find_sheet, inside, optional_sheet, scan, walk
-from merkit.datasets.megc2019 import CLASSES, Label, canonical_key, read_labels
+from merkit.datasets.megc2019 import CLASSES, LABEL_COLUMNS, Label, canonical_key, read_labels
 from merkit.datasets.sheets import sheet_version
 from merkit.errors import DatasetError, MissingDataError
 from merkit.types import Clip, Finding
@@ -80,7 +80,7 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     if variant == "loso":
         tests = [image for image in _loso_images(root) if image.part == "test"]
         return sort_clips(_clip(i.clip_id, i.path, CLASSES[i.label], {}) for i in tests)
-    index = find_sheet(root, _INDEX)
+    index = find_sheet(root, _INDEX, LABEL_COLUMNS)
     raw = {"sheet": sheet_version(index)}
     images = dict(_flat_images(root))
     clips = []

@@ -180,13 +180,11 @@ def tables_below(root: Path, depth: int = 3) -> list[Path]:
     return [path for path in found if path.suffix.lower() in TABLES]
 
 
-def find_sheet(
-    root: Path, patterns: Sequence[str], depth: int = 3, columns: Sequence[str] = ()
-) -> Path:
+def find_sheet(root: Path, patterns: Sequence[str], columns: Sequence[str], depth: int = 3) -> Path:
     """The one file below ``root`` whose name fits the first pattern that fits any.
 
     Patterns are as in a shell, without regard to case. Copies with equal bytes count as one.
-    ``columns``: those that the sheet should have, for the message.
+    ``columns``: those that the sheet must have, for the message.
 
     Raises:
         MissingDataError: no such file; the tables that are there are listed with their columns.
@@ -210,7 +208,7 @@ def no_sheet(
     give = "give the folder that holds both the sheet and the images"
     return MissingDataError(
         f"no annotation file below {root}; {there}",
-        f"{named}, with the columns {list(columns)}" if columns else named,
+        f"{named}, with the columns {list(columns)}",
         fix or (give + ", or rename the sheet if it is one of these" if tables else give),
     )
 

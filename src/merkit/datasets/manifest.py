@@ -22,6 +22,7 @@ from merkit.labels import GENERIC_MAPS, canonical_emotion
 from merkit.types import Clip
 
 REQUIRED = ("clip", "subject", "media")
+_FILES = ("manifest.csv", "*manifest*.csv", "manifest*.xls*")
 _FRAMES = ("first", "last", "onset", "apex", "offset")
 OPTIONAL = ("dataset", "fps_hz", *_FRAMES, "emotion", "action_units", "split")
 #: Frame rate where the manifest gives none; a video file's own timestamps go before it.
@@ -35,7 +36,7 @@ def load(root: Path, variant: str, dataset: str = "") -> tuple[Clip, ...]:
         MissingDataError: no manifest.
         DatasetError: a value that is not as wanted, with the number of its row.
     """
-    path = find_sheet(root, ("manifest.csv", "*manifest*.csv", "manifest*.xls*"), depth=1)
+    path = find_sheet(root, _FILES, REQUIRED, depth=1)
     return sort_clips(_clip(row, root, dataset) for row in _rows(path))
 
 

@@ -31,6 +31,8 @@ from merkit.datasets.sheets import Row, read_table, sheet_version
 from merkit.errors import DatasetError, MissingDataError
 from merkit.types import Clip, Finding
 
+#: In this order, with or without a header.
+LABEL_COLUMNS = ("dataset", "subject", "clip", "label")
 _LABEL_FILES = (
     "combined_3class_gt.csv",
     "combined_3_class_gt.csv",
@@ -86,7 +88,7 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
         MissingDataError: no label file, or a database whose folder is not found.
         DatasetError: a label file or sheet of another form, or a link that leads out of a root.
     """
-    path = find_sheet(root, _LABEL_FILES, depth=2)
+    path = find_sheet(root, _LABEL_FILES, LABEL_COLUMNS, depth=2)
     labels, version = read_labels(path).values(), sheet_version(path)
     places = _places(root, variant)
     clips = {name: _own_clips(name, *places[name]) for name in {x.dataset for x in labels}}
@@ -195,7 +197,7 @@ def read_labels(path: Path) -> dict[str, Label]:
             file of 441 rows.
     """
     labels: dict[str, Label] = {}
-    for row in read_table(path, columns=("dataset", "subject", "clip", "label")):
+    for row in read_table(path, columns=LABEL_COLUMNS):
         if not labels and row["subject"].lower() in {"subject", "sub"}:
             continue  # a header
         label = _label(row)
@@ -223,7 +225,7 @@ def _label(row: Row) -> Label:
 
 def findings(root: Path, variant: str, key: ContentKey | None) -> tuple[Finding, ...]:
     """Parts whose counts are not the published ones."""
-    labels = read_labels(find_sheet(root, _LABEL_FILES, depth=2))
+    labels = read_labels(find_sheet(root, _LABEL_FILES, LABEL_COLUMNS, depth=2))
     found = Counter((label.dataset, label.label) for label in labels.values())
     return tuple(
         Finding(

@@ -130,7 +130,7 @@ class SheetLayout:
         Raises:
             MissingDataError: none of these names; the tables that are there are listed.
         """
-        return find_sheet(root, self.files, columns=self.needed)
+        return find_sheet(root, self.files, self.needed)
 
     @property
     def needed(self) -> list[str]:
@@ -182,7 +182,13 @@ class SheetLayout:
         given, columns = (self.needed, None) if self.header else ((), self.needed)
         others = [self.columns[role] for role in self.optional if role in self.columns]
         return read_table(
-            path, given, sheet=self.sheet, prefer=self.prefer, columns=columns, optional=others
+            path,
+            given,
+            sheet=self.sheet,
+            prefer=self.prefer,
+            columns=columns,
+            optional=others,
+            spare=self.spare,
         )
 
     def tree(self, root: Path, variant: str, rows: Sequence[Row]) -> Path:

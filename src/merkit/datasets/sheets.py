@@ -149,6 +149,7 @@ def read_table(
     prefer: str = "",
     columns: Sequence[str] | None = None,
     optional: Sequence[str] = (),
+    spare: Callable[[Row], bool] = lambda row: False,
 ) -> list[Row]:
     """The data rows of one table, every cell as text.
 
@@ -162,6 +163,7 @@ def read_table(
             may have data rows.
         columns: names for a sheet without a header, in order; every row is data then.
         optional: names that the returned rows use for columns that may be there.
+        spare: rows whose formulas without a stored value are no matter.
 
     Raises:
         MissingDataError: no such file.
@@ -171,7 +173,7 @@ def read_table(
     chosen = _allowed(path, read_workbook(path), sheet, prefer)
     if columns is not None:
         header = dict(enumerate(columns))
-        return _rows(path, chosen[0], 0, header, set(header))
+        return _rows(path, chosen[0], 0, header, set(header), spare)
     found = [(s, _find_header(s, required_columns)) for s in chosen]
     tables = [(candidate, at) for candidate, at in found if at is not None]
     if not tables:
@@ -179,7 +181,7 @@ def read_table(
     table, at = _the_one(path, tables, prefer)
     header = _header(table.rows[at], (*required_columns, *optional))
     needed = {i for i, name in header.items() if name in required_columns}
-    return _rows(path, table, at + 1, header, needed)
+    return _rows(path, table, at + 1, header, needed, spare)
 
 
 def has_columns(path: Path, columns: Sequence[str]) -> bool:
@@ -286,7 +288,12 @@ def _header(cells: Sequence[str], known: Sequence[str]) -> dict[int, str]:
 
 
 def _rows(
-    path: Path, sheet: Sheet, start: int, header: dict[int, str], need: set[int]
+    path: Path,
+    sheet: Sheet,
+    start: int,
+    header: dict[int, str],
+    need: set[int],
+    spare: Callable[[Row], bool],
 ) -> list[Row]:
     source = f"{path.name}, sheet '{sheet.name}'"
     _refuse_far_below(source, sheet, need)
@@ -302,7 +309,7 @@ def _rows(
             for i in range(max(len(cells), len(header)))
         }
         row = Row(values, number, source, version)
-        for i in sorted(need & set(formulas)):
+        for i in sorted(need & set(formulas)) if not spare(row) else ():
             raise row.error(
                 f"column '{header[i]}' holds the formula '{formulas[i][:60]}' "
                 "without a stored value",

@@ -151,7 +151,7 @@ def _long_layout(root: Path, camera: str) -> SheetLayout:
     own = f"SMIC-{camera}-E_annotation*"
     files = (own, "SMIC-HS-E_annotation*") if camera == "VIS" else (own,)
     others = {column_key(name) for name in FPS_HZ if name != camera}
-    shared = camera not in find_sheet(root, files).name.upper()
+    shared = camera not in find_sheet(root, files, _LONG_LAYOUT.needed).name.upper()
     sheet = camera if shared else lambda name: column_key(name) not in others
     return replace(_LONG_LAYOUT, files=files, sheet=sheet, prefer=camera, fps_hz=FPS_HZ[camera])
 
