@@ -22,6 +22,7 @@ from merkit.config import check_settings
 from merkit.errors import ConfigError, FaceError
 from merkit.face import FaceFollower, TrackConfig
 from merkit.face.regions import region_indices
+from merkit.face.upright import quarter_turns, turned_frames
 from merkit.flow import FlowConfig, RoiFlowStream
 from merkit.progress import Progress, silent
 from merkit.types import F32, F64, I64, FaceTrack, VideoInfo
@@ -190,7 +191,8 @@ class TrackedVideo:
     """What one pass saw in N frames, at about ``rate_hz``.
 
     ``motion`` is NaN where nothing is known: no face, none before it, or one that the border
-    cuts off.
+    cuts off. ``turns``: the pictures were turned left by so many quarters. ``place``: of the face
+    that was followed, from the left, among ``n_faces``, the most seen at once.
     """
 
     info: VideoInfo
@@ -199,6 +201,9 @@ class TrackedVideo:
     time_s: F64  # (N,)
     face: FaceTrack
     motion: F32  # (N,R,2)
+    turns: int = 0
+    place: int = 0
+    n_faces: int = 0
 
     def face_at(self, numbers: I64) -> FaceTrack:
         """The face in these frames of the source, as it was in the nearest one seen."""
@@ -224,6 +229,7 @@ def track_video(
     """
     from merkit.video import iter_frames, probe
 
+    turns = quarter_turns(iter_frames(video, fps_hz=fps_hz))
     info = probe(video, fps_hz)
     step = max(1, round(info.fps_hz / TRACK_HZ))
     rate_hz = info.fps_hz / step
@@ -233,7 +239,8 @@ def track_video(
     numbers: list[int] = []
     times: list[float] = []
     moving: list[Future[F32]] = []
-    for frame, face in follower.follow(iter_frames(video, step=step, fps_hz=fps_hz)):
+    frames = turned_frames(iter_frames(video, step=step, fps_hz=fps_hz), turns)
+    for frame, face in follower.follow(frames):
         moving.append(stream.submit(frame.rgb, None if face is None else face.landmarks_px))
         numbers.append(frame.number)
         times.append(frame.time_s)
@@ -243,4 +250,14 @@ def track_video(
     for i in np.flatnonzero(followed.found):
         with suppress(FaceError):  # its motion stays unknown
             motion[i] = moving[i].result()
-    return TrackedVideo(info, rate_hz, np.array(numbers), np.array(times), followed, motion)
+    return TrackedVideo(
+        info,
+        rate_hz,
+        np.array(numbers),
+        np.array(times),
+        followed,
+        motion,
+        turns,
+        follower.place,
+        follower.n_faces,
+    )

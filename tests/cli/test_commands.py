@@ -176,7 +176,7 @@ def test_doctor_says_what_is_there_and_what_it_gives(capsys: pytest.CaptureFixtu
     code = main(["doctor"])
     shown = capsys.readouterr().out
     assert code == 0, shown
-    for name in ("torch", "dlib 68-point model", "dinov2-small", "tiny encoder", "sample store"):
+    for name in ("torch", "face landmarker", "dinov2-small", "tiny encoder", "sample store"):
         assert name in shown
     assert "non-commercial" in shown
 

@@ -124,7 +124,7 @@ def test_landmark_box_barely_moves_when_the_mouth_opens(astronaut: U8) -> None:
 
 def test_missing_model_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(dlib68, "find_spec", lambda name: None)
-    with pytest.raises(MissingPackageError, match="pip install face_recognition_models"):
+    with pytest.raises(MissingPackageError, match=r"pip install 'merkit\[dlib\]'"):
         model_file()
     empty = ModuleSpec("face_recognition_models", None, origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(dlib68, "find_spec", lambda name: empty)

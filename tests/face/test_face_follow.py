@@ -48,7 +48,7 @@ class Script:
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Faces]], list[Frame]]:
     """Plays the list of faces; every frame shows the same picture, so nothing looks cut."""
-    monkeypatch.setitem(TRACKERS._loaded, "dlib68", Script)  # type: ignore[arg-type]
+    monkeypatch.setitem(TRACKERS._loaded, "mesh478", Script)  # type: ignore[arg-type]
     picture = np.random.default_rng(0).integers(0, 255, (60, 400, 3), dtype=np.uint8)
 
     def play(faces: list[Faces]) -> list[Frame]:

@@ -12,11 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from merkit.cli.options import parse
+from merkit.face.landmarker import MODEL, MODEL_SHA256
+from merkit.files import file_hash
 from merkit.types import Finding, Level
 
 #: optional package -> (what it gives, how to get it)
 OPTIONAL = {
-    "mediapipe": ("a face tracker free for any use", "pip install 'merkit[mediapipe]'"),
+    "dlib-bin": ("the face tracker of many papers, tracker dlib68", "pip install 'merkit[dlib]'"),
     "captum": ("attribution figures of 'merkit explain'", "pip install 'merkit[explain]'"),
 }
 REQUIRED = (
@@ -26,7 +28,7 @@ REQUIRED = (
     "numpy",
     "av",
     "opencv-python-headless",
-    "dlib-bin",
+    "ai-edge-litert",
     "scikit-learn",
     "scikit-image",
     "pandas",
@@ -97,12 +99,12 @@ def _package(name: str, otherwise: str, lacking: Level) -> Finding:
 def _weights() -> list[Finding]:
     from huggingface_hub import try_to_load_from_cache
 
-    spec = find_spec("face_recognition_models")
-    where = Path(spec.origin).parent / "models" if spec and spec.origin else None
-    dlib_model = where / "shape_predictor_68_face_landmarks.dat" if where else None
-    found: Level = "ok" if dlib_model and dlib_model.is_file() else "broken"
-    note = "trained on data for non-commercial use; the free alternative is mediapipe"
-    rows = [Finding(found, "dlib 68-point model", note)]
+    whole = MODEL.is_file() and file_hash(MODEL) == MODEL_SHA256
+    note = "comes with merkit, free for any use" if whole else f"not as it came: {MODEL}"
+    rows = [Finding("ok" if whole else "broken", "face landmarker", note)]
+    if find_spec("face_recognition_models"):
+        note = "trained on data for non-commercial use"
+        rows.append(Finding("note", "dlib 68-point model", note))
     for name in (f"dinov2-{size}" for size in ("small", "base", "large", "giant")):
         if isinstance(try_to_load_from_cache(f"facebook/{name}", "config.json"), str):
             rows.append(Finding("ok", name, "found"))

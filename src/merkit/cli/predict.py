@@ -44,10 +44,10 @@ class Options:
     face: str = "largest"
     """which face to follow: largest, or its place from the left (0 is the first)"""
     tracker: str = ""
-    """face tracker: dlib68, mediapipe, precomputed or another package's; empty: the one the
+    """face tracker: mesh478, dlib68, precomputed or another package's; empty: the one the
     model was trained with"""
     tracker_model: str = ""
-    """the .task file of mediapipe"""
+    """another face landmarker file (.task) for mesh478"""
     landmarks: str = ""
     """OpenFace CSV or .npy of tracker precomputed"""
     device: str = "auto"
@@ -143,6 +143,15 @@ def _named(video: Path, error: MerkitError) -> str:
     return error.found if str(video) in error.found else f"{video}: {error.found}"
 
 
+def _circumstances(analysis: Analysis) -> str:
+    told = ""
+    if analysis.n_faces > 1:
+        told += f"; {analysis.n_faces} faces, followed is number {analysis.face} from the left"
+    if analysis.turned_deg:
+        told += f"; the picture was turned left by {analysis.turned_deg} degrees to be upright"
+    return told
+
+
 def _tell(analyses: Sequence[Analysis], out: Path) -> int:
     for analysis in analyses:
         if analysis.problem:
@@ -150,7 +159,7 @@ def _tell(analyses: Sequence[Analysis], out: Path) -> int:
             continue
         print(
             f"{analysis.video}: {len(analysis.events)} events in {analysis.duration_s:.1f} s, "
-            f"face found in {analysis.found_share:.0%} of frames"
+            f"face found in {analysis.found_share:.0%} of frames{_circumstances(analysis)}"
         )
         for event in analysis.events:
             print(

@@ -1,4 +1,4 @@
-"""Faces: tracking, alignment, regions. cv2, dlib and mediapipe are imported on first use."""
+"""Faces: tracking, alignment, regions. cv2, LiteRT and dlib are imported on first use."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The default tracker: dlib's HOG face detector and its 68-point landmark predictor.
+"""dlib's HOG face detector and its 68-point landmark predictor, which many papers used.
 
-Both come as packages, so nothing is downloaded. The landmark model was trained on iBUG 300-W,
-whose licence is for non-commercial use; MediaPipe is the free alternative.
+Both come with the extra ``dlib``, so nothing is downloaded. The landmark model was trained on iBUG
+300-W, whose licence is for non-commercial use; the default tracker is free for any use.
 
 Sources: dlib ``get_frontal_face_detector`` (histogram of oriented gradients, 80 px window);
 Kazemi and Sullivan, "One millisecond face alignment with an ensemble of regression trees",
@@ -59,7 +59,7 @@ def model_file() -> Path:
     raise MissingPackageError(
         "dlib's 68-point landmark model is not installed",
         "the package face_recognition_models with shape_predictor_68_face_landmarks.dat",
-        "pip install face_recognition_models, or use tracker mediapipe or precomputed",
+        "pip install 'merkit[dlib]', or use tracker mesh478 or precomputed",
     )
 
 
@@ -82,7 +82,9 @@ def _dlib() -> Any:
         import dlib
     except ImportError as error:
         raise MissingPackageError(
-            f"dlib cannot be imported ({error})", "the package dlib-bin", "pip install dlib-bin"
+            f"dlib cannot be imported ({error})",
+            "the package dlib-bin",
+            "pip install 'merkit[dlib]', or use tracker mesh478",
         ) from error
     return dlib
 
@@ -101,11 +103,15 @@ class Dlib68Tracker(FaceTracker):
         self._config = config
         _predictor()  # so that a missing package is told before any frame is read
 
+    @property
+    def _min_score(self) -> float:
+        return self._config.min_score or 0.0
+
     def landmarks(self, frame: Frame, quick: bool = False) -> tuple[DetectedFace, ...]:
         """Every face, largest score first; ``quick`` looks at ``detect_width_px`` only."""
         width = self._config.detect_width_px if quick else self._config.search_width_px
         scale = min(width / frame.rgb.shape[1], 2.0)
-        found = self._detect(_resize(frame.rgb, scale), self._config.min_score)
+        found = self._detect(_resize(frame.rgb, scale), self._min_score)
         return tuple(_fit_new(frame.rgb, box / scale, score) for box, score in found)
 
     def carry(self, frame: Frame, face: DetectedFace, confirm: bool) -> DetectedFace | None:
@@ -127,7 +133,7 @@ class Dlib68Tracker(FaceTracker):
         if cut is None:
             return None
         scale = CONFIRM_PX / float(box[2] - box[0])
-        found = self._detect(_resize(cut[0], scale), self._config.min_score - KEEP_MARGIN)
+        found = self._detect(_resize(cut[0], scale), self._min_score - KEEP_MARGIN)
         for found_box, score in found:
             if overlap(found_box / scale + np.tile(cut[1], 2), box) >= KEEP_OVERLAP:
                 return score

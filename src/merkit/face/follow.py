@@ -29,6 +29,8 @@ from merkit.types import F32, U8, FaceTrack, Frame
 SAME_PICTURE = 0.8
 #: Longest time between two thorough searches, in units of ``detect_every`` frames.
 LONGEST_WAIT = 8
+#: While a face is followed, the others are counted every so many frames.
+COUNT_EVERY = 60
 _THUMB_PX = 24
 
 
@@ -37,6 +39,7 @@ class FaceFollower:
 
     After the first choice (``TrackConfig.face``) it stays with the face of greatest overlap
     with the last known box, the nearest one where none overlaps; it does not recognise people.
+    ``place``: of the face that was chosen, from the left; ``n_faces``: the most seen at once.
     """
 
     def __init__(self, config: TrackConfig, tracker: FaceTracker | None = None) -> None:
@@ -48,6 +51,7 @@ class FaceFollower:
         self._unproved = 0  # frames since the detector saw the followed face
         self._wait = config.detect_every  # frames between thorough searches
         self._unsearched = self._wait  # frames since the last one
+        self.place, self.n_faces = 0, 0
 
     def follow(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, DetectedFace | None]]:
         """Each frame with the face in it, None where it is not found, as soon as it is tracked.
@@ -89,6 +93,8 @@ class FaceFollower:
 
     def _next(self, frame: Frame) -> DetectedFace | None:
         face = self._carry(frame) if self._faces and self._faces[-1] is not None else None
+        if face is not None and len(self._faces) % COUNT_EVERY == 0:
+            self.n_faces = max(self.n_faces, len(self._tracker.landmarks(frame, quick=True)))
         if face is None:
             face = self._search(frame)
             self._withdraw(face)
@@ -109,16 +115,19 @@ class FaceFollower:
         """Look over the whole frame. A thorough look costs ten times an ordinary one, so it
         comes at once, then ever less often; and where faces have to be counted."""
         faces = self._tracker.landmarks(frame, quick=True)
-        counting = bool(faces) and self._face is None and self._config.face != "largest"
+        counting = bool(faces) and self._face is None
         self._unsearched += 1
         if counting or (not faces and self._unsearched >= self._wait):
             self._unsearched = 0
             self._wait = min(2 * self._wait, LONGEST_WAIT * self._config.detect_every)
             faces = self._tracker.landmarks(frame) or faces
+        self.n_faces = max(self.n_faces, len(faces))
         if not faces:
             return None
         if self._face is None:
-            return _first_choice(faces, self._config.face)
+            ordered = sorted(faces, key=lambda f: float(f.box_px[0]))
+            self.place = _first_choice(ordered, self._config.face)
+            return ordered[self.place]
         box = self._face.box_px
         return max(faces, key=lambda f: (overlap(f.box_px, box), -_distance(f.box_px, box)))
 
@@ -185,16 +194,16 @@ def _distance(a: F32, b: F32) -> float:
     return float(np.hypot(*((a[:2] + a[2:]) - (b[:2] + b[2:]))) / 2)
 
 
-def _first_choice(faces: tuple[DetectedFace, ...], face: str | int) -> DetectedFace:
+def _first_choice(ordered: list[DetectedFace], face: str | int) -> int:
+    """Place of the chosen one among the faces from left to right."""
     if face == "largest":
-        return max(faces, key=lambda f: area(f.box_px))
-    ordered = sorted(faces, key=lambda f: float(f.box_px[0]))
+        return max(range(len(ordered)), key=lambda i: area(ordered[i].box_px))
     if int(face) >= len(ordered):
         raise FaceError(
             f"face {face} was asked for; {len(ordered)} found in the first frame with a face",
             f"a position from 0 to {len(ordered) - 1}, from left to right, or 'largest'",
         )
-    return ordered[int(face)]
+    return int(face)
 
 
 def _thumbnail(rgb: U8, box: F32) -> F32 | None:

@@ -19,16 +19,18 @@ from merkit.types import F32, Frame
 class DetectedFace:
     """One face in one frame.
 
-    ``confirmed``: the detector itself saw it in this frame; False where only the landmark
-    predictor was carried on from the frame before. ``score``: the detector's own (dlib: distance
-    from its decision border, 0 and up; carried frames keep the last one; 1 where a tracker has
-    none).
+    ``confirmed``: that there is a face was looked at in this frame; False where only the landmark
+    predictor was carried on from the frame before. ``score``: how sure it is (the mesh: its
+    presence, 0 to 1; dlib: distance from the detector's decision border, 0 and up; carried frames
+    keep the last one; 1 where a tracker has none). ``mesh_px``: all points of the mesh, where the
+    tracker has one, x and y in pixels, z in the same scale and smaller towards the camera.
     """
 
     landmarks_px: F32  # (68, 2) x, y
     box_px: F32  # (4,) left, top, right, bottom
     score: float = 1.0
     confirmed: bool = True
+    mesh_px: F32 | None = None  # (478, 3)
 
 
 class FaceTracker(Protocol):
@@ -80,8 +82,8 @@ def area(box: F32) -> float:
 TRACKERS: Registry[type[FaceTracker]] = Registry(
     "face tracker",
     {
+        "mesh478": "merkit.face.mesh478:MeshTracker",
         "dlib68": "merkit.face.dlib68:Dlib68Tracker",
-        "mediapipe": "merkit.face.mediapipe478:MediaPipeTracker",
         "precomputed": "merkit.face.precomputed:PrecomputedTracker",
     },
     group="merkit.trackers",
@@ -95,22 +97,26 @@ class TrackConfig:
     ``tracker``: a name in ``TRACKERS``.
     ``face``: ``largest``, or a position 0, 1, ... counted from the left edge of the picture in
     the first frame that shows a face; afterwards that face is followed, whatever its size.
-    ``detect_every``: frames between two looks of the detector at a followed face.
-    ``detect_width_px``: the picture is scaled to this width for the ordinary look (dlib finds
-    faces of about a quarter of it and larger). ``search_width_px``: width for the thorough look,
-    when the ordinary one found nothing. ``min_score``: faces with a lower detector score are
-    not taken (dlib only). ``model_path``: MediaPipe's ``.task`` file. ``landmarks_path``: an
+    ``detect_every``: frames between two looks of the detector at a followed face that nothing
+    else confirms. ``min_score``: faces with a lower detector score are not taken (None: the
+    tracker's own, 0.3 for the mesh and 0 for dlib). ``min_presence``: nor meshes of which the
+    network is less sure, 0 to 1. ``detect_width_px``, of dlib: the picture is scaled to this width
+    for the ordinary look, which finds faces of about a quarter of it and larger;
+    ``search_width_px``: width for the thorough look, when the ordinary one found nothing.
+    ``model_path``: another face landmarker file in place of the one that comes with merkit.
+    ``landmarks_path``: an
     OpenFace ``.csv`` or a ``.npy`` (T,68,2), or for a database a folder of them
     (:func:`merkit.face.precomputed.landmark_file`). ``landmarks_first``: the frame number that the
     first row belongs to; -1 means that rows and frames correspond in order and are equally many.
     """
 
-    tracker: str = "dlib68"
+    tracker: str = "mesh478"
     face: str | int = "largest"
     detect_every: int = 5
     detect_width_px: int = 320
     search_width_px: int = 960
-    min_score: float = 0.0
+    min_score: float | None = None
+    min_presence: float = 0.5
     model_path: str = ""
     landmarks_path: str = ""
     landmarks_first: int = -1
@@ -123,6 +129,7 @@ class TrackConfig:
         wanted = {
             "tracker": (self.tracker in TRACKERS, f"one of: {', '.join(TRACKERS)}"),
             "face": (named, "'largest' or a position from the left: 0, 1, ..."),
+            "min_presence": (0 <= self.min_presence <= 1, "0 to 1"),
             "detect_every": (self.detect_every >= 1, "1 frame or more"),
             "detect_width_px": (width >= 80, "80 or more, the width of dlib's window"),
             "search_width_px": (

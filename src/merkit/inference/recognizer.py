@@ -16,6 +16,7 @@ import torch
 
 from merkit.errors import ConfigError, FaceError
 from merkit.face.tracker import TrackConfig
+from merkit.face.upright import turned_frames
 from merkit.inference.modelfolder import LoadedModel, load_model
 from merkit.methods.base import ORACLE_AU
 from merkit.progress import Progress, silent
@@ -36,6 +37,9 @@ class Analysis:
     duration_s: float
     found_share: float
     problem: str = ""  # why there can be no events, such as no face in the whole video
+    turned_deg: int = 0  # the pictures were turned left by so much to be upright
+    face: int = 0  # place of the face that was followed, from the left
+    n_faces: int = 0  # most that were seen at once
 
 
 class Recognizer:
@@ -104,10 +108,10 @@ class Recognizer:
         settings = spot_config or SpotConfig()
         seen = track_video(video, track or self.track, settings, fps_hz=fps_hz, progress=progress)
         duration_s = float(seen.time_s[-1] - seen.time_s[0]) + 1 / seen.rate_hz
-        share = seen.face.found_share
+        share, told = seen.face.found_share, (90 * seen.turns, seen.place, seen.n_faces)
         if not seen.face.found.any():
             problem = f"{video}: no face found in any of {len(seen.face.found)} frames"
-            return Analysis(video, (), duration_s, share, problem)
+            return Analysis(video, (), duration_s, share, problem, *told)
         windows = [w for w in _windows(seen, duration_s, settings) if self._usable(w, seen)]
         clips = [window_clip(window, seen) for window in windows]
         samples = window_samples(self.method.recipe, clips, seen, fps_hz)
@@ -115,7 +119,7 @@ class Recognizer:
         for window, sample in zip(windows, samples, strict=True):
             events.append(self._event(window, sample, seen))
             progress(f"recognising {video.name}", len(events), len(windows))
-        return Analysis(video, tuple(events), duration_s, share)
+        return Analysis(video, tuple(events), duration_s, share, "", *told)
 
     def _usable(self, window: Window, seen: TrackedVideo) -> bool:
         found = seen.face.found[window.onset : window.offset + 1]
@@ -195,15 +199,16 @@ def _read_plans(plans: Sequence[I64], seen: TrackedVideo, fps_hz: float | None) 
     waiting = list(plans)
     needed = set(np.concatenate(plans).tolist())
     kept: dict[int, Frame] = {}
-    for frame in iter_frames(seen.info.path, min(needed), max(needed), fps_hz=fps_hz):
+    frames = iter_frames(seen.info.path, min(needed), max(needed), fps_hz=fps_hz)
+    for frame in turned_frames(frames, seen.turns):
         if frame.number in needed:
             kept[frame.number] = frame
         while waiting and frame.number >= waiting[0].max():
-            frames = [kept[int(n)] for n in waiting.pop(0)]
+            chosen = [kept[int(n)] for n in waiting.pop(0)]
             yield Frames(
-                np.stack([f.rgb for f in frames]),
-                np.array([f.number for f in frames]),
-                np.array([f.time_s for f in frames]),
+                np.stack([f.rgb for f in chosen]),
+                np.array([f.number for f in chosen]),
+                np.array([f.time_s for f in chosen]),
             )
             later = {int(n) for plan in waiting for n in plan}
             kept = {number: f for number, f in kept.items() if number in later}

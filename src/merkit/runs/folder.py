@@ -44,6 +44,7 @@ _PACKAGES = (
     "scikit-learn",
     "opencv-python-headless",
     "av",
+    "ai-edge-litert",
     "dlib-bin",
 )
 #: settings that do not change the result, so a resumed run may have others

@@ -1,0 +1,307 @@
+"""The face landmarker: MediaPipe's three networks, run in LiteRT, and the geometry between them.
+
+The file (``merkit/weights/face_landmarker``, Apache-2.0) holds a detector (BlazeFace short range,
+Bazarevsky et al. 2019), a mesh of 478 points (Kartynnik et al. 2019; Grishchenko et al. 2020) and
+52 blendshape coefficients (Grishchenko et al. 2022). Anchors, thresholds and crops are those of
+MediaPipe's graphs (face_detector_graph.cc, face_landmarks_detector_graph.cc,
+face_blendshapes_graph.cc, Apache-2.0), so the outputs are its own but for the smoothing over time
+of its video mode, which blunts short motion and is left out.
+
+Coordinates are MediaPipe's: pixels of the picture from its left top corner.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from merkit.errors import ConfigError, MissingPackageError, MissingWeightsError
+from merkit.types import F32, U8
+
+_FOLDER = Path(__file__).parents[1] / "weights" / "face_landmarker"
+MODEL = _FOLDER / "face_landmarker_v2_with_blendshapes.task"
+MODEL_SHA256 = "b261925d4aad812b47a0e8d58c1baa1223270a5d1f663d78338bc881c003879d"
+#: Corners of the two eyes that lie outside, by which a mesh is upright.
+OUTER_EYES = (33, 263)
+#: MediaPipe's threshold of the detector.
+MIN_SCORE = 0.5
+#: Boxes of one face overlap by more than this.
+_SAME_FACE = 0.3
+#: A region is this much larger than the box of a detection, or of a mesh.
+_REGION_SCALE = 1.5
+_DETECTOR_PX, _MESH_PX = 128, 192
+_EYES = (0, 1)  # of the detector's six points
+# fmt: off
+_BLENDSHAPE_POINTS = (
+    0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65,
+    66, 67, 70, 78, 80, 81, 82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136,
+    144, 145, 146, 148, 149, 150, 152, 153, 154, 155, 157, 158, 159, 160, 161, 162, 163, 168, 172,
+    173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249, 251, 263, 267, 269, 270, 276, 282, 283,
+    284, 285, 288, 291, 293, 295, 296, 297, 300, 308, 310, 311, 312, 314, 317, 318, 321, 323, 324,
+    332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385,
+    386, 387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472,
+    473, 474, 475, 476, 477,
+)
+#: The coefficients in the order of the network; left and right are the person's own.
+BLENDSHAPES = (
+    "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft",
+    "browOuterUpRight", "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft",
+    "eyeBlinkRight", "eyeLookDownLeft", "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight",
+    "eyeLookOutLeft", "eyeLookOutRight", "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft",
+    "eyeSquintRight", "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen",
+    "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight", "mouthFrownLeft",
+    "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft", "mouthLowerDownRight",
+    "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower",
+    "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight",
+    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
+    "noseSneerLeft", "noseSneerRight",
+)
+# fmt: on
+
+
+@dataclass(frozen=True)
+class FaceRegion:
+    """A square of the picture, turned so that the eyes in it are level."""
+
+    x: float  # centre
+    y: float
+    side_px: float
+    angle_rad: float
+
+    def crop(self, rgb: U8, size_px: int, replicate: bool = True) -> U8:
+        """u8 (size,size,3); what lies outside the picture repeats its border, or is black."""
+        import cv2
+
+        corners = np.array([(-0.5, 0.5), (-0.5, -0.5), (0.5, -0.5), (0.5, 0.5)], np.float32)
+        source = self.to_picture(corners)
+        target = (corners + 0.5) * size_px
+        border = cv2.BORDER_REPLICATE if replicate else cv2.BORDER_CONSTANT
+        matrix = cv2.getPerspectiveTransform(source, target.astype(np.float32))
+        return np.asarray(
+            cv2.warpPerspective(
+                rgb, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=border
+            )
+        )
+
+    def to_picture(self, points: np.ndarray) -> F32:
+        """Points (N,2) of the region, -1/2 to 1/2 in each direction, as pixels of the picture."""
+        cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
+        turned = points @ np.array([[cos, sin], [-sin, cos]], np.float32)
+        placed = self.side_px * turned + np.array([self.x, self.y])
+        return np.asarray(placed, np.float32)
+
+    @classmethod
+    def around(cls, box_px: F32, right_eye: F32, left_eye: F32) -> FaceRegion:
+        """The region of a box (left, top, right, bottom) in which two points are level."""
+        middle = (box_px[:2] + box_px[2:]) / 2
+        side = _REGION_SCALE * float((box_px[2:] - box_px[:2]).max())
+        across = left_eye - right_eye
+        angle = float(np.arctan2(across[1], across[0]))
+        return cls(float(middle[0]), float(middle[1]), side, angle)
+
+
+def region_of_mesh(mesh_px: F32) -> FaceRegion:
+    """Where the face of a mesh (478,2 or 3) is looked for in the next frame."""
+    points = mesh_px[:, :2]
+    box = np.concatenate([points.min(axis=0), points.max(axis=0)])
+    right, left = OUTER_EYES
+    return FaceRegion.around(box, points[right], points[left])
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One face that the detector saw: box (left, top, right, bottom), points (6,2): eyes, nose,
+    mouth, ears, the person's right first; score 0 to 1."""
+
+    box_px: F32
+    points_px: F32
+    score: float
+
+    @property
+    def region(self) -> FaceRegion:
+        """Where the mesh is looked for."""
+        right, left = _EYES
+        return FaceRegion.around(self.box_px, self.points_px[right], self.points_px[left])
+
+    def moved(self, x: float, y: float) -> Detection:
+        """The same in a picture whose part begins at x, y."""
+        shift = np.array([x, y], np.float32)
+        return replace(
+            self, box_px=self.box_px + np.tile(shift, 2), points_px=self.points_px + shift
+        )
+
+
+class FaceLandmarker:
+    """The three networks of one file; each is loaded when it is first used.
+
+    Not to be shared between threads: an interpreter keeps its tensors.
+
+    Raises:
+        MissingWeightsError: no such file.
+        ConfigError: not a file of this kind.
+        MissingPackageError: LiteRT cannot be imported.
+    """
+
+    def __init__(self, path: Path = MODEL) -> None:
+        if not path.is_file():
+            raise MissingWeightsError(
+                f"no face landmarker at {path}", "a face_landmarker .task file", "check the path"
+            )
+        self.path = path
+
+    def detect(self, rgb: U8, min_score: float = MIN_SCORE) -> tuple[Detection, ...]:
+        """Every face in u8 (H,W,3), the surest first. Faces smaller than about a tenth of the
+        longer side are not seen.
+
+        Boxes of one face are averaged by their scores, as MediaPipe does with those from
+        ``MIN_SCORE`` on; below it, which only ``min_score`` lets in, with those that are left.
+        """
+        height, width = rgb.shape[:2]
+        whole = FaceRegion(width / 2, height / 2, max(height, width), 0.0)
+        picture = whole.crop(rgb, _DETECTOR_PX, replicate=False)
+        numbers, logits = self._detector(picture.astype(np.float32) / 127.5 - 1)
+        scores = _sigmoid(logits[0, :, 0])
+        found = []
+        seen = scores >= min_score
+        for box, points, score in _merged(_boxes(numbers[0])[seen], scores[seen]):
+            inside = whole.to_picture(np.concatenate([box.reshape(2, 2), points]) - 0.5)
+            found.append(Detection(inside[:2].ravel(), inside[2:], score))
+        return tuple(found)
+
+    def mesh(self, rgb: U8, region: FaceRegion) -> tuple[F32, float]:
+        """The mesh in a region: f32 (478,3), x and y in pixels of the picture, z in the same scale
+        and smaller towards the camera; and how sure it is that a face is there, 0 to 1."""
+        picture = region.crop(rgb, _MESH_PX)
+        numbers, presence = self._mesher(picture.astype(np.float32) / 255)
+        points = numbers.reshape(-1, 3)
+        flat = region.to_picture(points[:, :2] / _MESH_PX - 0.5)
+        depth = points[:, 2:] / _MESH_PX * region.side_px
+        return np.concatenate([flat, depth], axis=1, dtype=np.float32), float(_sigmoid(presence))
+
+    def blendshapes(self, mesh_px: F32) -> F32:
+        """f32 (52,) of a mesh, 0 to 1, in the order of ``BLENDSHAPES``."""
+        (numbers,) = self._blender(mesh_px[list(_BLENDSHAPE_POINTS), :2])
+        return numbers.ravel().copy()
+
+    @cached_property
+    def _detector(self) -> _Network:
+        return _Network(self.path, "face_detector.tflite")
+
+    @cached_property
+    def _mesher(self) -> _Network:
+        return _Network(self.path, "face_landmarks_detector.tflite")
+
+    @cached_property
+    def _blender(self) -> _Network:
+        return _Network(self.path, "face_blendshapes.tflite")
+
+
+class _Network:
+    """One network of the file, on one thread: clips are read side by side."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                content = archive.read(name)
+        except (zipfile.BadZipFile, KeyError, OSError) as error:
+            raise ConfigError(
+                f"{path} is no face landmarker: {error}", f"a .task file with {name}"
+            ) from error
+        interpreter_class = _litert()
+        with _quiet():
+            try:
+                self._net = interpreter_class(model_content=content, num_threads=1)
+                self._net.allocate_tensors()
+            except (ValueError, RuntimeError) as error:
+                wanted = "a face_landmarker .task file"
+                raise ConfigError(f"{path}, {name}: {error}", wanted) from error
+        self._input = self._net.get_input_details()[0]["index"]
+        self._outputs = [output["index"] for output in self._net.get_output_details()]
+
+    def __call__(self, values: np.ndarray) -> list[F32]:
+        """Every output of one input without its first axis, which is 1."""
+        self._net.set_tensor(self._input, values[None].astype(np.float32))
+        self._net.invoke()
+        return [self._net.get_tensor(index) for index in self._outputs]
+
+
+def _litert() -> Any:
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise MissingPackageError(
+            f"LiteRT cannot be imported ({error})",
+            "the package ai-edge-litert",
+            "pip install ai-edge-litert, or use tracker dlib68 or precomputed",
+        ) from error
+    return Interpreter
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """LiteRT's C++ says on stderr that it has a CPU, whatever it is asked."""
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+def _anchors() -> F32:
+    """Centres (896,2) of the detector's anchors, 0 to 1: two on a 16x16 grid, six on 8x8."""
+    grids = []
+    for n, each in ((16, 2), (8, 6)):
+        y, x = np.mgrid[:n, :n]
+        centres = (np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5) / n
+        grids.append(np.repeat(centres, each, axis=0))
+    return np.concatenate(grids).astype(np.float32)
+
+
+_ANCHORS = _anchors()
+
+
+def _boxes(numbers: F32) -> F32:
+    """Corners and points (896,8,2) of every anchor, 0 to 1."""
+    values = numbers.reshape(-1, 8, 2) / _DETECTOR_PX
+    centre, half = values[:, 0] + _ANCHORS, values[:, 1] / 2
+    points = values[:, 2:] + _ANCHORS[:, None]
+    return np.concatenate([np.stack([centre - half, centre + half], axis=1), points], axis=1)
+
+
+def _merged(places: F32, scores: F32) -> Iterator[tuple[F32, F32, float]]:
+    """Box, points and score of each face: weighted non-maximum suppression."""
+    order = np.argsort(-scores, kind="stable")
+    while len(order):
+        best = order[0]
+        same = _overlaps(places[best], places[order]) > _SAME_FACE
+        group = order[same]
+        group = group[scores[group] >= min(MIN_SCORE, scores[best])]
+        weights = scores[group] / scores[group].sum()
+        mean = np.einsum("n,nij->ij", weights, places[group])
+        yield mean[:2].ravel(), mean[2:], float(scores[best])
+        order = order[~same]
+
+
+def _overlaps(one: F32, others: F32) -> F32:
+    """Intersection over union of a box (first two points) with each of the others."""
+    low = np.maximum(one[0], others[:, 0])
+    high = np.minimum(one[1], others[:, 1])
+    both = np.clip(high - low, 0, None).prod(axis=1)
+    areas = (others[:, 1] - others[:, 0]).prod(axis=1)
+    union = (one[1] - one[0]).prod() + areas - both
+    return np.asarray(both / np.maximum(union, 1e-12), np.float32)
+
+
+def _sigmoid(logits: np.ndarray) -> F32:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -80, 80))), np.float32).squeeze()
