@@ -101,6 +101,12 @@ def counted(truth: list[Span], spotted: list[Span], scope="both") -> tuple[int, 
         # 499 of 1000 is below
         ([Span(0, 999)], [Span(0, 498)], (0, 1, 1)),
         ([Span(0, 999)], [Span(0, 499)], (1, 0, 0)),
+        # nested halves: two pairs of IoU 1 leave two events over, three of exactly one half none
+        (
+            [Span(0, 39), Span(0, 19), Span(0, 9)],
+            [Span(0, 19), Span(0, 9), Span(0, 4)],
+            (3, 0, 0),
+        ),
         # the same interval twice
         ([Span(0, 9)], [Span(0, 9), Span(0, 9)], (1, 1, 0)),
     ],
