@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,67 @@ def test_a_subject_does_not_depend_on_how_many_follow(tmp_path: Path) -> None:
     media = {name: value for name, value in one.items() if name.startswith(("sub", "truth"))}
     assert len(media) > 10
     assert media == {name: two[name] for name in media}
+
+
+def test_settings_of_before_give_the_bytes_of_before(database: Path) -> None:
+    """Tables as the first version wrote them, by hash; pixels and truth by sums, which allow for
+    another version of OpenCV."""
+    begin = {
+        "annotation.csv": "97aed714f5cefb7b",
+        "recordings.csv": "8c5cf0886f94b7bb",
+        "events.csv": "b5bd3e3ac14980e1",
+        "database.json": "d0f8742e343a6574",
+    }
+    found = digests(database)
+    assert {name: found[name][:16] for name in begin} == begin
+    frame = cv2.imread(str(database / "long/sub03_L01/img100.jpg"))
+    np.testing.assert_allclose(frame.mean((0, 1)), [113.149, 130.709, 151.816], atol=0.02)
+    truth = np.load(database / "truth/sub03_L01.npz")
+    assert truth["peak_px"].sum() == pytest.approx(3.43010, abs=1e-3)
+    assert truth["landmarks_px"].sum() == pytest.approx(920060.5, abs=20)
+
+
+@pytest.fixture(scope="module")
+def eventful(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    config = replace(
+        SMALL,
+        subjects=1,
+        long_videos=1,
+        long_duration_s=12.0,
+        events_per_video=2,
+        macro_events=2,
+        macro_duration_s=(0.6, 1.5),
+        long_media="frames",
+    )
+    return write_database(tmp_path_factory.mktemp("synth") / "eventful", config)
+
+
+def test_macro_expressions_come_back_beside_the_micro_ones(eventful: Path) -> None:
+    (recording,) = load_recordings(eventful)
+    kinds = [event.raw["kind"] for event in recording.events]
+    assert sorted(kinds) == ["macro", "macro", "micro", "micro"]
+    micro = tuple(event for event in recording.events if event.raw["kind"] == "micro")
+    assert load_dataset("synthetic", eventful, "long") == micro
+    peak = np.load(eventful / "truth" / "sub02_L01.npz")["peak_px"]
+    for event in recording.events:
+        assert event.apex_frame is not None
+        amplitude = float(event.raw["amplitude_px"]) * 70.0 / 256.0
+        assert peak[event.apex_frame - 1] == pytest.approx(amplitude, rel=1e-3)
+        held = int((peak[event.first_frame - 1 : event.last_frame] > 0.999 * amplitude).sum())  # type: ignore[operator]
+        assert held >= 3 if event.raw["kind"] == "macro" else held <= 2
+
+
+def test_a_table_without_kinds_holds_micro_expressions(database: Path) -> None:
+    assert "kind" not in (database / "events.csv").read_text()
+    (recording,) = load_recordings(database)
+    assert [event.raw["kind"] for event in recording.events] == ["micro", "micro"]
+
+
+def test_another_kind_of_event_is_refused(eventful: Path, tmp_path: Path) -> None:
+    shutil.copytree(eventful, tmp_path / "copy")
+    edit(tmp_path / "copy", "events.csv", lambda rows: rows[1].__setitem__("kind", "huge"))
+    with pytest.raises(DatasetError, match="row 3: kind is 'huge'"):
+        load_recordings(tmp_path / "copy")
 
 
 def test_clips_come_back_as_planned(database: Path) -> None:

@@ -17,7 +17,8 @@ from merkit.labels import BASIC_EMOTIONS, GENERIC_MAPS
 from merkit.synthetic.action_units import PUSHES
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.motion import blink_curve, flicker_gain, head_motion, intensity_curve
-from merkit.synthetic.plan import PROTOTYPES, emotions_of_class, plan_clips, plan_recordings
+from merkit.synthetic.plan import PROTOTYPES, emotions_of_class, plan_clips
+from merkit.synthetic.recordings import plan_recordings
 
 
 @pytest.mark.parametrize(

@@ -131,9 +131,19 @@ def test_peak_motion_equals_the_amplitude_at_256_px_face_width(amplitude: float)
 @pytest.mark.parametrize("au", REQUIRED)
 @pytest.mark.parametrize("amplitude", [0.3, 4.0])
 def test_dots_on_the_skin_move_as_the_truth_says(au: int, amplitude: float) -> None:
-    """Bright dots are put on a grey face and found again by their centre of mass."""
+    assert_dot_moves_as_told(one_unit(au, amplitude))
+
+
+@pytest.mark.parametrize("au", [4, 9, 12, 15, 20])
+def test_dots_move_as_far_as_a_macro_expression_says(au: int) -> None:
+    video = one_unit(au, 12.0)
+    assert_dot_moves_as_told(replace(video, events=(replace(video.events[0], kind="macro"),)), 0.04)
+
+
+def assert_dot_moves_as_told(video: PlannedVideo, within: float = 0.15) -> None:
+    """A bright dot is put on a grey face and found again by its centre of mass."""
     identity = person(0)
-    field = event_fields(STILL, identity, one_unit(au, amplitude).events[0]).motion[0]
+    field = event_fields(STILL, identity, video.events[0]).motion[0]
     length = np.linalg.norm(field, axis=-1)
     y, x = np.unravel_index(int(length.argmax()), length.shape)
     dot = np.array([x, y], float)
@@ -141,9 +151,9 @@ def test_dots_on_the_skin_move_as_the_truth_says(au: int, amplitude: float) -> N
     away = np.linalg.norm(grid / SUPERSAMPLE - MARGIN_PX - dot, axis=-1)
     dots = (40 + 200 * np.exp(-0.5 * away**2)).astype(np.uint8)
     canvas = np.repeat(dots[..., None], 3, axis=2)
-    rest, apex, _ = Renderer(STILL, replace(identity, canvas=canvas), one_unit(au, amplitude))
+    rest, apex, _ = Renderer(STILL, replace(identity, canvas=canvas), video)
     moved = centre_of_mass(apex, dot) - centre_of_mass(rest, dot)
-    np.testing.assert_allclose(moved, field[y, x], atol=0.15 * length.max() + 0.02)
+    np.testing.assert_allclose(moved, field[y, x], atol=within * length.max() + 0.02)
 
 
 def centre_of_mass(frame: np.ndarray, near: np.ndarray) -> np.ndarray:

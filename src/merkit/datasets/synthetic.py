@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from merkit.datasets.action_units import parse_action_units
@@ -22,11 +23,15 @@ _EVENT = ("onset", "apex", "offset", "emotion", "action_units", "amplitude_px")
 ANNOTATION_COLUMNS = ("clip", *_VIDEO, *_EVENT)
 RECORDING_COLUMNS = ("recording", *_VIDEO)
 EVENT_COLUMNS = ("recording", "event", *_EVENT)
+#: column of ``events.csv`` and field of ``Clip.raw``; a table without it holds micro-expressions
+KIND = "kind"
+_KINDS = ("micro", "macro")
 _AGAIN = "make it again with: merkit synth"
 
 
 def load(root: Path, variant: str) -> tuple[Clip, ...]:
-    """Pre-cut clips (``clips``) or the events of the long recordings (``long``), by clip id.
+    """Pre-cut clips (``clips``) or the micro-expressions of the long recordings (``long``), by
+    clip id.
 
     Raises:
         DatasetError: not a synthetic database, or a broken row (with its number).
@@ -34,7 +39,8 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     """
     root = Path(root)
     if variant == "long":
-        clips = [event for recording in load_recordings(root) for event in recording.events]
+        events = [event for recording in load_recordings(root) for event in recording.events]
+        clips = [event for event in events if event.raw[KIND] == "micro"]
     else:
         _check_record(root)
         rows = read_table(inside(root, "annotation.csv"), ANNOTATION_COLUMNS)
@@ -44,7 +50,8 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
 
 
 def load_recordings(root: Path) -> tuple[Recording, ...]:
-    """The long recordings with their events in order of time; empty where none were made.
+    """The long recordings with their events in order of time, micro and macro
+    (``Clip.raw["kind"]``); empty where none were made.
 
     Raises:
         DatasetError, MissingDataError: as ``load``.
@@ -62,7 +69,8 @@ def load_recordings(root: Path) -> tuple[Recording, ...]:
         if name not in homes:
             raise row.error(f"recording '{name}' is not in recordings.csv", "one that is", _AGAIN)
         clip_id = f"{name}_{_frame(row, 'event'):02d}"
-        events[name].append(_event(root, row, homes[name], clip_id))
+        event = _event(root, row, homes[name], clip_id)
+        events[name].append(replace(event, raw={**event.raw, KIND: _kind(row)}))
     _refuse_repeats((clip.clip_id for found in events.values() for clip in found), "events.csv")
     recordings = []
     for name, row in sorted(homes.items()):
@@ -70,6 +78,13 @@ def load_recordings(root: Path) -> tuple[Recording, ...]:
         media, rate = _media(root, row), _rate(row)
         recordings.append(Recording(name, NAME, row["subject"], media, rate, tuple(in_time)))
     return tuple(recordings)
+
+
+def _kind(row: Row) -> str:
+    kind = row.get(KIND, "micro")
+    if kind not in _KINDS:
+        raise row.error(f"kind is '{kind}'", f"one of {list(_KINDS)}", _AGAIN)
+    return kind
 
 
 def _check_record(root: Path) -> None:

@@ -15,9 +15,13 @@ SYNTHESIS_VERSION = 1
 REFERENCE_FACE_PX = 256.0
 
 _NUISANCES = ("pose_jitter_px", "head_motion_px", "blink_rate_hz", "flicker", "noise_std")
+#: dials of version 1's later days: named in a database's record where they are not at rest
+LATER_DIALS = ("macro_events", "macro_duration_s", "macro_amplitude_px")
+#: neutral time between what happens in a recording
+NEUTRAL_S = 0.5
 _RANGES = {
     **dict.fromkeys(("subjects", "clips_per_class"), (1, math.inf)),
-    **dict.fromkeys(("seed", "long_videos", "events_per_video"), (0, math.inf)),
+    **dict.fromkeys(("seed", "long_videos", "events_per_video", "macro_events"), (0, math.inf)),
     **dict.fromkeys((*_NUISANCES, "fold_strength", "lead_s"), (0, math.inf)),
     "crf": (0, 51),
     "jpeg_quality": (1, 100),
@@ -58,6 +62,9 @@ class SynthConfig:
         events_per_video: micro-expressions in each, between neutral stretches.
         long_media: as ``media``, for the recordings.
         long_subjects: identities that have no clips, or the same ones as the clips.
+        macro_events: macro-expressions in each recording, held for a while at their peak.
+        macro_duration_s: shortest and longest onset-to-offset time of a macro-expression.
+        macro_amplitude_px: smallest and largest peak of one, as ``amplitude_px``.
     """
 
     subjects: int = 8
@@ -85,6 +92,9 @@ class SynthConfig:
     events_per_video: int = 4
     long_media: Literal["frames", "mp4"] = "mp4"
     long_subjects: Literal["new", "same"] = "new"
+    macro_events: int = 0
+    macro_duration_s: tuple[float, float] = (0.6, 4.0)
+    macro_amplitude_px: tuple[float, float] = (4.0, 8.0)
 
     def __post_init__(self) -> None:
         known = f"one of {list(GENERIC_MAPS)}"
@@ -95,8 +105,15 @@ class SynthConfig:
             _require(least <= value <= most and value < math.inf, name, value, wanted)
         _check_motion(self)
         _check_frame(self)
+        if self.is_eventful:
+            _check_macro(self)
         if self.long_videos:
             _check_recordings(self)
+
+    @property
+    def is_eventful(self) -> bool:
+        """Whether recordings hold more than micro-expressions and nuisances."""
+        return self.macro_events > 0
 
 
 def _require(holds: bool, name: str, value: object, wanted: str) -> None:
@@ -124,8 +141,24 @@ def _check_frame(config: SynthConfig) -> None:
     _require(smallest <= face <= largest, "face_width_px", face, wanted)
 
 
+def _check_macro(config: SynthConfig) -> None:
+    short, long = config.macro_duration_s
+    wanted = "0.5 < shortest <= longest < 60 (what is shorter is a micro-expression)"
+    _require(0.5 < short <= long < 60, "macro_duration_s", (short, long), wanted)
+    intervals, shortest = "at least 4 frame intervals", f"{short} s at {config.fps_hz} frames/s"
+    _require(short * config.fps_hz >= 4, "the shortest macro_duration_s", shortest, intervals)
+    low, high = config.macro_amplitude_px
+    wanted = "0 < smallest <= largest, up to 12 (skin would fold over itself)"
+    _require(0 < low <= high <= 12, "macro_amplitude_px", (low, high), wanted)
+    _require(config.long_videos > 0, "long_videos", 0, "recordings for macro_events to lie in")
+
+
 def _check_recordings(config: SynthConfig) -> None:
-    events, length_s = config.events_per_video, config.long_duration_s
-    needed = events * (config.duration_s[1] + 0.5) + 1.0
-    wanted = f"at least {needed:.1f} s for {events} events with neutral time between"
+    count = config.events_per_video + config.macro_events
+    needed = config.events_per_video * config.duration_s[1] + 2 * NEUTRAL_S
+    needed += config.macro_events * config.macro_duration_s[1] + count * NEUTRAL_S
+    if config.is_eventful:  # frames are whole
+        needed += 1.5 * count / config.fps_hz
+    wanted = f"at least {needed:.1f} s for {count} events with neutral time between"
+    length_s = config.long_duration_s
     _require(length_s >= needed, "long_duration_s", length_s, wanted)

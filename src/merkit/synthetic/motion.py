@@ -40,7 +40,9 @@ def draw_courses(config: SynthConfig, video: PlannedVideo, rng: np.random.Genera
     return Courses(
         time_s=time_s,
         intensity=tuple(
-            np.stack([intensity_curve(n, e.onset, e.apex, e.offset, u.lag) for u in e.units])
+            np.stack(
+                [intensity_curve(n, e.onset, e.apex, e.offset, u.lag, e.plateau) for u in e.units]
+            )
             for e in video.events
         ),
         head=pose + head,
@@ -55,14 +57,17 @@ def smooth_step(x: F64) -> F64:
     return np.asarray(x**3 * (10.0 - 15.0 * x + 6.0 * x**2))
 
 
-def intensity_curve(n: int, onset: int, apex: int, offset: int, lag: float = 0.0) -> F64:
+def intensity_curve(
+    n: int, onset: int, apex: int, offset: int, lag: float = 0.0, plateau: int = 0
+) -> F64:
     """(n,) intensity: 0 up to ``onset``, 1 at ``apex``, 0 from ``offset`` on (indices).
 
-    ``lag`` delays the start and hastens the end, as a share of rise and decay.
+    ``lag`` delays the start and hastens the end, as a share of rise and decay; 1 is held for
+    ``plateau`` frames after the apex.
     """
     t = np.arange(n, dtype=float)
     rise = (t - onset) / max(apex - onset, 1)
-    decay = (offset - t) / max(offset - apex, 1)
+    decay = (offset - t) / max(offset - apex - plateau, 1)
     shape = np.where(t <= apex, rise, decay)
     return smooth_step((shape - lag) / (1.0 - lag))
 

@@ -12,8 +12,9 @@ that are not used above.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -34,7 +35,10 @@ PROTOTYPES: Mapping[str, tuple[tuple[float, tuple[str, ...]], ...]] = {
     "repression": ((0.5, ("24", "17")), (0.5, ("17", "15"))),
     "others": ((0.4, ("18",)), (0.3, ("17",)), (0.3, ("18", "17"))),
 }
-_IDENTITY, _CLIP, _RECORDING = 1, 2, 3
+#: Largest displacement of units whose windows are narrow, in pixels at 256 px face width: lids and
+#: lips give no more, and beyond it skin would fold over itself.
+_NARROW_PX = {5: 4.0, 7: 3.0, 23: 4.0, 24: 3.0}
+_IDENTITY, _CLIP, RECORDING = 1, 2, 3
 _LETTERS = "ABCDE"
 
 
@@ -57,7 +61,8 @@ class PlannedUnit:
 
 @dataclass(frozen=True, slots=True)
 class PlannedEvent:
-    """One expression; frames are 0-based positions in its clip or recording."""
+    """One expression; frames are 0-based positions in its clip or recording. From the apex it
+    is held for ``plateau`` frames."""
 
     emotion: str
     onset: int
@@ -65,6 +70,13 @@ class PlannedEvent:
     offset: int
     amplitude_px: float
     units: tuple[PlannedUnit, ...]
+    kind: Literal["micro", "macro"] = "micro"
+    plateau: int = 0
+
+    def moved_to(self, onset: int) -> PlannedEvent:
+        """The same expression at another time."""
+        by = onset - self.onset
+        return replace(self, onset=onset, apex=self.apex + by, offset=self.offset + by)
 
     @property
     def codes(self) -> str:
@@ -90,20 +102,21 @@ class PlannedVideo:
 
     @property
     def is_recording(self) -> bool:
-        return self.key[0] == _RECORDING
+        return self.key[0] == RECORDING
 
 
 def identity_rng(config: SynthConfig, subject: int) -> np.random.Generator:
     """Random stream of a subject's face."""
-    return _rng(config, (_IDENTITY, subject))
+    return keyed_rng(config, (_IDENTITY, subject))
 
 
 def video_rng(config: SynthConfig, video: PlannedVideo) -> np.random.Generator:
     """Random stream of a video's nuisances, apart from the one that planned it."""
-    return _rng(config, (*video.key, 1))
+    return keyed_rng(config, (*video.key, 1))
 
 
-def _rng(config: SynthConfig, key: tuple[int, ...]) -> np.random.Generator:
+def keyed_rng(config: SynthConfig, key: tuple[int, ...]) -> np.random.Generator:
+    """Random stream of a key, which begins with what it is for."""
     return np.random.default_rng(np.random.SeedSequence(config.seed, spawn_key=key))
 
 
@@ -119,13 +132,14 @@ def plan_clips(config: SynthConfig) -> tuple[PlannedVideo, ...]:
 
 def _plan_subject(config: SynthConfig, subject: int) -> list[PlannedVideo]:
     emotions = _subject_emotions(config, subject)
-    order = _rng(config, (_CLIP, subject)).permutation(len(emotions))
+    order = keyed_rng(config, (_CLIP, subject)).permutation(len(emotions))
     clips = []
     for position, which in enumerate(order):
         # keyed by emotion slot, so that a clip does not change with its place in the order
         key = (_CLIP, subject, int(which))
-        rng = _rng(config, (*key, 0))
-        event = _draw_event(config, rng, emotions[which], round(config.lead_s * config.fps_hz))
+        rng = keyed_rng(config, (*key, 0))
+        event = draw_event(config, rng, emotions[which])
+        event = event.moved_to(round(config.lead_s * config.fps_hz))
         n_frames = event.offset + 1 + event.onset
         name = f"EP{position + 1:02d}"
         clips.append(PlannedVideo(name, subject, n_frames, (event,), key))
@@ -142,42 +156,34 @@ def _subject_emotions(config: SynthConfig, subject: int) -> list[str]:
     return emotions
 
 
-def plan_recordings(config: SynthConfig) -> tuple[PlannedVideo, ...]:
-    """Every long recording: events apart from each other and from both ends."""
-    return tuple(_plan_recording(config, number) for number in range(config.long_videos))
-
-
-def _plan_recording(config: SynthConfig, number: int) -> PlannedVideo:
-    key = (_RECORDING, number)
-    rng = _rng(config, (*key, 0))
-    new = config.long_subjects == "new"
-    subject = config.subjects + number if new else number % config.subjects
-    label_map, n = GENERIC_MAPS[config.classes], config.events_per_video
-    classes = [label_map.classes[i % len(label_map.classes)] for i in range(n)]
-    rng.shuffle(classes)
-    emotions = [str(rng.choice(emotions_of_class(label_map, c))) for c in classes]
-    n_frames = round(config.long_duration_s * config.fps_hz)
-    slot = n_frames / max(n, 1)
-    events = []
-    for i, emotion in enumerate(emotions):
-        event = _draw_event(config, rng, emotion, 0)
-        neutral = 0.25 * config.fps_hz
-        room = slot - 2 * neutral - event.offset
-        start = round(i * slot + neutral + rng.uniform(0.0, max(room, 0.0)))
-        offset = start + event.offset
-        events.append(replace(event, onset=start, apex=start + event.apex, offset=offset))
-    name = f"L{number + 1:02d}"
-    return PlannedVideo(name, subject, n_frames, tuple(events), key)
-
-
-def _draw_event(
-    config: SynthConfig, rng: np.random.Generator, emotion: str, onset: int
-) -> PlannedEvent:
+def draw_event(config: SynthConfig, rng: np.random.Generator, emotion: str) -> PlannedEvent:
+    """A micro-expression within the dials, with its onset at frame 0."""
     length = max(round(rng.uniform(*config.duration_s) * config.fps_hz), 3)
     rise = int(np.clip(round(length * rng.uniform(0.35, 0.55)), 1, length - 1))
     amplitude = float(np.round(rng.uniform(*config.amplitude_px), 3))
-    alternatives = PROTOTYPES[emotion]
-    choice = int(rng.choice(len(alternatives), p=[p for p, _ in alternatives]))
+    return PlannedEvent(emotion, 0, rise, length, amplitude, _draw_units(rng, PROTOTYPES[emotion]))
+
+
+def draw_macro(config: SynthConfig, rng: np.random.Generator, emotion: str) -> PlannedEvent:
+    """A macro-expression within the dials, with its onset at frame 0."""
+    length = max(round(rng.uniform(*config.macro_duration_s) * config.fps_hz), 4)
+    plateau = int(length * rng.uniform(0.2, 0.5))
+    rise = int(np.clip(round((length - plateau) * rng.uniform(0.35, 0.55)), 1, length - 1))
+    amplitude = float(np.round(rng.uniform(*config.macro_amplitude_px), 3))
+    # lids and lips do not lead: they could not reach the amplitude
+    wide = [a for a in PROTOTYPES[emotion] if int(a[1][0].lstrip("U")) not in _NARROW_PX]
+    units = tuple(
+        replace(u, weight=min(u.weight, _NARROW_PX.get(u.number, amplitude) / amplitude))
+        for u in _draw_units(rng, wide)
+    )
+    return PlannedEvent(emotion, 0, rise, length, amplitude, units, "macro", plateau)
+
+
+def _draw_units(
+    rng: np.random.Generator, alternatives: Sequence[tuple[float, tuple[str, ...]]]
+) -> tuple[PlannedUnit, ...]:
+    share = np.array([p for p, _ in alternatives])
+    choice = int(rng.choice(len(alternatives), p=share / share.sum()))
     one_side: Side = "L" if rng.random() < 0.5 else "R"
     units = []
     for place, code in enumerate(alternatives[choice][1]):
@@ -185,4 +191,4 @@ def _draw_event(
         weight = 1.0 if place == 0 else float(np.round(rng.uniform(0.6, 1.0), 3))
         lag = 0.0 if place == 0 else float(np.round(rng.uniform(0.0, 0.2), 3))
         units.append(PlannedUnit(number, side, weight, lag))
-    return PlannedEvent(emotion, onset, onset + rise, onset + length, amplitude, tuple(units))
+    return tuple(units)

@@ -2,7 +2,7 @@
 
 Skin at rest point q moves to q + u(q), then the head moves as a whole. A frame looks up, for
 each of its pixels, the rest point that came there: the head motion is undone exactly, the
-skin motion by one fixed-point step, u(q - u(q)).
+skin motion by one fixed-point step, u(q - u(q)), and by several where motion is large.
 
 In a blink the upper lid comes down over the eye. The photograph shows next to no lid skin, so the
 lid is painted: skin mirrored from just below the eye, shaded as a rounded surface, with a soft
@@ -26,6 +26,8 @@ from merkit.types import F32, F64, U8
 
 #: relative darkening of a fold of depth 1 for each pixel of motion at 256 px face width
 FOLD_DEPTH_PER_PX = 0.035
+#: fixed-point steps that undo the skin motion of a macro-expression
+_MACRO_STEPS = 12
 #: lengths in eye widths
 _ABOVE, _BELOW, _SOFT, _LASHES = 0.08, 0.05, 0.14, 0.03
 
@@ -99,13 +101,23 @@ class Renderer:
         bright: F32 | float = 1.0
         if skin is not None:
             motion, shade = skin
-            layers = np.dstack([-sample(motion, self.grid - motion), shade])
+            layers = np.dstack([-self._undone(t, motion), shade])
             moved = np.asarray(cv2.warpAffine(layers, head, self.config.size_px), np.float32)
             source += moved[..., :2]
             bright = 1.0 + moved[..., 2:]
         places = (source + MARGIN_PX) * SUPERSAMPLE
         picture = sample(self._canvas(t), places, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
         return self._sensor(t, picture, bright)
+
+    def _undone(self, t: int, motion: F32) -> F32:
+        """(H, W, 2) displacement of the skin that came to each place."""
+        undone, large = motion, any(e.kind == "macro" for e in self._acting(t))
+        for _ in range(_MACRO_STEPS if large else 1):
+            undone = sample(motion, self.grid - undone)
+        return undone
+
+    def _acting(self, t: int) -> list[PlannedEvent]:
+        return [e for e in self.video.events if e.onset <= t <= e.offset]
 
     def _canvas(self, t: int) -> U8:
         closure = float(self.courses.blink[t])

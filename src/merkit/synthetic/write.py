@@ -25,19 +25,20 @@ from typing import Any
 
 import numpy as np
 
-from merkit.datasets.synthetic import ANNOTATION_COLUMNS, EVENT_COLUMNS, FORMAT, RECORDING_COLUMNS
+from merkit.datasets.synthetic import (
+    ANNOTATION_COLUMNS,
+    EVENT_COLUMNS,
+    FORMAT,
+    KIND,
+    RECORDING_COLUMNS,
+)
 from merkit.errors import ConfigError, DatasetError, VideoError
 from merkit.files import atomic_folder, sole_writer
 from merkit.progress import Progress, silent
-from merkit.synthetic.config import SYNTHESIS_VERSION, SynthConfig
+from merkit.synthetic.config import LATER_DIALS, SYNTHESIS_VERSION, SynthConfig
 from merkit.synthetic.identity import make_identity
-from merkit.synthetic.plan import (
-    PlannedEvent,
-    PlannedVideo,
-    identity_rng,
-    plan_clips,
-    plan_recordings,
-)
+from merkit.synthetic.plan import PlannedEvent, PlannedVideo, identity_rng, plan_clips
+from merkit.synthetic.recordings import plan_recordings
 from merkit.synthetic.render import Renderer
 from merkit.types import U8
 from merkit.video import write_frames, write_video
@@ -104,8 +105,10 @@ def is_made(out: Path, config: SynthConfig) -> bool:
 
 
 def _record(config: SynthConfig) -> str:
-    """Content of ``database.json``."""
-    record = {"format": FORMAT, "version": SYNTHESIS_VERSION, "config": asdict(config)}
+    """Content of ``database.json``; a later dial at rest changes nothing, so it is not named."""
+    rest, settings = asdict(SynthConfig()), asdict(config)
+    told = {k: v for k, v in settings.items() if k not in LATER_DIALS or v != rest[k]}
+    record = {"format": FORMAT, "version": SYNTHESIS_VERSION, "config": told}
     return json.dumps(record, indent=2) + "\n"
 
 
@@ -182,9 +185,11 @@ def _write_tables(
         name = {"recording": f"{recording.subject_name}_{recording.name}"}
         homes.append({**name, **_video_row(config, recording)})
         for number, event in enumerate(recording.events, start=1):
-            events.append({**name, "event": number, **_event_row(config, recording, event)})
+            row = {**name, "event": number, **_event_row(config, recording, event)}
+            events.append({**row, KIND: event.kind} if config.macro_events else row)
     _write_table(folder / "recordings.csv", RECORDING_COLUMNS, homes)
-    _write_table(folder / "events.csv", EVENT_COLUMNS, events)
+    columns = (*EVENT_COLUMNS, KIND) if config.macro_events else EVENT_COLUMNS
+    _write_table(folder / "events.csv", columns, events)
 
 
 def _video_row(config: SynthConfig, video: PlannedVideo) -> Row:

@@ -1,0 +1,137 @@
+"""What happens in long recordings beside micro-expressions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from merkit.errors import ConfigError
+from merkit.synthetic.action_units import face_width
+from merkit.synthetic.config import SynthConfig
+from merkit.synthetic.identity import make_identity
+from merkit.synthetic.motion import intensity_curve
+from merkit.synthetic.plan import PROTOTYPES, draw_macro, identity_rng
+from merkit.synthetic.recordings import plan_recordings, spread
+from merkit.synthetic.render import event_fields
+
+EVENTFUL = SynthConfig(long_videos=2, long_duration_s=40.0, macro_events=3)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "named"),
+    [
+        ("macro_events", -1, "macro_events"),
+        ("macro_duration_s", (0.4, 2.0), "macro_duration_s"),
+        ("macro_duration_s", (2.0, 1.0), "macro_duration_s"),
+        ("macro_amplitude_px", (4.0, 13.0), "macro_amplitude_px"),
+        ("macro_events", 9, "long_duration_s is 40.0"),
+        ("fps_hz", 6.5, "shortest macro_duration_s"),
+        ("long_videos", 0, "long_videos"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(setting: str, value: object, named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        replace(EVENTFUL, **{"duration_s": (0.5, 0.5), setting: value})
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), fps=st.sampled_from([25.0, 29.97, 200.0]))
+def test_macro_expressions_keep_to_their_dials(seed: int, fps: float) -> None:
+    config = replace(EVENTFUL, seed=seed, fps_hz=fps, macro_amplitude_px=(6.0, 7.0))
+    for recording in plan_recordings(config):
+        macro = [e for e in recording.events if e.kind == "macro"]
+        assert len(macro) == 3
+        assert len(recording.events) == 7
+        for event in macro:
+            assert 0.6 - 0.5 / fps <= (event.offset - event.onset) / fps <= 4.0 + 0.5 / fps
+            assert 6.0 <= event.amplitude_px <= 7.0
+            assert event.onset < event.apex <= event.apex + event.plateau < event.offset
+            # at least a fifth of it is held at the peak
+            assert event.plateau >= int(0.2 * (event.offset - event.onset))
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), micro=st.integers(0, 8), macro=st.integers(1, 5))
+def test_everything_lies_apart(seed: int, micro: int, macro: int) -> None:
+    """Half a second between expressions, at the tightest length that is not refused."""
+    config = replace(EVENTFUL, seed=seed, events_per_video=micro, macro_events=macro)
+    tightest = micro * 1.0 + macro * 4.5 + 1.0 + 1.5 * (micro + macro) / 30.0
+    config = replace(config, long_duration_s=tightest + 1e-6)
+    with pytest.raises(ConfigError, match="long_duration_s"):
+        replace(config, long_duration_s=tightest - 0.01)
+    for recording in plan_recordings(config):
+        inside = [f for e in recording.events for f in (e.onset - 1, e.offset)]
+        gaps = np.diff([-1, *inside, recording.n_frames - 1])[::2]
+        assert len(recording.events) == micro + macro
+        assert (gaps >= 15).all()
+
+
+def test_micro_expressions_are_those_of_a_recording_without_others() -> None:
+    plain, eventful = (plan_recordings(replace(EVENTFUL, macro_events=n))[0] for n in (0, 2))
+    micro = [e.moved_to(0) for e in eventful.events if e.kind == "micro"]
+    assert sorted(micro, key=repr) == sorted((e.moved_to(0) for e in plain.events), key=repr)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    lengths=st.lists(st.integers(1, 9), max_size=6),
+    gap=st.integers(0, 4),
+    spare=st.integers(0, 20),
+)
+def test_stretches_are_spread_over_what_room_there_is(
+    seed: int, lengths: list[int], gap: int, spare: int
+) -> None:
+    needed = sum(lengths) + gap * (len(lengths) + 1)
+    starts = spread(np.random.default_rng(seed), lengths, needed + spare, gap)
+    taken = np.zeros(needed + spare, int)
+    for start, length in zip(starts, lengths, strict=True):
+        assert gap <= start <= needed + spare - gap - length
+        taken[start : start + length + gap] += 1
+    assert taken.max(initial=0) <= 1
+    with pytest.raises(ValueError, match="1 frames more"):
+        spread(np.random.default_rng(seed), lengths, needed - 1, gap)
+
+
+def test_a_plateau_is_held_at_one_between_apex_and_decay() -> None:
+    curve = intensity_curve(20, 2, 6, 14, lag=0.1, plateau=4)
+    assert (curve[6:11] == 1.0).all()
+    assert (curve[[2, 14]] == 0.0).all()
+    assert curve[3] == curve[13] > 0  # rise and decay are of four frames both
+    assert curve[5] < 1.0 > curve[11]
+
+
+def test_skin_never_folds_over_itself() -> None:
+    """The map q -> q + u(q) of every macro-expression has a positive determinant at 12 px."""
+    small = {"size_px": (160, 160), "face_width_px": 100.0}
+    config = replace(EVENTFUL, macro_amplitude_px=(12.0, 12.0), **small)
+    identity = make_identity(config, identity_rng(config, 0))
+    rng, drawn = np.random.default_rng(0), {}
+    for emotion in PROTOTYPES:
+        for event in (draw_macro(config, rng, emotion) for _ in range(12)):
+            drawn[tuple(unit.number for unit in event.units)] = event
+    assert len(drawn) > 12
+    for event in drawn.values():
+        motion = event_fields(config, identity, event).motion.sum(axis=0)
+        across, down = np.gradient(motion, axis=1), np.gradient(motion, axis=0)
+        area = (1 + across[..., 0]) * (1 + down[..., 1]) - across[..., 1] * down[..., 0]
+        assert area.min() > 0.2, event
+        width = face_width(identity.landmarks_px)
+        peak = np.linalg.norm(motion, axis=-1).max() * 256.0 / width
+        assert peak == pytest.approx(12.0, rel=1e-4)
+
+
+def test_narrow_units_move_no_further_than_lids_and_lips_can() -> None:
+    config = replace(EVENTFUL, macro_amplitude_px=(10.0, 10.0))
+    rng = np.random.default_rng(0)
+    units = [
+        u
+        for e in ("anger", "surprise", "repression") * 20
+        for u in draw_macro(config, rng, e).units
+    ]
+    assert {4, 5, 7, 23, 24} <= {u.number for u in units}
+    reach = {5: 4.0, 7: 3.0, 23: 4.0, 24: 3.0}
+    assert all(u.weight * 10.0 <= reach.get(u.number, 10.0) + 1e-9 for u in units)
