@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from merkit.datasets import load_dataset
-from merkit.datasets.synthetic import load_recordings
+from merkit.datasets.synthetic import load_recordings, load_stretches
 from merkit.errors import ConfigError, DatasetError, MerkitError, MissingDataError
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.plan import plan_clips
@@ -103,6 +103,8 @@ def eventful(tmp_path_factory: pytest.TempPathFactory) -> Path:
         events_per_video=2,
         macro_events=2,
         macro_duration_s=(0.6, 1.5),
+        talk_share=0.2,
+        blink_rate_hz=0.5,
         long_media="frames",
     )
     return write_database(tmp_path_factory.mktemp("synth") / "eventful", config)
@@ -121,6 +123,34 @@ def test_macro_expressions_come_back_beside_the_micro_ones(eventful: Path) -> No
         assert peak[event.apex_frame - 1] == pytest.approx(amplitude, rel=1e-3)
         held = int((peak[event.first_frame - 1 : event.last_frame] > 0.999 * amplitude).sum())  # type: ignore[operator]
         assert held >= 3 if event.raw["kind"] == "macro" else held <= 2
+
+
+def test_stretches_are_those_of_the_truth(eventful: Path) -> None:
+    truth = np.load(eventful / "truth" / "sub02_L01.npz")
+    taken = {"talk": np.zeros(360, bool), "blink": np.zeros(360, bool)}
+    for stretch in load_stretches(eventful):
+        assert stretch.recording_id == "sub02_L01"
+        taken[stretch.kind][stretch.first - 1 : stretch.last] = True
+    assert taken["blink"].any()
+    assert (taken["blink"] == (truth["blink"] > 0)).all()
+    assert taken["talk"].sum() == pytest.approx(72, abs=1)
+    assert (truth["talk_px"][~taken["talk"]] == 0).all()
+    assert (truth["talk_px"][taken["talk"]] > 0).mean() > 0.6
+    lips = truth["landmarks_px"][:, 66, 1] - truth["landmarks_px"][:, 62, 1]
+    rest = np.median(lips[~taken["talk"]])
+    wide = truth["talk_px"] > 1.5
+    assert wide.any()
+    np.testing.assert_allclose(lips[wide] - rest, truth["talk_px"][wide], rtol=0.25)
+
+
+def test_a_stretch_that_ends_before_it_begins_is_named(eventful: Path, tmp_path: Path) -> None:
+    shutil.copytree(eventful, tmp_path / "copy")
+    edit(tmp_path / "copy", "stretches.csv", lambda rows: rows[1].__setitem__("last", "0"))
+    with pytest.raises(DatasetError, match=r"row 3: first \d+, last 0"):
+        load_stretches(tmp_path / "copy")
+    (tmp_path / "copy" / "stretches.csv").unlink()
+    with pytest.raises(MissingDataError, match=r"stretches\.csv"):
+        load_stretches(tmp_path / "copy")
 
 
 def test_a_table_without_kinds_holds_micro_expressions(database: Path) -> None:

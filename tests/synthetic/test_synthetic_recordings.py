@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,12 +14,24 @@ from merkit.errors import ConfigError
 from merkit.synthetic.action_units import face_width
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.identity import make_identity
-from merkit.synthetic.motion import intensity_curve
-from merkit.synthetic.plan import PROTOTYPES, draw_macro, identity_rng
+from merkit.synthetic.motion import blinks, intensity_curve
+from merkit.synthetic.mouth import Mouth
+from merkit.synthetic.plan import (
+    PROTOTYPES,
+    PlannedStretch,
+    PlannedVideo,
+    draw_macro,
+    identity_rng,
+)
 from merkit.synthetic.recordings import plan_recordings, spread
-from merkit.synthetic.render import event_fields
+from merkit.synthetic.render import Renderer, event_fields
+from merkit.synthetic.talk import draw_talk
 
 EVENTFUL = SynthConfig(long_videos=2, long_duration_s=40.0, macro_events=3)
+TALKING = SynthConfig(long_videos=2, long_duration_s=40.0, talk_share=0.4)
+STILL = SynthConfig(
+    pose_jitter_px=0.0, head_motion_px=0.0, blink_rate_hz=0.0, flicker=0.0, noise_std=0.0
+)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +49,129 @@ EVENTFUL = SynthConfig(long_videos=2, long_duration_s=40.0, macro_events=3)
 def test_what_cannot_be_is_refused_by_name(setting: str, value: object, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         replace(EVENTFUL, **{"duration_s": (0.5, 0.5), setting: value})
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "named"),
+    [
+        ("talk_share", -0.1, "talk_share"),
+        ("talk_share", 0.95, "talk_share"),
+        ("talk_share", 0.02, "at least 1.0 s of talk"),
+        ("talk_share", 0.8, "long_duration_s is 40.0"),
+        ("talk_opening_px", (0.0, 9.0), "talk_opening_px"),
+        ("talk_opening_px", (9.0, 25.0), "talk_opening_px"),
+        ("long_videos", 0, "long_videos"),
+    ],
+)
+def test_talk_that_cannot_be_is_refused_by_name(setting: str, value: object, named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        replace(TALKING, **{setting: value})
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    share=st.floats(0.03, 0.6),
+    fps=st.sampled_from([25.0, 200.0]),
+    over=st.booleans(),
+)
+def test_talk_fills_its_share_and_keeps_clear_of_expressions(
+    seed: int, share: float, fps: float, over: bool
+) -> None:
+    config = replace(TALKING, seed=seed, talk_share=share, fps_hz=fps, events_in_talk=over)
+    for recording in plan_recordings(config):
+        talk = recording.stretches
+        taken = np.zeros(recording.n_frames, int)
+        for stretch in talk:
+            taken[stretch.first : stretch.last + 1] += 1
+            assert 1.0 - 1.0 / fps <= stretch.length / fps <= 4.0 + 1.0 / fps
+        assert taken.max() == 1
+        assert taken.sum() == pytest.approx(share * recording.n_frames, abs=len(talk))
+        gaps = [b.first - a.last - 1 for a, b in pairwise(talk)]
+        assert min(gaps, default=1000) >= int(fps / 2)
+        for event in recording.events:
+            near = taken[event.onset - int(fps / 2) : event.offset + int(fps / 2) + 1]
+            assert over or near.max() == 0
+
+
+def test_expressions_fall_into_talk_where_a_dial_lets_them() -> None:
+    config = replace(TALKING, talk_share=0.6, events_in_talk=True)
+    inside = [
+        any(s.first <= e.apex <= s.last for s in recording.stretches)
+        for seed in range(20)
+        for recording in plan_recordings(replace(config, seed=seed))
+        for e in recording.events
+    ]
+    assert 0.4 < np.mean(inside) < 0.8
+
+
+def test_syllables_come_three_to_six_a_second_within_the_dial() -> None:
+    config = replace(TALKING, fps_hz=200.0, talk_share=0.6, talk_opening_px=(4.0, 9.0))
+    openings, seconds = [], 0.0
+    for recording in plan_recordings(config):
+        talk = draw_talk(config, recording)
+        inside = np.zeros(recording.n_frames, bool)
+        for s in recording.stretches:
+            inside[s.first : s.last + 1] = True
+            assert talk.opening_px[s.first] == talk.opening_px[s.last] == 0.0
+        assert (talk.opening_px[~inside] == 0.0).all()
+        assert (talk.lips[~inside] == 0.0).all()
+        opening = talk.opening_px * 256.0 / config.face_width_px
+        peaks = 1 + np.flatnonzero((opening[1:-1] > opening[:-2]) & (opening[1:-1] >= opening[2:]))
+        openings += list(opening[peaks])
+        seconds += inside.sum() / 200.0
+    assert 2.5 < len(openings) / seconds < 5.0  # pauses and the ends of stretches count as talk
+    assert min(openings) >= 3.9  # frames lie beside the peak
+    assert 8.0 < max(openings) <= 9.0
+
+
+@pytest.mark.parametrize("subject", [0, 10])
+def test_talk_moves_mouth_and_jaw_and_nothing_above(subject: int) -> None:
+    """Landmarks of the truth, and the pixels themselves, at the widest opening."""
+    identity = make_identity(STILL, identity_rng(STILL, subject))
+    video = PlannedVideo("L01", subject, 40, (), (3, 0), (PlannedStretch("talk", 1, 38),))
+    renderer = Renderer(STILL, identity, video)
+    renderer.talk.opening_px[20], renderer.talk.lips[20] = 12.0, 0.0
+    frames = list(renderer)
+    moved = renderer.landmarks_px - identity.landmarks_px
+    above = [*range(17, 31), *range(36, 48)]  # brows, eyes, bridge of the nose
+    assert np.abs(moved[:, above]).max() < 0.1
+    inner = moved[20, 66] - moved[20, 62]
+    np.testing.assert_allclose(inner, [0.0, 12.0], atol=0.2)
+    assert moved[20, 8, 1] > 9.0
+    assert moved[20, [48, 54], 1] == pytest.approx([4.0, 4.0], abs=1.2)
+    brows = int(identity.landmarks_px[28, 1])
+    assert (frames[20][:brows] == frames[0][:brows]).all()
+    assert renderer.peak_px[20] == pytest.approx(moved[20, 57, 1], abs=1.0)
+    assert (frames[0] == frames[39]).all()
+
+
+def test_a_mouth_opens_without_a_tear() -> None:
+    """Below and above the gap every row comes from one further down; skin is stretched, never torn
+    or doubled, and where it came from is where the displacement sends it."""
+    identity = make_identity(STILL, identity_rng(STILL, 0))
+    mouth = Mouth(identity, STILL.size_px)
+    opened = mouth.opened(18.0)
+    y = np.arange(STILL.size_px[1])[:, None]
+    source = y + opened.back_px
+    assert np.diff(source, axis=0).min() > -1e-3
+    outside = opened.cover == 0.0
+    x = np.broadcast_to(np.arange(STILL.size_px[0])[None, :], source.shape)
+    there = mouth.displacement(np.stack([x, source], axis=-1), 18.0)[..., 1]
+    seam = np.abs(source - y) < 1e-9
+    error = np.abs(source + there - y)[outside & ~seam]
+    assert np.quantile(error, 0.999) < 0.05
+    assert np.abs(np.diff(opened.back_px, axis=1)).max() < 2.5
+
+
+def test_blinks_are_runs_of_frames() -> None:
+    found = blinks(np.array([0.2, 0.0, 0.0, 0.1, 1.0, 0.3, 0.0, 0.5]))
+    assert [(s.kind, s.first, s.last) for s in found] == [
+        ("blink", 0, 0),
+        ("blink", 3, 5),
+        ("blink", 7, 7),
+    ]
+    assert blinks(np.zeros(4)) == ()
 
 
 @settings(max_examples=40, deadline=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from merkit.datasets.action_units import parse_action_units
@@ -26,6 +26,7 @@ EVENT_COLUMNS = ("recording", "event", *_EVENT)
 #: column of ``events.csv`` and field of ``Clip.raw``; a table without it holds micro-expressions
 KIND = "kind"
 _KINDS = ("micro", "macro")
+STRETCH_COLUMNS = ("recording", "kind", "first", "last")
 _AGAIN = "make it again with: merkit synth"
 
 
@@ -78,6 +79,37 @@ def load_recordings(root: Path) -> tuple[Recording, ...]:
         media, rate = _media(root, row), _rate(row)
         recordings.append(Recording(name, NAME, row["subject"], media, rate, tuple(in_time)))
     return tuple(recordings)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Frames of a recording, from the first to the last, in which something else goes on."""
+
+    recording_id: str
+    kind: str  # talk, blink
+    first: int
+    last: int
+
+
+def load_stretches(root: Path) -> tuple[Stretch, ...]:
+    """Talk and blinks in the long recordings, as the table lists them. Frames are numbered as
+    the events' are.
+
+    Raises:
+        DatasetError: as ``load``.
+        MissingDataError: no table of stretches; databases made before it was written have none.
+    """
+    root = Path(root)
+    _check_record(root)
+    rows = read_table(inside(root, "stretches.csv"), STRETCH_COLUMNS)
+    return tuple(_stretch(row) for row in rows)
+
+
+def _stretch(row: Row) -> Stretch:
+    first, last = _frame(row, "first"), _frame(row, "last")
+    if not 0 <= first <= last:
+        raise row.error(f"first {first}, last {last}", "0 <= first <= last", _AGAIN)
+    return Stretch(row["recording"], row["kind"], first, last)
 
 
 def _kind(row: Row) -> str:

@@ -16,15 +16,21 @@ REFERENCE_FACE_PX = 256.0
 
 _NUISANCES = ("pose_jitter_px", "head_motion_px", "blink_rate_hz", "flicker", "noise_std")
 #: dials of version 1's later days: named in a database's record where they are not at rest
-LATER_DIALS = ("macro_events", "macro_duration_s", "macro_amplitude_px")
+LATER_DIALS = (
+    *("macro_events", "macro_duration_s", "macro_amplitude_px"),
+    *("talk_share", "talk_opening_px", "events_in_talk"),
+)
 #: neutral time between what happens in a recording
 NEUTRAL_S = 0.5
+#: shortest and longest stretch of talk
+TALK_STRETCH_S = 1.0, 4.0
 _RANGES = {
     **dict.fromkeys(("subjects", "clips_per_class"), (1, math.inf)),
     **dict.fromkeys(("seed", "long_videos", "events_per_video", "macro_events"), (0, math.inf)),
     **dict.fromkeys((*_NUISANCES, "fold_strength", "lead_s"), (0, math.inf)),
     "crf": (0, 51),
     "jpeg_quality": (1, 100),
+    "talk_share": (0, 0.9),
     "fps_hz": (1, 1000),
 }
 
@@ -65,6 +71,10 @@ class SynthConfig:
         macro_events: macro-expressions in each recording, held for a while at their peak.
         macro_duration_s: shortest and longest onset-to-offset time of a macro-expression.
         macro_amplitude_px: smallest and largest peak of one, as ``amplitude_px``.
+        talk_share: share of each recording in which the person talks, 1 to 4 s at a time.
+        talk_opening_px: smallest and largest opening of the lips in a syllable, in pixels at
+            256 px face width.
+        events_in_talk: whether expressions may fall into talk.
     """
 
     subjects: int = 8
@@ -95,6 +105,9 @@ class SynthConfig:
     macro_events: int = 0
     macro_duration_s: tuple[float, float] = (0.6, 4.0)
     macro_amplitude_px: tuple[float, float] = (4.0, 8.0)
+    talk_share: float = 0.0
+    talk_opening_px: tuple[float, float] = (3.0, 14.0)
+    events_in_talk: bool = False
 
     def __post_init__(self) -> None:
         known = f"one of {list(GENERIC_MAPS)}"
@@ -106,14 +119,22 @@ class SynthConfig:
         _check_motion(self)
         _check_frame(self)
         if self.is_eventful:
+            _require(self.long_videos > 0, "long_videos", 0, "recordings for all this to lie in")
             _check_macro(self)
+            _check_talk(self)
         if self.long_videos:
             _check_recordings(self)
 
     @property
     def is_eventful(self) -> bool:
         """Whether recordings hold more than micro-expressions and nuisances."""
-        return self.macro_events > 0
+        return self.macro_events > 0 or self.talk_share > 0
+
+    @property
+    def talk_stretches(self) -> int:
+        """Stretches of talk in each recording."""
+        talk_s = self.talk_share * self.long_duration_s
+        return max(round(talk_s / sum(TALK_STRETCH_S) * 2), 1) if talk_s else 0
 
 
 def _require(holds: bool, name: str, value: object, wanted: str) -> None:
@@ -150,15 +171,31 @@ def _check_macro(config: SynthConfig) -> None:
     low, high = config.macro_amplitude_px
     wanted = "0 < smallest <= largest, up to 12 (skin would fold over itself)"
     _require(0 < low <= high <= 12, "macro_amplitude_px", (low, high), wanted)
-    _require(config.long_videos > 0, "long_videos", 0, "recordings for macro_events to lie in")
+
+
+def _check_talk(config: SynthConfig) -> None:
+    talk_s, least = config.talk_share * config.long_duration_s, TALK_STRETCH_S[0]
+    wanted = f"0, or at least {least} s of talk in {config.long_duration_s} s"
+    _require(talk_s == 0 or talk_s >= least, "talk_share", config.talk_share, wanted)
+    low, high = config.talk_opening_px
+    wanted = "0 < smallest <= largest, up to 24"
+    _require(0 < low <= high <= 24, "talk_opening_px", (low, high), wanted)
 
 
 def _check_recordings(config: SynthConfig) -> None:
-    count = config.events_per_video + config.macro_events
-    needed = config.events_per_video * config.duration_s[1] + 2 * NEUTRAL_S
-    needed += config.macro_events * config.macro_duration_s[1] + count * NEUTRAL_S
-    if config.is_eventful:  # frames are whole
-        needed += 1.5 * count / config.fps_hz
-    wanted = f"at least {needed:.1f} s for {count} events with neutral time between"
-    length_s = config.long_duration_s
-    _require(length_s >= needed, "long_duration_s", length_s, wanted)
+    talk_s = config.talk_share * config.long_duration_s
+    events = [
+        (config.events_per_video, config.events_per_video * config.duration_s[1]),
+        (config.macro_events, config.macro_events * config.macro_duration_s[1]),
+    ]
+    talk = [(config.talk_stretches, talk_s)]
+    for together in (events, talk) if config.events_in_talk else ([*events, *talk],):
+        count, busy_s = (sum(column) for column in zip(*together, strict=True))
+        needed = round(busy_s + (count + 2) * NEUTRAL_S, 9)
+        if config.is_eventful:  # frames are whole
+            needed += 1.5 * count / config.fps_hz
+        what = f"{count} events" + (" and stretches" if config.is_eventful else "")
+        wanted = f"at least {needed:.1f} s for {what} with neutral time between"
+        _require(
+            config.long_duration_s >= needed, "long_duration_s", config.long_duration_s, wanted
+        )

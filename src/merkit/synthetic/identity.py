@@ -41,6 +41,7 @@ class Identity:
     landmarks_px: F64  # (68, 2) in frame pixels
     face: Bool  # (H, W) inside the outline of the landmarks
     scale: float  # frame pixels per pixel at 256 px face width
+    closed: bool  # lips together, without teeth
 
 
 def make_identity(config: SynthConfig, rng: np.random.Generator) -> Identity:
@@ -58,7 +59,7 @@ def make_identity(config: SynthConfig, rng: np.random.Generator) -> Identity:
     face = np.zeros((config.size_px[1], config.size_px[0]), np.uint8)
     cv2.fillConvexPoly(face, cv2.convexHull(np.round(landmarks).astype(np.int32)), 1)
     scale = config.face_width_px / REFERENCE_FACE_PX
-    return Identity(canvas, landmarks, face.astype(bool), scale)
+    return Identity(canvas, landmarks, face.astype(bool), scale, shape.closed)
 
 
 def sample(

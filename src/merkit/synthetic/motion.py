@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from merkit.synthetic.config import REFERENCE_FACE_PX, SynthConfig
-from merkit.synthetic.plan import PlannedVideo
+from merkit.synthetic.curves import smooth_step
+from merkit.synthetic.plan import PlannedStretch, PlannedVideo
 from merkit.types import F64
 
 BLINK_DURATION_S = 0.25
@@ -51,12 +52,6 @@ def draw_courses(config: SynthConfig, video: PlannedVideo, rng: np.random.Genera
     )
 
 
-def smooth_step(x: F64) -> F64:
-    """Minimum-jerk rise from 0 to 1 over x in [0, 1] (Flash & Hogan 1985)."""
-    x = np.clip(x, 0.0, 1.0)
-    return np.asarray(x**3 * (10.0 - 15.0 * x + 6.0 * x**2))
-
-
 def intensity_curve(
     n: int, onset: int, apex: int, offset: int, lag: float = 0.0, plateau: int = 0
 ) -> F64:
@@ -96,6 +91,14 @@ def blink_curve(rng: np.random.Generator, time_s: F64, rate_hz: float) -> F64:
         closing, opening = smooth_step(x / 0.35), smooth_step((1.0 - x) / 0.55)
         closure = np.maximum(closure, np.minimum(closing, opening))
     return closure
+
+
+def blinks(closure: F64) -> tuple[PlannedStretch, ...]:
+    """The runs of frames in which the lids (``closure``, (T,)) are not at rest."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], closure > 0.0, [0]])))
+    return tuple(
+        PlannedStretch("blink", int(first), int(end) - 1) for first, end in edges.reshape(-1, 2)
+    )
 
 
 def flicker_gain(rng: np.random.Generator, n: int, deviation: float) -> F64:

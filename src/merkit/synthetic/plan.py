@@ -73,6 +73,11 @@ class PlannedEvent:
     kind: Literal["micro", "macro"] = "micro"
     plateau: int = 0
 
+    @property
+    def length(self) -> int:
+        """Frames from onset to offset, both counted."""
+        return self.offset - self.onset + 1
+
     def moved_to(self, onset: int) -> PlannedEvent:
         """The same expression at another time."""
         by = onset - self.onset
@@ -86,14 +91,33 @@ class PlannedEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedStretch:
+    """Something else that goes on, from its first frame to its last (0-based positions)."""
+
+    kind: Literal["talk", "blink"]
+    first: int
+    last: int
+
+    @property
+    def length(self) -> int:
+        """Number of frames."""
+        return self.last - self.first + 1
+
+    def moved_to(self, first: int) -> PlannedStretch:
+        """The same at another time."""
+        return replace(self, first=first, last=self.last + first - self.first)
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedVideo:
-    """A clip or a recording: who, how many frames, which events, and its random stream."""
+    """A clip or a recording: who, how many frames, what happens, and its random stream."""
 
     name: str
     subject: int
     n_frames: int
     events: tuple[PlannedEvent, ...]
     key: tuple[int, ...]
+    stretches: tuple[PlannedStretch, ...] = ()
 
     @property
     def subject_name(self) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 
 from merkit.labels import GENERIC_MAPS
-from merkit.synthetic.config import NEUTRAL_S, SynthConfig
+from merkit.synthetic.config import NEUTRAL_S, TALK_STRETCH_S, SynthConfig
 from merkit.synthetic.plan import (
     RECORDING,
     PlannedEvent,
+    PlannedStretch,
     PlannedVideo,
     draw_event,
     draw_macro,
@@ -29,10 +32,11 @@ def _plan_recording(config: SynthConfig, number: int) -> PlannedVideo:
     new = config.long_subjects == "new"
     subject = config.subjects + number if new else number % config.subjects
     n_frames = round(config.long_duration_s * config.fps_hz)
-    events = _micro_events(config, keyed_rng(config, (*key, 0)), n_frames)
-    if config.is_eventful:
-        events = _among_others(config, keyed_rng(config, (*key, 2)), events, n_frames)
-    return PlannedVideo(f"L{number + 1:02d}", subject, n_frames, tuple(events), key)
+    micro = _micro_events(config, keyed_rng(config, (*key, 0)), n_frames)
+    video = PlannedVideo(f"L{number + 1:02d}", subject, n_frames, tuple(micro), key)
+    return (
+        _among_others(config, keyed_rng(config, (*key, 2)), video) if config.is_eventful else video
+    )
 
 
 def _draw_emotions(config: SynthConfig, rng: np.random.Generator, n: int) -> list[str]:
@@ -57,15 +61,39 @@ def _micro_events(
 
 
 def _among_others(
-    config: SynthConfig, rng: np.random.Generator, micro: list[PlannedEvent], n_frames: int
-) -> list[PlannedEvent]:
+    config: SynthConfig, rng: np.random.Generator, video: PlannedVideo
+) -> PlannedVideo:
     """The micro-expressions and what else happens, each at a new time."""
     emotions = _draw_emotions(config, rng, config.macro_events)
-    events = micro + [draw_macro(config, rng, emotion) for emotion in emotions]
-    lengths = [event.offset - event.onset + 1 for event in events]
-    starts = spread(rng, lengths, n_frames, int(NEUTRAL_S * config.fps_hz))
-    placed = [event.moved_to(start) for event, start in zip(events, starts, strict=True)]
-    return sorted(placed, key=lambda event: event.onset)
+    events = [*video.events, *(draw_macro(config, rng, emotion) for emotion in emotions)]
+    talk = [PlannedStretch("talk", 0, n - 1) for n in _talk_lengths(config, rng)]
+    lengths = [e.length for e in events], [s.length for s in talk]
+    if config.events_in_talk:
+        onsets, firsts = (_starts(config, rng, some) for some in lengths)
+    else:
+        starts = _starts(config, rng, [*lengths[0], *lengths[1]])
+        onsets, firsts = starts[: len(events)], starts[len(events) :]
+    events = [e.moved_to(onset) for e, onset in zip(events, onsets, strict=True)]
+    talk = [s.moved_to(first) for s, first in zip(talk, firsts, strict=True)]
+    events.sort(key=attrgetter("onset"))
+    talk.sort(key=attrgetter("first"))
+    return replace(video, events=tuple(events), stretches=tuple(talk))
+
+
+def _talk_lengths(config: SynthConfig, rng: np.random.Generator) -> list[int]:
+    """Frames of each stretch of talk: unequal, and together the share that was asked for."""
+    if not (count := config.talk_stretches):
+        return []
+    (least, most), mean = TALK_STRETCH_S, config.talk_share * config.long_duration_s / count
+    around = rng.uniform(-1.0, 1.0, count)
+    around -= around.mean()
+    room = min((mean - least) / max(-around.min(), 1e-9), (most - mean) / max(around.max(), 1e-9))
+    return [round(s * config.fps_hz) for s in mean + min(room, 1.5) * around]
+
+
+def _starts(config: SynthConfig, rng: np.random.Generator, lengths: Sequence[int]) -> list[int]:
+    n_frames = round(config.long_duration_s * config.fps_hz)
+    return spread(rng, lengths, n_frames, int(NEUTRAL_S * config.fps_hz))
 
 
 def spread(rng: np.random.Generator, lengths: Sequence[int], n_frames: int, gap: int) -> list[int]:

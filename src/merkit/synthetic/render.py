@@ -2,17 +2,15 @@
 
 Skin at rest point q moves to q + u(q), then the head moves as a whole. A frame looks up, for
 each of its pixels, the rest point that came there: the head motion is undone exactly, the
-skin motion by one fixed-point step, u(q - u(q)), and by several where motion is large.
-
-In a blink the upper lid comes down over the eye. The photograph shows next to no lid skin, so the
-lid is painted: skin mirrored from just below the eye, shaded as a rounded surface, with a soft
-crease above and lashes at its edge.
+skin motion by one fixed-point step, u(q - u(q)), and by several where motion is large. The jaw's
+share in u, which parts at the lips, is undone exactly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -20,16 +18,19 @@ import numpy as np
 from merkit.synthetic.action_units import displacement_field, shading_field
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.identity import MARGIN_PX, SUPERSAMPLE, Identity, sample
+from merkit.synthetic.lids import with_lids_closed
 from merkit.synthetic.motion import draw_courses
+from merkit.synthetic.mouth import Mouth
 from merkit.synthetic.plan import PlannedEvent, PlannedVideo, video_rng
+from merkit.synthetic.talk import draw_talk
 from merkit.types import F32, F64, U8
 
 #: relative darkening of a fold of depth 1 for each pixel of motion at 256 px face width
 FOLD_DEPTH_PER_PX = 0.035
-#: fixed-point steps that undo the skin motion of a macro-expression
-_MACRO_STEPS = 12
-#: lengths in eye widths
-_ABOVE, _BELOW, _SOFT, _LASHES = 0.08, 0.05, 0.14, 0.03
+#: fixed-point steps that undo large skin motion
+_MANY_STEPS = 12
+#: largest motion of lips drawn together or apart in talk, in pixels at 256 px face width
+_LIPS_PX = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,15 @@ def event_fields(config: SynthConfig, identity: Identity, event: PlannedEvent) -
     return EventFields(motion, np.float32(depth) * shade)
 
 
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """One frame of the face before the head moves."""
+
+    back: F32  # (H, W, 2) from a place to where its skin came from
+    shade: F32  # (H, W) relative change of brightness
+    inside: F32 | None = None  # (H, W, 4) colour between the lips, and how much of it is seen
+
+
 class Renderer:
     """Makes the frames of one video, in order."""
 
@@ -65,6 +75,8 @@ class Renderer:
         width, height = config.size_px
         grid = np.meshgrid(np.arange(width), np.arange(height))
         self.grid = np.stack(grid, axis=-1).astype(np.float32)
+        self.talk = draw_talk(config, video)
+        self._mouth = Mouth(identity, config.size_px)
         self._fields: tuple[int, EventFields] | None = None
         self.unit_peak_px = [np.zeros(len(event.units)) for event in video.events]
         self.peak_px = np.zeros(video.n_frames)
@@ -91,44 +103,62 @@ class Renderer:
             "blink": self.courses.blink.astype(np.float32),
             "gain": self.courses.gain.astype(np.float32),
             "time_s": self.courses.time_s,
+            **self._talk_truth(),
         }
 
+    def _talk_truth(self) -> dict[str, np.ndarray]:
+        if not any(stretch.kind == "talk" for stretch in self.video.stretches):
+            return {}
+        lips_px = self.talk.lips * _LIPS_PX * self.identity.scale
+        found = {"talk_px": self.talk.opening_px, "talk_lips_px": lips_px}
+        return {name: course.astype(np.float32) for name, course in found.items()}
+
     def _frame(self, t: int) -> U8:
-        head, skin = self._head_matrix(t), self._skin(t)
-        self._note_truth(t, None if skin is None else skin[0], head)
+        head, look = self._head_matrix(t), self._look(t)
         undo = cv2.invertAffineTransform(head)
         source = self.grid @ undo[:, :2].T.astype(np.float32) + undo[:, 2].astype(np.float32)
         bright: F32 | float = 1.0
-        if skin is not None:
-            motion, shade = skin
-            layers = np.dstack([-self._undone(t, motion), shade])
-            moved = np.asarray(cv2.warpAffine(layers, head, self.config.size_px), np.float32)
+        if look is not None:
+            moved = self._with_head(np.dstack([look.back, look.shade]), head)
             source += moved[..., :2]
             bright = 1.0 + moved[..., 2:]
         places = (source + MARGIN_PX) * SUPERSAMPLE
-        picture = sample(self._canvas(t), places, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
+        closure = float(self.courses.blink[t])
+        canvas = with_lids_closed(self.identity, closure) if closure else self.identity.canvas
+        picture = sample(canvas, places, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
+        if look is not None and look.inside is not None:
+            inside = self._with_head(look.inside, head)
+            mixed = picture + inside[..., 3:] * (inside[..., :3] - picture)
+            picture = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
         return self._sensor(t, picture, bright)
+
+    def _with_head(self, layers: F32, head: F64) -> F32:
+        return np.asarray(cv2.warpAffine(layers, head, self.config.size_px), np.float32)
+
+    def _look(self, t: int) -> _Look | None:
+        """Where the skin of frame t came from; None where all is at rest. Notes the truth."""
+        skin, opening = self._skin(t), float(self.talk.opening_px[t])
+        self._note_truth(t, None if skin is None else skin[0], opening)
+        opened = self._mouth.opened(opening) if opening > 0.0 else None
+        if opened is None:
+            return None if skin is None else _Look(-self._undone(t, skin[0]), skin[1])
+        jaw = np.dstack([np.zeros_like(opened.back_px), opened.back_px])
+        inside = np.dstack([opened.colour, opened.cover])
+        if skin is None:
+            return _Look(jaw, np.zeros_like(opened.cover), inside)
+        back, place = jaw, self.grid
+        for _ in range(_MANY_STEPS):
+            place = self.grid - sample(skin[0], self.grid + back)
+            back = place - self.grid + sample(jaw, place)
+        return _Look(back, sample(skin[1], self.grid + back), sample(inside, place))
 
     def _undone(self, t: int, motion: F32) -> F32:
         """(H, W, 2) displacement of the skin that came to each place."""
-        undone, large = motion, any(e.kind == "macro" for e in self._acting(t))
-        for _ in range(_MACRO_STEPS if large else 1):
+        undone, large = motion, self.talk.lips[t] != 0.0
+        large |= any(e.kind == "macro" and e.onset <= t <= e.offset for e in self.video.events)
+        for _ in range(_MANY_STEPS if large else 1):
             undone = sample(motion, self.grid - undone)
         return undone
-
-    def _acting(self, t: int) -> list[PlannedEvent]:
-        return [e for e in self.video.events if e.onset <= t <= e.offset]
-
-    def _canvas(self, t: int) -> U8:
-        closure = float(self.courses.blink[t])
-        if closure == 0.0:
-            return self.identity.canvas
-        canvas = self.identity.canvas.copy()
-        points = (self.identity.landmarks_px + MARGIN_PX) * SUPERSAMPLE
-        for first in (36, 42):
-            lower = [first, first + 5, first + 4, first + 3]
-            _close_eye(canvas, points[first : first + 4], points[lower], closure)
-        return canvas
 
     def _head_matrix(self, t: int) -> F64:
         """(2, 3) head motion about the centre of the face."""
@@ -139,7 +169,17 @@ class Renderer:
         return np.asarray(matrix)
 
     def _skin(self, t: int) -> tuple[F32, F32] | None:
-        """Displacement (H, W, 2) and shading (H, W) of frame t, None where all is at rest."""
+        """Displacement (H, W, 2) and shading (H, W) of frame t without the jaw's; None where all
+        is at rest."""
+        expression, lips = self._expression(t), float(self.talk.lips[t])
+        if lips == 0.0:
+            return expression
+        motion = np.float32(abs(lips)) * self._lip_fields[0 if lips < 0.0 else 1]
+        if expression is None:
+            return motion, np.zeros_like(motion[..., 0])
+        return expression[0] + motion, expression[1]
+
+    def _expression(self, t: int) -> tuple[F32, F32] | None:
         for i, event in enumerate(self.video.events):
             intensity = self.courses.intensity[i][:, t].astype(np.float32)
             if event.onset <= t <= event.offset and intensity.any():
@@ -147,6 +187,16 @@ class Renderer:
                 motion = np.tensordot(intensity, fields.motion, 1)
                 return motion, np.tensordot(intensity, fields.shade, 1)
         return None
+
+    @cached_property
+    def _lip_fields(self) -> tuple[F32, F32]:
+        """Lips drawn together and apart, as in action units 18 and 20."""
+        together, apart = (
+            displacement_field(au, "", self.identity.landmarks_px, self.config.size_px)
+            * np.float32(_LIPS_PX * self.identity.scale)
+            for au in (18, 20)
+        )
+        return together, apart
 
     def _event_fields(self, i: int) -> EventFields:
         """Events come one after another, so only the last one's fields are kept."""
@@ -167,58 +217,20 @@ class Renderer:
         value += 0.5
         return np.clip(value, 0.0, 255.0).astype(np.uint8)
 
-    def _note_truth(self, t: int, motion: F32 | None, head: F64) -> None:
-        points = self.identity.landmarks_px.astype(np.float32)
+    def _note_truth(self, t: int, motion: F32 | None, opening: float) -> None:
+        """``motion``: of the skin without the jaw's."""
+        points = rest = self.identity.landmarks_px.astype(np.float32)
+        if motion is not None:
+            points = points + sample(motion, rest[:, None])[:, 0]
+        if opening > 0.0:
+            jaw = self._mouth.displacement(self.grid, opening).astype(np.float32)
+            motion = jaw if motion is None else motion + jaw
+            # the truth's own landmarks: rounded ones may lie on the other lip
+            at_landmarks = self._mouth.displacement(self.identity.landmarks_px, opening)
+            points = points + at_landmarks.astype(np.float32)
         if motion is not None:
             length = np.sqrt(motion[..., 0] ** 2 + motion[..., 1] ** 2)
             self.peak_px[t] = length.max()
             self.mean_px[t] = length[self.identity.face].mean()
-            points = points + sample(motion, points[:, None])[:, 0]
+        head = self._head_matrix(t)
         self.landmarks_px[t] = points @ head[:, :2].T + head[:, 2]
-
-
-def _close_eye(canvas: U8, top: F64, bottom: F64, closure: float) -> None:
-    """Paint over one eye: its lids (4, 2), corner to corner; closure 0 open to 1 closed."""
-    eye = float(top[-1, 0] - top[0, 0])
-    first = np.maximum(np.array([top[0, 0] - 0.15 * eye, top[:, 1].min() - 0.4 * eye]), 0)
-    last = np.array([top[-1, 0] + 0.15 * eye, bottom[:, 1].max() + 0.3 * eye])
-    (left, above), (right, below) = first.astype(int), last.astype(int)
-    x = np.arange(left, right, dtype=float)[None, :]
-    y = np.arange(above, below, dtype=float)[:, None]
-    taper = _arc(x, top)
-    lid = np.interp(x, top[:, 0], top[:, 1]) - _ABOVE * eye * taper
-    low = np.interp(x, bottom[:, 0], bottom[:, 1]) + _BELOW * eye * taper
-    edge = lid + closure * (low - lid)
-    cover = _rise((y - lid) / (_SOFT * eye)) * _rise((edge - y) / (0.15 * _SOFT * eye))
-    cover *= np.sqrt(taper) * min(1.0, 4.0 * closure)
-    places = np.stack(np.broadcast_arrays(x, low + 0.14 * eye + 0.5 * (edge - y)), axis=-1)
-    skin = sample(canvas, places).astype(float) * _roundness(y, lid, edge)[..., None]
-    skin *= _shadow(canvas, top, bottom, eye)
-    lashes = np.exp(-0.5 * ((y - edge) / (_LASHES * eye)) ** 2) * taper * min(1.0, 3.0 * closure)
-    region = canvas[above:below, left:right]
-    mixed = region + cover[..., None] * (skin - region)
-    mixed *= 1.0 - 0.6 * lashes[..., None]
-    region[:] = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
-
-
-def _shadow(canvas: U8, top: F64, bottom: F64, eye: float) -> float:
-    """How much darker the skin over the eye is than the cheek, softened: the socket's shadow."""
-    over = sample(canvas, (top[None, 1:3] - np.array([0.0, 0.2 * eye]))).mean()
-    under = sample(canvas, (bottom[None, 1:3] + np.array([0.0, 0.2 * eye]))).mean()
-    return float(np.clip((over + 1.0) / (under + 1.0), 0.5, 1.0) ** 0.7)
-
-
-def _roundness(y: F64, lid: F64, edge: F64) -> F64:
-    """Darker under the brow and towards the lashes, as on a ball lit from the front."""
-    across = np.clip((y - lid) / np.maximum(edge - lid, 1.0), 0.0, 1.0)
-    return np.asarray(0.8 + 0.2 * np.sin(np.pi * (0.15 + 0.7 * across)))
-
-
-def _rise(x: F64) -> F64:
-    return np.asarray(np.clip(x + 0.5, 0.0, 1.0))
-
-
-def _arc(columns: F64, lid: F64) -> F64:
-    """0 at the corners of an eye and beyond, 1 in the middle."""
-    across = np.clip((columns - lid[0, 0]) / (lid[-1, 0] - lid[0, 0]), 0.0, 1.0)
-    return np.asarray(4.0 * across * (1.0 - across))

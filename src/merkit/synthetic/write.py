@@ -6,6 +6,7 @@
     OUT/annotation.csv       one row a clip
     OUT/recordings.csv       one row a long recording, where there are any
     OUT/events.csv           one row an event in a long recording
+    OUT/stretches.csv        one row a blink or stretch of talk in one
     OUT/sub01/EP01/img1.jpg  or OUT/sub01/EP01.mp4
     OUT/long/sub09_L01.mp4   or OUT/long/sub09_L01/img1.jpg
     OUT/truth/sub01_EP01.npz
@@ -31,13 +32,21 @@ from merkit.datasets.synthetic import (
     FORMAT,
     KIND,
     RECORDING_COLUMNS,
+    STRETCH_COLUMNS,
 )
 from merkit.errors import ConfigError, DatasetError, VideoError
 from merkit.files import atomic_folder, sole_writer
 from merkit.progress import Progress, silent
 from merkit.synthetic.config import LATER_DIALS, SYNTHESIS_VERSION, SynthConfig
 from merkit.synthetic.identity import make_identity
-from merkit.synthetic.plan import PlannedEvent, PlannedVideo, identity_rng, plan_clips
+from merkit.synthetic.motion import blinks, draw_courses
+from merkit.synthetic.plan import (
+    PlannedEvent,
+    PlannedVideo,
+    identity_rng,
+    plan_clips,
+    video_rng,
+)
 from merkit.synthetic.recordings import plan_recordings
 from merkit.synthetic.render import Renderer
 from merkit.types import U8
@@ -180,16 +189,18 @@ def _write_tables(
     _write_table(folder / "annotation.csv", ANNOTATION_COLUMNS, rows)
     if not recordings:
         return
-    homes, events = [], []
+    homes, events, stretches = [], [], []
     for recording in recordings:
         name = {"recording": f"{recording.subject_name}_{recording.name}"}
         homes.append({**name, **_video_row(config, recording)})
+        stretches += [{**name, **row} for row in _stretch_rows(config, recording)]
         for number, event in enumerate(recording.events, start=1):
             row = {**name, "event": number, **_event_row(config, recording, event)}
             events.append({**row, KIND: event.kind} if config.macro_events else row)
     _write_table(folder / "recordings.csv", RECORDING_COLUMNS, homes)
     columns = (*EVENT_COLUMNS, KIND) if config.macro_events else EVENT_COLUMNS
     _write_table(folder / "events.csv", columns, events)
+    _write_table(folder / "stretches.csv", STRETCH_COLUMNS, stretches)
 
 
 def _video_row(config: SynthConfig, video: PlannedVideo) -> Row:
@@ -213,6 +224,14 @@ def _event_row(config: SynthConfig, video: PlannedVideo, event: PlannedEvent) ->
         "action_units": event.codes,
         "amplitude_px": event.amplitude_px,
     }
+
+
+def _stretch_rows(config: SynthConfig, video: PlannedVideo) -> list[Row]:
+    """Talk as planned and blinks as drawn, in order of time."""
+    closure = draw_courses(config, video, video_rng(config, video)).blink
+    begin = 0 if _is_file(config, video) else 1
+    stretches = sorted((*video.stretches, *blinks(closure)), key=lambda s: (s.first, s.kind))
+    return [{"kind": s.kind, "first": s.first + begin, "last": s.last + begin} for s in stretches]
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Row]) -> None:
