@@ -104,6 +104,9 @@ def eventful(tmp_path_factory: pytest.TempPathFactory) -> Path:
         macro_events=2,
         macro_duration_s=(0.6, 1.5),
         talk_share=0.2,
+        head_turns=1,
+        head_turn_px=(10.0, 15.0),
+        pose_jitter_px=0.0,
         blink_rate_hz=0.5,
         long_media="frames",
     )
@@ -127,10 +130,13 @@ def test_macro_expressions_come_back_beside_the_micro_ones(eventful: Path) -> No
 
 def test_stretches_are_those_of_the_truth(eventful: Path) -> None:
     truth = np.load(eventful / "truth" / "sub02_L01.npz")
-    taken = {"talk": np.zeros(360, bool), "blink": np.zeros(360, bool)}
+    taken = {kind: np.zeros(360, bool) for kind in ("talk", "blink", "nod")}
     for stretch in load_stretches(eventful):
         assert stretch.recording_id == "sub02_L01"
         taken[stretch.kind][stretch.first - 1 : stretch.last] = True
+    fast = np.abs(np.diff(truth["head"][:, 1])) > 0.3
+    assert fast.any()
+    assert taken["nod"][1:][fast].all()
     assert taken["blink"].any()
     assert (taken["blink"] == (truth["blink"] > 0)).all()
     assert taken["talk"].sum() == pytest.approx(72, abs=1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,9 +28,11 @@ from merkit.synthetic.plan import (
 from merkit.synthetic.recordings import plan_recordings, spread
 from merkit.synthetic.render import Renderer, event_fields
 from merkit.synthetic.talk import draw_talk
+from merkit.synthetic.turns import head_turns
 
 EVENTFUL = SynthConfig(long_videos=2, long_duration_s=40.0, macro_events=3)
 TALKING = SynthConfig(long_videos=2, long_duration_s=40.0, talk_share=0.4)
+TURNING = SynthConfig(long_videos=2, long_duration_s=40.0, head_turns=6)
 STILL = SynthConfig(
     pose_jitter_px=0.0, head_motion_px=0.0, blink_rate_hz=0.0, flicker=0.0, noise_std=0.0
 )
@@ -162,6 +166,69 @@ def test_a_mouth_opens_without_a_tear() -> None:
     error = np.abs(source + there - y)[outside & ~seam]
     assert np.quantile(error, 0.999) < 0.05
     assert np.abs(np.diff(opened.back_px, axis=1)).max() < 2.5
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "named"),
+    [
+        ("head_turns", -1, "head_turns"),
+        ("head_turns", 30, "long_duration_s is 40.0"),
+        ("head_turn_px", (0.0, 9.0), "head_turn_px"),
+        ("head_turn_px", (9.0, 47.0), "up to 46"),
+        ("face_width_px", 260.0, "head_turn_px"),
+        ("fps_hz", 12.0, "shortest of head_turns"),
+        ("long_videos", 0, "long_videos"),
+    ],
+)
+def test_turns_that_cannot_be_are_refused_by_name(setting: str, value: object, named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        replace(TURNING, **{setting: value})
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), fps=st.sampled_from([30.0, 200.0]))
+def test_head_turns_move_the_head_within_their_dials(seed: int, fps: float) -> None:
+    config = replace(TURNING, seed=seed, fps_hz=fps, head_turn_px=(10.0, 20.0))
+    for recording in plan_recordings(config):
+        turns = [s for s in recording.stretches if s.kind != "talk"]
+        assert [turns.count(t) for t in turns] == [1] * 6
+        assert Counter(t.kind for t in turns) == {"nod": 2, "shake": 2, "tilt": 2}
+        head = head_turns(config, recording)
+        still = np.ones(recording.n_frames, bool)
+        for turn in turns:
+            still[turn.first + 1 : turn.last] = False
+            assert 0.3 - 1 / fps <= (turn.last - turn.first) / fps <= 1.0 + 1 / fps
+            part = np.abs(head[turn.first : turn.last + 1]).max(axis=0)
+            # how far the head, or in a tilt the jaw's edge 128 px away, moves
+            jaw_px = 128.0 * np.sin(np.radians(part[2]))
+            px = part[:2].max() * 256.0 / 200.0 if turn.kind != "tilt" else jaw_px
+            assert 10.0 * 0.7 <= px <= 20.0 + 1e-6
+            axis = {"nod": 1, "shake": 0, "tilt": 2}[turn.kind]
+            assert np.delete(part, axis).max() == 0.0
+            for event in recording.events:
+                assert event.offset < turn.first or event.onset > turn.last
+        assert (head[still] == 0.0).all()
+
+
+def test_the_picture_turns_with_the_head_and_the_face_stays_inside() -> None:
+    config = replace(STILL, long_videos=1, head_turns=1, head_turn_px=(46.0, 46.0))
+    identity = make_identity(config, identity_rng(config, 3))
+    for kind in ("nod", "shake", "tilt"):
+        turn = PlannedStretch(kind, 1, 11)  # type: ignore[arg-type]
+        renderer = Renderer(config, identity, PlannedVideo("L01", 3, 13, (), (3, 0), (turn,)))
+        frames = list(renderer)
+        moved = renderer.landmarks_px
+        assert moved.min() > 0.0
+        assert moved.max() < 320.0
+        assert (frames[0] == frames[12]).all()
+        widest = int(np.linalg.norm(moved - moved[0], axis=-1).max(axis=1).argmax())
+        assert 2 < widest < 10
+        # undone after the landmarks of the truth, the picture is the one at rest
+        back, _ = cv2.estimateAffinePartial2D(moved[widest], moved[0])
+        undone = cv2.warpAffine(frames[widest], back, (320, 320), flags=cv2.INTER_CUBIC)
+        rest = frames[0].astype(float)[identity.face]
+        assert np.abs(undone[identity.face] - rest).mean() < 2.0
+        assert np.abs(frames[widest][identity.face] - rest).mean() > 8.0
 
 
 def test_blinks_are_runs_of_frames() -> None:

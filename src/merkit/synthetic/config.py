@@ -19,11 +19,14 @@ _NUISANCES = ("pose_jitter_px", "head_motion_px", "blink_rate_hz", "flicker", "n
 LATER_DIALS = (
     *("macro_events", "macro_duration_s", "macro_amplitude_px"),
     *("talk_share", "talk_opening_px", "events_in_talk"),
+    *("head_turns", "head_turn_px"),
 )
 #: neutral time between what happens in a recording
 NEUTRAL_S = 0.5
 #: shortest and longest stretch of talk
 TALK_STRETCH_S = 1.0, 4.0
+#: shortest and longest head turn
+TURN_S = 0.3, 1.0
 _RANGES = {
     **dict.fromkeys(("subjects", "clips_per_class"), (1, math.inf)),
     **dict.fromkeys(("seed", "long_videos", "events_per_video", "macro_events"), (0, math.inf)),
@@ -31,6 +34,7 @@ _RANGES = {
     "crf": (0, 51),
     "jpeg_quality": (1, 100),
     "talk_share": (0, 0.9),
+    "head_turns": (0, math.inf),
     "fps_hz": (1, 1000),
 }
 
@@ -75,6 +79,8 @@ class SynthConfig:
         talk_opening_px: smallest and largest opening of the lips in a syllable, in pixels at
             256 px face width.
         events_in_talk: whether expressions may fall into talk.
+        head_turns: brisk head movements in each recording: nod, shake or tilt.
+        head_turn_px: smallest and largest shift in one, in pixels at 256 px face width.
     """
 
     subjects: int = 8
@@ -108,6 +114,8 @@ class SynthConfig:
     talk_share: float = 0.0
     talk_opening_px: tuple[float, float] = (3.0, 14.0)
     events_in_talk: bool = False
+    head_turns: int = 0
+    head_turn_px: tuple[float, float] = (8.0, 24.0)
 
     def __post_init__(self) -> None:
         known = f"one of {list(GENERIC_MAPS)}"
@@ -122,13 +130,14 @@ class SynthConfig:
             _require(self.long_videos > 0, "long_videos", 0, "recordings for all this to lie in")
             _check_macro(self)
             _check_talk(self)
+            _check_turns(self)
         if self.long_videos:
             _check_recordings(self)
 
     @property
     def is_eventful(self) -> bool:
         """Whether recordings hold more than micro-expressions and nuisances."""
-        return self.macro_events > 0 or self.talk_share > 0
+        return self.macro_events > 0 or self.talk_share > 0 or self.head_turns > 0
 
     @property
     def talk_stretches(self) -> int:
@@ -182,11 +191,24 @@ def _check_talk(config: SynthConfig) -> None:
     _require(0 < low <= high <= 24, "talk_opening_px", (low, high), wanted)
 
 
+def _check_turns(config: SynthConfig) -> None:
+    low, high = config.head_turn_px
+    # the face stays within the picture, wherever pose and small motion put it before
+    room = (min(config.size_px) / config.face_width_px / 2 - 0.6) * REFERENCE_FACE_PX
+    room = min(math.floor(room - config.pose_jitter_px - config.head_motion_px), 64)
+    wanted = f"0 < smallest <= largest, up to {room} (so that the face stays in the picture)"
+    _require(0 < low <= high <= room or not config.head_turns, "head_turn_px", (low, high), wanted)
+    shortest = f"{TURN_S[0]} s at {config.fps_hz} frames/s"
+    fits = TURN_S[0] * config.fps_hz >= 4 or not config.head_turns
+    _require(fits, "the shortest of head_turns", shortest, "at least 4 frame intervals")
+
+
 def _check_recordings(config: SynthConfig) -> None:
     talk_s = config.talk_share * config.long_duration_s
     events = [
         (config.events_per_video, config.events_per_video * config.duration_s[1]),
         (config.macro_events, config.macro_events * config.macro_duration_s[1]),
+        (config.head_turns, config.head_turns * TURN_S[1]),
     ]
     talk = [(config.talk_stretches, talk_s)]
     for together in (events, talk) if config.events_in_talk else ([*events, *talk],):

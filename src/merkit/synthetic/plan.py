@@ -39,6 +39,7 @@ PROTOTYPES: Mapping[str, tuple[tuple[float, tuple[str, ...]], ...]] = {
 #: lips give no more, and beyond it skin would fold over itself.
 _NARROW_PX = {5: 4.0, 7: 3.0, 23: 4.0, 24: 3.0}
 _IDENTITY, _CLIP, RECORDING = 1, 2, 3
+TurnKind = Literal["nod", "shake", "tilt"]
 _LETTERS = "ABCDE"
 
 
@@ -94,7 +95,7 @@ class PlannedEvent:
 class PlannedStretch:
     """Something else that goes on, from its first frame to its last (0-based positions)."""
 
-    kind: Literal["talk", "blink"]
+    kind: Literal["talk", "blink"] | TurnKind
     first: int
     last: int
 

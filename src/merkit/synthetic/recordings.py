@@ -9,12 +9,13 @@ from operator import attrgetter
 import numpy as np
 
 from merkit.labels import GENERIC_MAPS
-from merkit.synthetic.config import NEUTRAL_S, TALK_STRETCH_S, SynthConfig
+from merkit.synthetic.config import NEUTRAL_S, TALK_STRETCH_S, TURN_S, SynthConfig
 from merkit.synthetic.plan import (
     RECORDING,
     PlannedEvent,
     PlannedStretch,
     PlannedVideo,
+    TurnKind,
     draw_event,
     draw_macro,
     emotions_of_class,
@@ -67,17 +68,26 @@ def _among_others(
     emotions = _draw_emotions(config, rng, config.macro_events)
     events = [*video.events, *(draw_macro(config, rng, emotion) for emotion in emotions)]
     talk = [PlannedStretch("talk", 0, n - 1) for n in _talk_lengths(config, rng)]
-    lengths = [e.length for e in events], [s.length for s in talk]
+    stretches = [*_draw_turns(config, rng), *talk]
+    lengths = [*(e.length for e in events), *(s.length for s in stretches)]
     if config.events_in_talk:
-        onsets, firsts = (_starts(config, rng, some) for some in lengths)
+        apart = len(lengths) - len(talk)
+        starts = _starts(config, rng, lengths[:apart]) + _starts(config, rng, lengths[apart:])
     else:
-        starts = _starts(config, rng, [*lengths[0], *lengths[1]])
-        onsets, firsts = starts[: len(events)], starts[len(events) :]
+        starts = _starts(config, rng, lengths)
+    onsets, firsts = starts[: len(events)], starts[len(events) :]
     events = [e.moved_to(onset) for e, onset in zip(events, onsets, strict=True)]
-    talk = [s.moved_to(first) for s, first in zip(talk, firsts, strict=True)]
+    stretches = [s.moved_to(first) for s, first in zip(stretches, firsts, strict=True)]
     events.sort(key=attrgetter("onset"))
-    talk.sort(key=attrgetter("first"))
-    return replace(video, events=tuple(events), stretches=tuple(talk))
+    stretches.sort(key=attrgetter("first"))
+    return replace(video, events=tuple(events), stretches=tuple(stretches))
+
+
+def _draw_turns(config: SynthConfig, rng: np.random.Generator) -> list[PlannedStretch]:
+    """Nods, shakes and tilts in turn, each of its own length."""
+    kinds: tuple[TurnKind, ...] = ("nod", "shake", "tilt")
+    lengths = rng.uniform(*TURN_S, config.head_turns) * config.fps_hz
+    return [PlannedStretch(kinds[i % 3], 0, round(n)) for i, n in enumerate(lengths)]
 
 
 def _talk_lengths(config: SynthConfig, rng: np.random.Generator) -> list[int]:

@@ -9,7 +9,7 @@ share in u, which parts at the lips, is undone exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -23,6 +23,7 @@ from merkit.synthetic.motion import draw_courses
 from merkit.synthetic.mouth import Mouth
 from merkit.synthetic.plan import PlannedEvent, PlannedVideo, video_rng
 from merkit.synthetic.talk import draw_talk
+from merkit.synthetic.turns import head_turns
 from merkit.types import F32, F64, U8
 
 #: relative darkening of a fold of depth 1 for each pixel of motion at 256 px face width
@@ -71,7 +72,8 @@ class Renderer:
     def __init__(self, config: SynthConfig, identity: Identity, video: PlannedVideo) -> None:
         self.config, self.identity, self.video = config, identity, video
         self.rng = video_rng(config, video)
-        self.courses = draw_courses(config, video, self.rng)
+        courses = draw_courses(config, video, self.rng)
+        self.courses = replace(courses, head=courses.head + head_turns(config, video))
         width, height = config.size_px
         grid = np.meshgrid(np.arange(width), np.arange(height))
         self.grid = np.stack(grid, axis=-1).astype(np.float32)
