@@ -118,7 +118,10 @@ def write_events(
 
 
 #: columns before the probabilities of the classes; times in seconds from the video's start
-COLUMNS = ("video", "onset_s", "apex_s", "offset_s", "label", "score", "motion_px", "face_found")
+COLUMNS = (
+    *("video", "face", "faces", "onset_s", "apex_s", "offset_s", "label", "score", "motion_px"),
+    *("face_found", "trained_on"),
+)
 
 
 def _write_csv(analyses: Sequence[Analysis], classes: Sequence[str], path: Path) -> None:
@@ -133,6 +136,8 @@ def _rows(analysis: Analysis, classes: Sequence[str]) -> Iterator[list[str]]:
     for event in analysis.events:
         yield [
             str(analysis.video),
+            str(analysis.face),
+            str(analysis.n_faces),
             f"{event.onset_s:.3f}",
             f"{event.apex_s:.3f}",
             f"{event.offset_s:.3f}",
@@ -140,6 +145,7 @@ def _rows(analysis: Analysis, classes: Sequence[str]) -> Iterator[list[str]]:
             f"{event.score:.4f}",
             f"{event.motion_px:.3f}",
             f"{event.found_share:.3f}",
+            " ".join(analysis.trained_on),
             *(f"{event.probabilities[name]:.4f}" for name in classes),
         ]
 
@@ -153,7 +159,11 @@ def _document(analysis: Analysis) -> dict[str, object]:
     return {
         "video": str(analysis.video),
         "duration_s": analysis.duration_s,
+        "face": analysis.face,
+        "faces": analysis.n_faces,
         "face_found_share": analysis.found_share,
+        "turned_deg": analysis.turned_deg,
+        "trained_on": list(analysis.trained_on),
         "problem": analysis.problem,
         "events": [asdict(event) for event in analysis.events],
     }

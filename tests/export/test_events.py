@@ -25,7 +25,7 @@ from merkit.types import Event
 
 CLASSES = ("negative", "positive")
 EVENT = Event(1.23456, 1.4, 1.6, "positive", 0.87654, 2.5, {"negative": 0.12346, "positive": 0.87654}, 0.5)  # fmt: skip  # noqa: E501
-FULL = Analysis(Path('a, "b".mp4'), (EVENT,), 6.0, 0.9)
+FULL = Analysis(Path('a, "b".mp4'), (EVENT,), 6.0, 0.9, "", 180, 1, 5, ("casme2", "samm"))
 EMPTY = Analysis(Path("none.mp4"), (), 2.0, 0.0, "none.mp4: no face found")
 
 
@@ -34,8 +34,8 @@ def test_csv_has_one_row_an_event(tmp_path: Path) -> None:
     text = (tmp_path / "e.csv").read_text(encoding="utf-8")
     lines = list(csv.reader(text.splitlines()))
     assert lines[0] == [*COLUMNS, "p_negative", "p_positive"]
-    row = ['a, "b".mp4', "1.235", "1.400", "1.600", "positive", "0.8765", "2.500", "0.500"]
-    assert lines[1:] == [[*row, "0.1235", "0.8765"]] * 2
+    row = ['a, "b".mp4', "1", "5", "1.235", "1.400", "1.600", "positive", "0.8765", "2.500"]
+    assert lines[1:] == [[*row, "0.500", "casme2 samm", "0.1235", "0.8765"]] * 2
     assert "\r" not in text
 
 
@@ -50,6 +50,8 @@ def test_json_keeps_full_precision_and_the_reason(tmp_path: Path) -> None:
     assert full["events"][0]["onset_s"] == 1.23456
     assert full["events"][0]["probabilities"] == {"negative": 0.12346, "positive": 0.87654}
     assert full["duration_s"] == 6.0
+    told = [full[name] for name in ("turned_deg", "face", "faces", "trained_on")]
+    assert told == [180, 1, 5, ["casme2", "samm"]]
     assert (empty["events"], empty["problem"]) == ([], "none.mp4: no face found")
 
 

@@ -19,7 +19,7 @@ from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.inference.recognizer import Analysis, window_clip, window_samples
 from merkit.spotting import SpotConfig, Window, track_video
 from merkit.types import Recording
-from merkit.video import iter_frames, read_frames, write_frames
+from merkit.video import iter_frames, read_frames, write_frames, write_video
 
 
 @pytest.fixture(scope="session")
@@ -260,8 +260,23 @@ def test_no_face_gives_exit_code_two_and_an_empty_table(
     assert "no_face.mp4" in shown.out + shown.err
     assert rows(out) == []
     header = out.read_text().strip().split(",")
-    assert header[:4] == ["video", "onset_s", "apex_s", "offset_s"]
+    assert header[:4] == ["video", "face", "faces", "onset_s"]
     assert header[-3:] == ["p_negative", "p_positive", "p_surprise"]
+
+
+def test_a_folder_of_videos_and_a_pattern_are_their_videos(
+    tiny_model: Path, recording: Recording, tmp_path: Path
+) -> None:
+    folder = tmp_path / "day [1]"  # no pattern, since it is there
+    folder.mkdir()
+    for name in ("b.mp4", "a.mp4", "notes.txt"):
+        (folder / name).write_bytes(recording.media.read_bytes())
+    wanted = [str(folder / name) for name in ("a.mp4", "b.mp4")]
+    for i, named in enumerate((folder, tmp_path / "*" / "*.mp4")):
+        out = tmp_path / f"{i}.json"
+        assert predict(tiny_model, out, str(named), str(folder / "a.mp4")) == 0
+        assert [video["video"] for video in json.loads(out.read_text())] == wanted
+    assert predict(tiny_model, tmp_path / "none.json", str(tmp_path / "*.avi")) == 2
 
 
 @pytest.mark.parametrize("kept_share", [0.0, 0.6])  # not even opened; opened, cut in its frames
@@ -296,3 +311,23 @@ def test_a_face_that_comes_and_goes_is_followed_and_its_share_told(
     assert analysis.problem == ""
     for event in analysis.events:
         assert event.found_share >= recognizer.method.recipe.min_found_share
+
+
+def test_what_was_seen_of_a_video_is_said(
+    tiny_model: Path, recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Upside down, and a model of generated faces."""
+    frames = [np.ascontiguousarray(f.rgb[::-1, ::-1]) for f in iter_frames(recording.media)]
+    write_video(tmp_path / "turned.mp4", frames, 30.0)
+    out = tmp_path / "events.json"
+    assert predict(tiny_model, out, str(tmp_path / "turned.mp4")) == 0
+    said = capsys.readouterr().out
+    assert "turned left by 180 degrees" in said
+    assert "trained on generated faces" in said
+    (video,) = json.loads(out.read_text())
+    assert (video["turned_deg"], video["faces"], video["trained_on"]) == (180, 1, ["synthetic"])
+    plain = tmp_path / "plain.json"
+    assert predict(tiny_model, plain, str(recording.media)) == 0
+    (wanted,) = json.loads(plain.read_text())
+    assert wanted["turned_deg"] == 0
+    assert [e["label"] for e in video["events"]] == [e["label"] for e in wanted["events"]]

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from merkit.cli.licences import installed_licences
 from merkit.cli.options import parse
 from merkit.face.landmarker import MODEL, MODEL_SHA256
 from merkit.files import file_hash
@@ -40,13 +41,19 @@ REQUIRED = (
 class Options:
     """Say what is installed, which weights are found, and what each missing piece gives."""
 
+    licences: bool = False
+    """list the licence of everything that the base install brings along"""
+
 
 #: How a line begins. What is ``broken`` is needed for merkit's main job.
 _MARKS: dict[Level, str] = {"ok": "ok", "broken": "missing", "note": "-"}
 
 
 def run(words: Sequence[str]) -> int:
-    parse(Options, "doctor", words)
+    if parse(Options, "doctor", words).licences:
+        for name, licence in installed_licences().items():
+            print(f"{name:<36} {licence}")
+        return 0
     findings = [*_machine(), *_packages(), *_weights()]
     for finding in findings:
         print(f"{_MARKS[finding.level]:<7}  {finding.what:<28} {finding.detail}")

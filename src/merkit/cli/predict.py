@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,7 @@ import tyro
 from merkit.cli.options import parse
 from merkit.errors import ConfigError, MerkitError, VideoError
 from merkit.files import sole_writer
+from merkit.media import is_video
 from merkit.progress import Progress, terminal_progress
 from merkit.spotting import SpotConfig
 
@@ -30,7 +33,8 @@ class Options:
     """
 
     videos: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """video files or folders of numbered images"""
+    """video files, folders of videos, folders of numbered images, or quoted patterns such as
+    'day1/*.mp4'"""
     model: str = ""
     """a folder that 'merkit train' wrote, or user/name on the Hugging Face Hub"""
     out: Path = Path("events.csv")
@@ -59,8 +63,7 @@ def run(words: Sequence[str]) -> int:
     options = parse(Options, "predict", words)
     from merkit.export import check_target, write_events
 
-    if not options.videos:
-        raise ConfigError("no video was named", "one or more videos", "merkit predict VIDEO ...")
+    options = replace(options, videos=_videos(options.videos))
     if not options.model:
         raise ConfigError("no model was named", "--model FOLDER, written by 'merkit train'")
     check_target(options.out, options.overwrite, options.format)
@@ -72,6 +75,24 @@ def run(words: Sequence[str]) -> int:
         analyses = _analyse(recognizer, options, broken)
         write_events(analyses, recognizer.classes, options.out, options.format)
     return _tell(analyses, options.out)
+
+
+def _videos(named: Sequence[Path]) -> tuple[Path, ...]:
+    """The videos of files, folders and patterns, each once, in order."""
+    found: list[Path] = []
+    for path in named:
+        # os.path takes a name that is too long for one that is not there, which is told later
+        inside = sorted(p for p in path.iterdir() if is_video(p)) if os.path.isdir(path) else []
+        if glob.has_magic(str(path)) and not os.path.exists(path):
+            inside = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+            if not inside:
+                raise ConfigError(
+                    f"no file fits '{path}'", "a pattern that fits some videos", "check the folder"
+                )
+        found += inside or [path]
+    if not found:
+        raise ConfigError("no video was named", "one or more videos", "merkit predict VIDEO ...")
+    return tuple(dict.fromkeys(found))
 
 
 def _check_input(options: Options) -> dict[Path, VideoError]:
@@ -166,5 +187,7 @@ def _tell(analyses: Sequence[Analysis], out: Path) -> int:
                 f"  {event.onset_s:8.2f} to {event.offset_s:.2f} s  {event.label:<12} "
                 f"{event.score:.2f}"
             )
+    if any("synthetic" in analysis.trained_on for analysis in analyses):
+        print("the model was trained on generated faces: do not rely on its labels of real people")
     print(f"table: {out}")
     return 2 if any(analysis.problem for analysis in analyses) else 0

@@ -34,11 +34,13 @@ _FIELDS = {
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A trained model with everything needed to use it."""
+    """A trained model with everything needed to use it. ``data``: the databases that it was
+    trained on, as far as its folder says."""
 
     method: Method
     model: Model
     classes: tuple[str, ...]
+    data: tuple[str, ...] = ()
 
 
 def save_model(
@@ -90,7 +92,8 @@ def load_model(name: str | Path) -> LoadedModel:
     classes = tuple(config["classes"])
     model = method.build(len(classes))
     _fill(model, folder / "model.safetensors")
-    return LoadedModel(method, model.eval(), classes)
+    data = tuple(map(str, config.get("data") or ()))
+    return LoadedModel(method, model.eval(), classes, data)
 
 
 def _local_folder(name: str | Path) -> Path:

@@ -40,6 +40,7 @@ class Analysis:
     turned_deg: int = 0  # the pictures were turned left by so much to be upright
     face: int = 0  # place of the face that was followed, from the left
     n_faces: int = 0  # most that were seen at once
+    trained_on: tuple[str, ...] = ()  # databases of the model
 
 
 class Recognizer:
@@ -56,6 +57,7 @@ class Recognizer:
 
     def __init__(self, loaded: LoadedModel, device: str = "auto") -> None:
         self.method, self.classes = loaded.method, loaded.classes
+        self.trained_on = loaded.data
         if ORACLE_AU in self.method.marks():
             raise ConfigError(
                 f"this {self.method.name} model reads the action units of a human coder",
@@ -108,7 +110,8 @@ class Recognizer:
         settings = spot_config or SpotConfig()
         seen = track_video(video, track or self.track, settings, fps_hz=fps_hz, progress=progress)
         duration_s = float(seen.time_s[-1] - seen.time_s[0]) + 1 / seen.rate_hz
-        share, told = seen.face.found_share, (90 * seen.turns, seen.place, seen.n_faces)
+        share = seen.face.found_share
+        told = 90 * seen.turns, seen.place, seen.n_faces, self.trained_on
         if not seen.face.found.any():
             problem = f"{video}: no face found in any of {len(seen.face.found)} frames"
             return Analysis(video, (), duration_s, share, problem, *told)
