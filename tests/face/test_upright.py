@@ -19,6 +19,15 @@ def test_a_turned_video_is_turned_back(
     assert quarter_turns(given) == -quarters % 4
 
 
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_group_of_small_faces_is_turned_back(
+    quarters: int, read_image: Callable[[str], U8]
+) -> None:
+    """The detector sees few of them in the whole picture, and something upside down."""
+    picture = turned(read_image("multi_face.jpg"), quarters)
+    assert quarter_turns([Frame(0, 0.0, picture)]) == -quarters % 4
+
+
 def test_turning_is_to_the_left(astronaut: U8) -> None:
     picture = np.zeros((2, 3, 3), np.uint8)
     picture[0, 2] = 255  # right top

@@ -75,6 +75,9 @@ class MeshTracker(FaceTracker):
             return None
         return now
 
+    def finish(self) -> None:
+        """Nothing is left over."""
+
     @property
     def _min_score(self) -> float:
         return MIN_SCORE if self._config.min_score is None else self._config.min_score
