@@ -20,9 +20,8 @@ from merkit.face.landmarker import (
     MODEL,
     MODEL_SHA256,
     FaceLandmarker,
-    FaceRegion,
-    region_of_mesh,
 )
+from merkit.face.region import FaceRegion, region_of_mesh
 from merkit.files import file_hash
 from merkit.types import F32, U8, Frame
 

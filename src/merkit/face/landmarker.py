@@ -16,7 +16,6 @@ import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,21 +23,14 @@ from typing import Any
 import numpy as np
 
 from merkit.errors import ConfigError, MissingPackageError, MissingWeightsError
+from merkit.face.detection import MIN_SCORE, SIDE_PX, Detection, anchored_boxes, one_a_face
+from merkit.face.region import FaceRegion
 from merkit.types import F32, U8
 
 _FOLDER = Path(__file__).parents[1] / "weights" / "face_landmarker"
 MODEL = _FOLDER / "face_landmarker_v2_with_blendshapes.task"
 MODEL_SHA256 = "b261925d4aad812b47a0e8d58c1baa1223270a5d1f663d78338bc881c003879d"
-#: Corners of the two eyes that lie outside, by which a mesh is upright.
-OUTER_EYES = (33, 263)
-#: MediaPipe's threshold of the detector.
-MIN_SCORE = 0.5
-#: Boxes of one face overlap by more than this.
-_SAME_FACE = 0.3
-#: A region is this much larger than the box of a detection, or of a mesh.
-_REGION_SCALE = 1.5
-_DETECTOR_PX, _MESH_PX = 128, 192
-_EYES = (0, 1)  # of the detector's six points
+_MESH_PX = 192
 # fmt: off
 _BLENDSHAPE_POINTS = (
     0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65,
@@ -65,78 +57,6 @@ BLENDSHAPES = (
     "noseSneerLeft", "noseSneerRight",
 )
 # fmt: on
-
-
-@dataclass(frozen=True)
-class FaceRegion:
-    """A square of the picture, turned so that the eyes in it are level."""
-
-    x: float  # centre
-    y: float
-    side_px: float
-    angle_rad: float
-
-    def crop(self, rgb: U8, size_px: int, replicate: bool = True) -> U8:
-        """u8 (size,size,3); what lies outside the picture repeats its border, or is black."""
-        import cv2
-
-        corners = np.array([(-0.5, 0.5), (-0.5, -0.5), (0.5, -0.5), (0.5, 0.5)], np.float32)
-        source = self.to_picture(corners)
-        target = (corners + 0.5) * size_px
-        border = cv2.BORDER_REPLICATE if replicate else cv2.BORDER_CONSTANT
-        matrix = cv2.getPerspectiveTransform(source, target.astype(np.float32))
-        return np.asarray(
-            cv2.warpPerspective(
-                rgb, matrix, (size_px, size_px), flags=cv2.INTER_LINEAR, borderMode=border
-            )
-        )
-
-    def to_picture(self, points: np.ndarray) -> F32:
-        """Points (N,2) of the region, -1/2 to 1/2 in each direction, as pixels of the picture."""
-        cos, sin = np.cos(self.angle_rad), np.sin(self.angle_rad)
-        turned = points @ np.array([[cos, sin], [-sin, cos]], np.float32)
-        placed = self.side_px * turned + np.array([self.x, self.y])
-        return np.asarray(placed, np.float32)
-
-    @classmethod
-    def around(cls, box_px: F32, right_eye: F32, left_eye: F32) -> FaceRegion:
-        """The region of a box (left, top, right, bottom) in which two points are level."""
-        middle = (box_px[:2] + box_px[2:]) / 2
-        side = _REGION_SCALE * float((box_px[2:] - box_px[:2]).max())
-        across = left_eye - right_eye
-        angle = float(np.arctan2(across[1], across[0]))
-        return cls(float(middle[0]), float(middle[1]), side, angle)
-
-
-def region_of_mesh(mesh_px: F32) -> FaceRegion:
-    """Where the face of a mesh (478,2 or 3) is looked for in the next frame."""
-    points = mesh_px[:, :2]
-    box = np.concatenate([points.min(axis=0), points.max(axis=0)])
-    right, left = OUTER_EYES
-    return FaceRegion.around(box, points[right], points[left])
-
-
-@dataclass(frozen=True)
-class Detection:
-    """One face that the detector saw: box (left, top, right, bottom), points (6,2): eyes, nose,
-    mouth, ears, the person's right first; score 0 to 1."""
-
-    box_px: F32
-    points_px: F32
-    score: float
-
-    @property
-    def region(self) -> FaceRegion:
-        """Where the mesh is looked for."""
-        right, left = _EYES
-        return FaceRegion.around(self.box_px, self.points_px[right], self.points_px[left])
-
-    def moved(self, x: float, y: float) -> Detection:
-        """The same in a picture whose part begins at x, y."""
-        shift = np.array([x, y], np.float32)
-        return replace(
-            self, box_px=self.box_px + np.tile(shift, 2), points_px=self.points_px + shift
-        )
 
 
 class FaceLandmarker:
@@ -166,12 +86,12 @@ class FaceLandmarker:
         """
         height, width = rgb.shape[:2]
         whole = FaceRegion(width / 2, height / 2, max(height, width), 0.0)
-        picture = whole.crop(rgb, _DETECTOR_PX, replicate=False)
+        picture = whole.crop(rgb, SIDE_PX, replicate=False)
         numbers, logits = self._detector(picture.astype(np.float32) / 127.5 - 1)
         scores = _sigmoid(logits[0, :, 0])
         found = []
         seen = scores >= min_score
-        for box, points, score in _merged(_boxes(numbers[0])[seen], scores[seen]):
+        for box, points, score in one_a_face(anchored_boxes(numbers[0])[seen], scores[seen]):
             inside = whole.to_picture(np.concatenate([box.reshape(2, 2), points]) - 0.5)
             found.append(Detection(inside[:2].ravel(), inside[2:], score))
         return tuple(found)
@@ -256,51 +176,6 @@ def _quiet() -> Iterator[None]:
         os.dup2(saved, 2)
         os.close(saved)
         os.close(nowhere)
-
-
-def _anchors() -> F32:
-    """Centres (896,2) of the detector's anchors, 0 to 1: two on a 16x16 grid, six on 8x8."""
-    grids = []
-    for n, each in ((16, 2), (8, 6)):
-        y, x = np.mgrid[:n, :n]
-        centres = (np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5) / n
-        grids.append(np.repeat(centres, each, axis=0))
-    return np.concatenate(grids).astype(np.float32)
-
-
-_ANCHORS = _anchors()
-
-
-def _boxes(numbers: F32) -> F32:
-    """Corners and points (896,8,2) of every anchor, 0 to 1."""
-    values = numbers.reshape(-1, 8, 2) / _DETECTOR_PX
-    centre, half = values[:, 0] + _ANCHORS, values[:, 1] / 2
-    points = values[:, 2:] + _ANCHORS[:, None]
-    return np.concatenate([np.stack([centre - half, centre + half], axis=1), points], axis=1)
-
-
-def _merged(places: F32, scores: F32) -> Iterator[tuple[F32, F32, float]]:
-    """Box, points and score of each face: weighted non-maximum suppression."""
-    order = np.argsort(-scores, kind="stable")
-    while len(order):
-        best = order[0]
-        same = _overlaps(places[best], places[order]) > _SAME_FACE
-        group = order[same]
-        group = group[scores[group] >= min(MIN_SCORE, scores[best])]
-        weights = scores[group] / scores[group].sum()
-        mean = np.einsum("n,nij->ij", weights, places[group])
-        yield mean[:2].ravel(), mean[2:], float(scores[best])
-        order = order[~same]
-
-
-def _overlaps(one: F32, others: F32) -> F32:
-    """Intersection over union of a box (first two points) with each of the others."""
-    low = np.maximum(one[0], others[:, 0])
-    high = np.minimum(one[1], others[:, 1])
-    both = np.clip(high - low, 0, None).prod(axis=1)
-    areas = (others[:, 1] - others[:, 0]).prod(axis=1)
-    union = (one[1] - one[0]).prod() + areas - both
-    return np.asarray(both / np.maximum(union, 1e-12), np.float32)
 
 
 def _sigmoid(logits: np.ndarray) -> F32:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from merkit.face.landmarker import MODEL, FaceLandmarker, FaceRegion, region_of_mesh
+from merkit.face.landmarker import MODEL, FaceLandmarker
+from merkit.face.region import FaceRegion, region_of_mesh
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig, overlap
 from merkit.types import F32, U8, Frame
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from merkit.face.landmarker import OUTER_EYES
 from merkit.face.mesh478 import MeshTracker
+from merkit.face.region import OUTER_EYES
 from merkit.face.tracker import DetectedFace, TrackConfig
 from merkit.types import F64, U8, Frame
 
