@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from merkit.errors import ConfigError, MissingWeightsError
+from merkit.face.detection import one_a_face
 from merkit.face.landmarker import (
     BLENDSHAPES,
     MODEL,
@@ -34,13 +35,23 @@ def landmarker() -> FaceLandmarker:
     return FaceLandmarker()
 
 
-def pictures(
-    name: str, numbers: F32, read_clip: Callable[..., list[Frame]], read_image: Callable[[str], U8]
-) -> list[U8]:
-    if name.endswith(".jpg"):
-        return [read_image(name)]
-    frames = read_clip(name)
-    return [frames[n].rgb for n in numbers]
+Pairs = Callable[[str, str], list[tuple[U8, F32]]]
+
+
+@pytest.fixture
+def pairs(read_clip: Callable[..., list[Frame]], read_image: Callable[[str], U8]) -> Pairs:
+    """(clip, "" or "still_") -> its pictures in the reference, each with the points there."""
+
+    def read(name: str, kind: str) -> list[tuple[U8, F32]]:
+        with np.load(REFERENCE) as stored:
+            numbers = stored[f"{name}.{kind}frames"]
+            points = stored[f"{name}.{kind}points"] / np.float32(32)
+        if name.endswith(".jpg"):
+            return [(read_image(name), points[0])]
+        frames = read_clip(name)
+        return [(frames[n].rgb, p) for n, p in zip(numbers, points, strict=True)]
+
+    return read
 
 
 def errors_px(mesh: F32, wanted: F32) -> F32:
@@ -50,18 +61,10 @@ def errors_px(mesh: F32, wanted: F32) -> F32:
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_the_mesh_is_that_of_mediapipe(
-    name: str,
-    landmarker: FaceLandmarker,
-    read_clip: Callable[..., list[Frame]],
-    read_image: Callable[[str], U8],
-) -> None:
+def test_the_mesh_is_that_of_mediapipe(name: str, landmarker: FaceLandmarker, pairs: Pairs) -> None:
     with np.load(REFERENCE) as stored:
-        numbers, wanted = stored[f"{name}.frames"], stored[f"{name}.points"] / np.float32(32)
         coefficients = stored[f"{name}.blendshapes"]
-    for rgb, points, shapes in zip(
-        pictures(name, numbers, read_clip, read_image), wanted, coefficients, strict=True
-    ):
+    for (rgb, points), shapes in zip(pairs(name, ""), coefficients, strict=True):
         detection = landmarker.detect(rgb)[0]
         mesh, presence = landmarker.mesh(rgb, detection.region)
         error = errors_px(mesh, points)
@@ -73,15 +76,10 @@ def test_the_mesh_is_that_of_mediapipe(
 
 @pytest.mark.parametrize("name", CLIPS)
 def test_a_followed_mesh_comes_to_rest_where_that_of_mediapipe_does(
-    name: str,
-    landmarker: FaceLandmarker,
-    read_clip: Callable[..., list[Frame]],
-    read_image: Callable[[str], U8],
+    name: str, landmarker: FaceLandmarker, pairs: Pairs
 ) -> None:
-    with np.load(REFERENCE) as stored:
-        numbers, wanted = stored[f"{name}.still_frames"], stored[f"{name}.still_points"] / 32
     errors = []
-    for rgb, points in zip(pictures(name, numbers, read_clip, read_image), wanted, strict=True):
+    for rgb, points in pairs(name, "still_"):
         mesh, _ = landmarker.mesh(rgb, landmarker.detect(rgb)[0].region)
         for _ in range(15):
             mesh, _ = landmarker.mesh(rgb, region_of_mesh(mesh))
@@ -107,6 +105,14 @@ def test_a_region_cuts_out_what_lies_in_it() -> None:
     assert turned[5:, 2:6, 0].min() == 200
     corners = FaceRegion(10.0, 20.0, 4.0, np.pi / 2).to_picture(np.array([[0.5, 0.0]], np.float32))
     np.testing.assert_allclose(corners, [[10.0, 22.0]], atol=1e-5)
+
+
+def test_boxes_without_an_area_are_faces_of_their_own() -> None:
+    """Numbers that no picture should give; each is passed once, and the search ends."""
+    places = np.zeros((3, 8, 2), np.float32)
+    places[0, 1] = 0.5  # the others have no area
+    found = list(one_a_face(places, np.array([0.9, 0.8, 0.7], np.float32)))
+    assert [round(score, 1) for *_, score in found] == [0.9, 0.8, 0.7]
 
 
 def test_the_region_of_a_mesh_is_one_and_a_half_times_its_box() -> None:

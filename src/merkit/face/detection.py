@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from merkit.face.region import FaceRegion
+from merkit.face.tracker import overlap
 from merkit.types import F32
 
 #: Side of the picture that the detector reads.
@@ -69,23 +70,14 @@ def anchored_boxes(numbers: F32) -> F32:
 
 def one_a_face(places: F32, scores: F32) -> Iterator[tuple[F32, F32, float]]:
     """Box, points and score of each face: weighted non-maximum suppression."""
-    order = np.argsort(-scores, kind="stable")
+    boxes, order = places[:, :2].reshape(-1, 4), np.argsort(-scores, kind="stable")
     while len(order):
         best = order[0]
-        same = _overlaps(places[best], places[order]) > _SAME_FACE
+        same = np.array([overlap(boxes[best], boxes[i]) > _SAME_FACE for i in order])
+        same[0] = True  # a box without an area overlaps nothing, not even itself
         group = order[same]
         group = group[scores[group] >= min(MIN_SCORE, scores[best])]
         weights = scores[group] / scores[group].sum()
         mean = np.einsum("n,nij->ij", weights, places[group])
         yield mean[:2].ravel(), mean[2:], float(scores[best])
         order = order[~same]
-
-
-def _overlaps(one: F32, others: F32) -> F32:
-    """Intersection over union of a box (first two points) with each of the others."""
-    low = np.maximum(one[0], others[:, 0])
-    high = np.minimum(one[1], others[:, 1])
-    both = np.clip(high - low, 0, None).prod(axis=1)
-    areas = (others[:, 1] - others[:, 0]).prod(axis=1)
-    union = (one[1] - one[0]).prod() + areas - both
-    return np.asarray(both / np.maximum(union, 1e-12), np.float32)
