@@ -11,14 +11,17 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from merkit.errors import ConfigError, StoreError
+
+T = TypeVar("T")
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -122,6 +125,21 @@ def sole_writer(path: Path, wait_s: float = 0.0) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def once_a_version(read: Callable[[Path], T]) -> Callable[[Path], T]:
+    """What ``read`` gives of a file, read again when the file changes: size and time tell."""
+
+    @lru_cache(maxsize=100_000)
+    def of_version(path: Path, size: int, modified_ns: int) -> T:
+        return read(path)
+
+    @wraps(read)
+    def of_file(path: Path) -> T:
+        stat = path.stat()
+        return of_version(path, stat.st_size, stat.st_mtime_ns)
+
+    return of_file
 
 
 def file_hash(path: Path) -> str:

@@ -45,17 +45,16 @@ def without_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.nn.LSTM, "forward", refuse)
 
 
-@pytest.fixture
-def without_convolutions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A CPU that convolves in no 16-bit type."""
-    forward = torch.nn.Conv2d.forward
+def refuse_half(monkeypatch: pytest.MonkeyPatch, layer: Any, reason: str) -> None:
+    """A CPU that has no kernel of this layer for a 16-bit type."""
+    forward = layer.forward
 
-    def refuse(self: torch.nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    def refuse(self: torch.nn.Module, x: torch.Tensor) -> Any:
         if torch.is_autocast_enabled("cpu"):
-            raise RuntimeError("could not create a primitive\nmore words")
+            raise RuntimeError(reason)
         return forward(self, x)
 
-    monkeypatch.setattr(torch.nn.Conv2d, "forward", refuse)
+    monkeypatch.setattr(layer, "forward", refuse)
 
 
 def weights(bf16: bool) -> dict[str, torch.Tensor]:
@@ -67,8 +66,10 @@ def weights(bf16: bool) -> dict[str, torch.Tensor]:
     return fitted.model.state_dict()
 
 
-@pytest.mark.usefixtures("without_convolutions")
-def test_a_machine_without_it_trains_in_float32_and_says_so_once() -> None:
+def test_a_machine_without_it_trains_in_float32_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_half(monkeypatch, torch.nn.Conv2d, "could not create a primitive\nmore words")
     with pytest.warns(MerkitWarning, match="no bfloat16 on 'cpu', float32 it is: could") as told:
         first = weights(bf16=True)
     assert "more words" not in str(told[0].message)
@@ -124,14 +125,7 @@ def test_the_frozen_part_falls_back_and_its_tokens_are_those_of_float32(
     plain = Encoder(config)
     exact, plain_key = plain.frozen(rgb), plain.frozen_key()
     encoder = Encoder(replace(config, precision=precision))
-    forward = torch.nn.Linear.forward
-
-    def refuse(self: torch.nn.Linear, x: torch.Tensor) -> torch.Tensor:
-        if torch.is_autocast_enabled("cpu"):
-            raise RuntimeError("no such kernel")
-        return forward(self, x)
-
-    monkeypatch.setattr(torch.nn.Linear, "forward", refuse)
+    refuse_half(monkeypatch, torch.nn.Linear, "no such kernel")
     with pytest.warns(MerkitWarning, match=f"no {precision} on 'cpu', float32 it is: no such"):
         assert torch.equal(encoder.frozen(rgb), exact)
     assert encoder.frozen_key() == plain_key

@@ -54,9 +54,9 @@ def _card(name: str, whole: bool) -> str:
     for label_map in database.label_maps:
         counts = dict(zip(label_map.classes, label_map.counts, strict=False))
         shown = ", ".join(f"{c} {n}" for c, n in counts.items()) or ", ".join(label_map.classes)
-        own = isinstance(label_map, TaskMap)  # others belong to no publication
-        total = sum(label_map.counts) or (isinstance(label_map, TaskMap) and label_map.total)
-        told = f" = {total}" if total else " (no counts published)" if own else ""
+        told = f" = {sum(label_map.counts)}" if label_map.counts else ""
+        if isinstance(label_map, TaskMap):  # others belong to no publication
+            told = f" = {label_map.total}" if label_map.total else " (no counts published)"
         lines.append(f"  classes {label_map.name}: {shown}{told}")
         if whole and label_map.citation:
             lines.append(f"    {label_map.citation}")

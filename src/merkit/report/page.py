@@ -182,7 +182,7 @@ def _by_set(
     }
     same, another, unknown = headings.values()
     for score in printed:
-        group = same if score.same_set(ours) else another if score.clips else unknown
+        group = same if score.clips == ours else another if score.clips else unknown
         group.append(score)
     return {heading: scores for heading, scores in headings.items() if scores}
 

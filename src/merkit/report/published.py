@@ -30,10 +30,6 @@ class PublishedScore:
     note: str
     values: Mapping[str, float]
 
-    def same_set(self, clips: Mapping[str, int]) -> bool:
-        """Whether it was scored on as many clips of every class."""
-        return self.clips == clips
-
 
 @lru_cache(maxsize=1)
 def published_scores() -> tuple[PublishedScore, ...]:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import zlib
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from merkit.files import atomic_file, write_text
+from merkit.files import atomic_file, once_a_version, write_text
 from merkit.progress import Progress, silent
 from merkit.samples.batch import collate
 from merkit.samples.prepare import SampleSet
@@ -78,14 +77,8 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
+@once_a_version  # seeds may share their tokens
 def _checksum(path: Path) -> int:
-    """Of a file's bytes, read again when the file changes: seeds may share their tokens."""
-    stat = path.stat()
-    return _checksum_of_version(path, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=100_000)
-def _checksum_of_version(path: Path, size: int, modified_ns: int) -> int:
     value = 0
     with path.open("rb") as handle:
         while block := handle.read(2**20):

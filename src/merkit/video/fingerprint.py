@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
-from pathlib import Path
 
 from merkit.errors import MissingDataError
-from merkit.files import file_hash
+from merkit.files import file_hash, once_a_version
 from merkit.types import Clip
 from merkit.video.images import images_within
 
@@ -40,13 +38,5 @@ def _media_digest(clip: Clip) -> str:
     return "".join(map(file_digest, images.values()))
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, read again when the file changes."""
-    stat = path.stat()
-    return _digest_of_version(path, stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=100_000)
-def _digest_of_version(path: Path, size: int, modified_ns: int) -> str:
-    """Digest of a file's bytes; size and time only make the cache notice a change."""
-    return file_hash(path)
+#: SHA-256 of a file's bytes, read again when the file changes.
+file_digest = once_a_version(file_hash)
