@@ -155,22 +155,88 @@ class Fold:
     unlabelled: tuple[str, ...] = ()  # target clips used without labels (transductive)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A micro-expression found in a longer recording.
+#: What a movement is: the two kinds of expression, and what is brief without being one.
+EventKind = Literal["micro", "macro", "blink", "gaze shift", "speech", "head movement", "other"]
+#: Why nothing can be told for a while.
+StretchKind = Literal[
+    "no face",
+    "occluded",
+    "at the border",
+    "speech",
+    "head movement",
+    "too few pixels",
+    "too low a frame rate",
+]
+#: What a stretch is about: nothing can be told of the whole face, or of its lower half only.
+FacePart = Literal["face", "lower face"]
 
-    ``score`` is the probability of ``label``; ``motion_px`` the height of the movement in
-    pixels of the face normalised to about 256 px, which is what the event was spotted by.
+
+@dataclass(frozen=True, slots=True)
+class RegionMotion:
+    """How far one region of the face moved from the onset to the apex.
+
+    ``region``: such as ``mouth corner``; ``side``: ``left`` or ``right`` of the person, ``both``
+    where the two move alike, "" for a region in the middle. ``right_px`` and ``down_px``: in the
+    picture, in pixels of the normalised face (256 px).
     """
 
+    region: str
+    side: Literal["left", "right", "both", ""]
+    right_px: float
+    down_px: float
+
+    @property
+    def motion_px(self) -> float:
+        return float(np.hypot(self.right_px, self.down_px))
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A facial movement found in a longer recording.
+
+    Frames are those of the source, times those of its own clock. ``motion_px``: how far the
+    strongest region moved, in pixels of the face normalised to about 256 px; ``motion_share``: the
+    same in shares of the distance between the eye centres; ``threshold_px``: what the movement had
+    to exceed at this time. ``regions``: what moved, the strongest first. ``quality``: 0 to 1, with
+    ``reasons`` for what lowers it, or for why it is no micro-expression. ``found_share``: share of
+    its frames that show the face. ``label``, ``score`` (the probability of that label) and
+    ``probabilities`` of the classes come from a model; without one they are empty and NaN.
+    """
+
+    kind: EventKind
     onset_s: float
     apex_s: float
     offset_s: float
-    label: str
-    score: float
+    onset_frame: int
+    apex_frame: int
+    offset_frame: int
     motion_px: float
-    probabilities: Mapping[str, float]
-    found_share: float
+    motion_share: float
+    threshold_px: float
+    regions: tuple[RegionMotion, ...] = ()
+    quality: float = 1.0
+    reasons: tuple[str, ...] = ()
+    found_share: float = 1.0
+    label: str = ""
+    score: float = np.nan
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def duration_s(self) -> float:
+        return self.offset_s - self.onset_s
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """From when to when, both inclusive, nothing can be told of a part of the face, and why."""
+
+    kind: StretchKind
+    start_s: float
+    end_s: float
+    first_frame: int
+    last_frame: int
+    part: FacePart = "face"
+    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ from merkit.inference.recognizer import Analysis
 from merkit.types import Event
 
 CLASSES = ("negative", "positive")
-EVENT = Event(1.23456, 1.4, 1.6, "positive", 0.87654, 2.5, {"negative": 0.12346, "positive": 0.87654}, 0.5)  # fmt: skip  # noqa: E501
+EVENT = Event(
+    "micro", 1.23456, 1.4, 1.6, 37, 42, 48, 2.5, 0.027, 0.4, found_share=0.5,
+    label="positive", score=0.87654, probabilities={"negative": 0.12346, "positive": 0.87654},
+)  # fmt: skip
 FULL = Analysis(Path('a, "b".mp4'), (EVENT,), 6.0, 0.9, "", 180, 1, 5, ("casme2", "samm"))
 EMPTY = Analysis(Path("none.mp4"), (), 2.0, 0.0, "none.mp4: no face found")
 

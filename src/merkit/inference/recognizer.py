@@ -8,7 +8,7 @@ trained with, so a window is treated exactly as a training clip.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from merkit.progress import Progress, silent
 from merkit.samples.batch import Arrays, collate
 from merkit.samples.recipes import Recipe
 from merkit.spotting import SpotConfig, TrackedVideo, Window, motion_signal, spot, track_video
+from merkit.spotting.video import event_of
 from merkit.training.device import choose_device
 from merkit.types import I64, Clip, Event, Frame, Frames, Sample
 from merkit.video import iter_frames
@@ -132,14 +133,10 @@ class Recognizer:
     def _event(self, window: Window, sample: Sample, seen: TrackedVideo) -> Event:
         probabilities = self.probabilities([sample.arrays])[0]
         best = int(probabilities.argmax())
-        times = seen.time_s
-        return Event(
-            onset_s=float(times[window.onset]),
-            apex_s=float(times[window.apex]),
-            offset_s=float(times[window.offset]),
+        return replace(
+            event_of(window, seen, 0.0),
             label=self.classes[best],
             score=float(probabilities[best]),
-            motion_px=window.peak_px,
             probabilities=dict(zip(self.classes, map(float, probabilities), strict=True)),
             found_share=sample.found_share,
         )
