@@ -1,0 +1,54 @@
+"""Movements that were followed at two scales, each said once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from merkit.spotting.config import SpotConfig
+from merkit.spotting.course import Movement
+from merkit.spotting.regions import of_part
+
+_READ = ~of_part("eyes")
+#: A long movement around a short one is that short one, seen from afar, up to this many times it.
+_SAME = 1.5
+
+
+def resolve(found: Sequence[Movement], rate_hz: float, config: SpotConfig) -> list[Movement]:
+    """The movements that stand for themselves, in order of time.
+
+    What becomes of one depends on those that overlap it, and on nothing else:
+
+    - a long one whose apex lies in a brief one of about its height is that brief one;
+    - of long ones that overlap, the highest stands;
+    - a short one that lasts too long to be brief is a part of the long one it lies in;
+    - a brief one in a long one of the same regions, and low against it, is its ripple.
+    """
+    lengths = [(m.offset - m.onset) / rate_hz for m in found]
+    usable = [(m, s) for m, s in zip(found, lengths, strict=True) if s >= config.micro_min_s]
+    brief = [m for m, s in usable if not m.long and s <= config.micro_max_s]
+    slower = [m for m, s in usable if not m.long and s > config.micro_max_s]
+    long = [m for m, s in usable if m.long and config.micro_max_s < s <= config.macro_max_s]
+    long = [
+        m
+        for m in long
+        if not any(b.contains(m.apex) and m.height_px <= _SAME * b.height_px for b in brief)
+    ]
+    long = [m for m in long if not any(_stands_before(other, m) for other in long)]
+    slower = [m for m in slower if not any(m.overlaps(other) for other in long)]
+    macro = [*long, *slower]
+    brief = [m for m in brief if not any(_is_ripple(m, other, config) for other in macro)]
+    return sorted([*brief, *macro], key=lambda m: (m.apex, m.long))
+
+
+def _stands_before(other: Movement, m: Movement) -> bool:
+    return other.overlaps(m) and (other.height_px, -other.apex) > (m.height_px, -m.apex)
+
+
+def _is_ripple(m: Movement, longer: Movement, config: SpotConfig) -> bool:
+    if not longer.contains(m.apex):
+        return False
+    own = np.nan_to_num(np.hypot(*m.regions.T)) * _READ
+    region = int(own.argmax())
+    return bool(own[region] < config.ripple_share * np.hypot(*longer.regions[region]))
