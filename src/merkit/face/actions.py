@@ -1,0 +1,166 @@
+"""What the face as a whole does in each frame: numbers of that one picture, a hundred bytes a
+frame.
+
+Nothing here knows the rest of the video, so the same frame has the same numbers wherever it stands.
+What they mean together in time (a blink, speech, a fast head) is told by
+:mod:`merkit.face.behaviour`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from merkit.face.eyes import eye_angles, gaze_angles, lid_openings
+from merkit.face.landmarker import BLENDSHAPES, FaceLandmarker
+from merkit.face.pose import angles_of, fit_head
+from merkit.face.tracker import DetectedFace
+from merkit.types import F32, F64, I64, U8
+
+#: measure -> its place among the blendshapes
+_SHAPES = {
+    "blink_left": BLENDSHAPES.index("eyeBlinkLeft"),
+    "blink_right": BLENDSHAPES.index("eyeBlinkRight"),
+    "jaw_open": BLENDSHAPES.index("jawOpen"),
+}
+_INNER_LIPS_68 = (62, 66)
+_INNER_LIPS, _LIP_CORNERS = (13, 14), (61, 291)
+
+
+@dataclass(frozen=True)
+class FaceActions:
+    """One face through N frames, a column a measure, each F32 (N,); NaN where there is no face, and
+    where the measure needs a mesh and the tracker has none (those marked *).
+
+    ``presence``: how sure the tracker is. ``eye_distance_px``: between the eye centres, * as in
+    frontal view. ``outside``: share of the points beyond the picture. ``head_x``, ``head_y``:
+    middle of the head in pixels of the picture. ``pitch``*, ``yaw``*, ``roll``*: radians, against
+    the camera's axes, positive when the nose goes down, to the left of the picture, and when the
+    head tilts clockwise in the picture. ``lid_left``, ``lid_right``: height over width of the
+    person's own left and right eye. ``blink_left``*, ``blink_right``*, ``jaw_open``*: blendshapes,
+    0 to 1. ``eye_x``*, ``eye_y``*: where the eyes look within the head, radians right and down in
+    the picture. ``gaze_x``*, ``gaze_y``*: the same against the camera's axes. ``lip_gap``: between
+    the inner lips, in eye distances; ``lip_width``*: corner to corner. ``covered_upper_left``* and
+    its three siblings: how covered a quarter of the face is, 0 to 1, sides of the person.
+    """
+
+    numbers: I64
+    time_s: F64
+    presence: F32
+    eye_distance_px: F32
+    outside: F32
+    head_x: F32
+    head_y: F32
+    pitch: F32
+    yaw: F32
+    roll: F32
+    lid_left: F32
+    lid_right: F32
+    blink_left: F32
+    blink_right: F32
+    jaw_open: F32
+    eye_x: F32
+    eye_y: F32
+    gaze_x: F32
+    gaze_y: F32
+    lip_gap: F32
+    lip_width: F32
+    covered_upper_left: F32
+    covered_upper_right: F32
+    covered_lower_left: F32
+    covered_lower_right: F32
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[F32], numbers: Sequence[int], time_s: Sequence[float]
+    ) -> FaceActions:
+        """Of the rows of ``ActionReader.push``, with the number and the time of each frame."""
+        table = np.array(rows, np.float32).reshape(len(rows), len(MEASURES))
+        columns = (np.ascontiguousarray(column) for column in table.T)
+        return cls(np.array(numbers, np.int64), np.array(time_s, np.float64), *columns)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+#: The measures in the order of a row.
+MEASURES = tuple(f.name for f in fields(FaceActions))[2:]
+
+
+class ActionReader:
+    """Measures frames one after another; holds a few small pictures at most.
+
+    Args:
+        landmarker: for the blendshapes; by default one of its own.
+    """
+
+    def __init__(self, landmarker: FaceLandmarker | None = None) -> None:
+        self._landmarker = landmarker or FaceLandmarker()
+
+    def push(self, rgb: U8, face: DetectedFace | None) -> F32:
+        """The measures (K,) of the next frame, in the order of ``MEASURES``; see ``FaceActions``.
+
+        Args:
+            rgb: u8 (H,W,3).
+            face: in it; None where none is found.
+        """
+        found: dict[str, float] = {}
+        if face is not None:
+            found |= _of_points(face, rgb.shape[1], rgb.shape[0])
+            if face.mesh_px is not None:
+                found |= _of_mesh(face.mesh_px, (rgb.shape[1], rgb.shape[0]))
+                shapes = self._landmarker.blendshapes(face.mesh_px)
+                found |= {name: float(shapes[place]) for name, place in _SHAPES.items()}
+        return row_of(found)
+
+
+def row_of(found: Mapping[str, float]) -> F32:
+    """A row (K,) of the measures that are known."""
+    return np.array([found.get(name, np.nan) for name in MEASURES], np.float32)
+
+
+def _of_points(face: DetectedFace, width: int, height: int) -> dict[str, float]:
+    """What the 68 points tell, for every tracker."""
+    points = face.landmarks_px
+    right, left = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
+    eye_distance = max(float(np.linalg.norm(left - right)), 1e-6)
+    all_points = points if face.mesh_px is None else face.mesh_px[:, :2]
+    inside = ((all_points >= 0) & (all_points <= (width - 1, height - 1))).all(axis=1)
+    x, y = points[27:31].mean(axis=0)  # the bridge of the nose
+    lid_right, lid_left = lid_openings(points)
+    upper, lower = points[list(_INNER_LIPS_68)]
+    return {
+        "presence": face.score,
+        "eye_distance_px": eye_distance,
+        "outside": 1 - float(inside.mean()),
+        "head_x": float(x),
+        "head_y": float(y),
+        "lid_left": lid_left,
+        "lid_right": lid_right,
+        "lip_gap": float(np.linalg.norm(lower - upper)) / eye_distance,
+    }
+
+
+def _of_mesh(mesh_px: F32, size_px: tuple[int, int]) -> dict[str, float]:
+    head = fit_head(mesh_px)
+    rotation = head.in_camera(size_px)
+    pitch, yaw, roll = angles_of(rotation).tolist()
+    eyes = eye_angles(mesh_px, head)
+    gaze_x, gaze_y = gaze_angles(eyes, rotation).tolist()
+    upper, lower, right, left = head.in_head(mesh_px[[*_INNER_LIPS, *_LIP_CORNERS]])
+    return {
+        "eye_distance_px": head.eye_distance_px,
+        "head_x": float(head.centre_px[0]),
+        "head_y": float(head.centre_px[1]),
+        "pitch": pitch,
+        "yaw": yaw,
+        "roll": roll,
+        "eye_x": float(eyes[0]),
+        "eye_y": float(eyes[1]),
+        "gaze_x": gaze_x,
+        "gaze_y": gaze_y,
+        "lip_gap": float(lower[1] - upper[1]),
+        "lip_width": float(np.linalg.norm(left - right)),
+    }
