@@ -19,7 +19,8 @@ class SpotConfig:
     movements than this are no expression that comes and goes.
 
     Signal: motion is read against the frame ``lag_s`` before and after, and for longer movements
-    ``long_lag_s`` (0: these are not looked for), each half of the longest movement it sees whole.
+    ``long_lags_s`` (none: these are not looked for), each half of the longest movement it sees
+    whole.
     ``smooth_s``: sigma of a Gaussian over time. ``top_regions``: a movement counts by the mean of
     so many regions that stand out most, since most muscles move two. ``there_and_back``: a
     movement must go and return; without it what only went is taken too. ``head``: how the motion
@@ -38,15 +39,16 @@ class SpotConfig:
     of it where they have less than this share of its height.
 
     Kinds: ``name_blinks``, ``name_speech``, ``name_gaze``: a movement is named for the lids, the
-    mouth or the eyes where these explain it. ``rate_hz``: frames a second that are looked at;
-    faster video is thinned to about this.
+    mouth or the eyes where these explain it; brows that rise further than ``blink_reach_share`` do
+    so by themselves, not with the lids. ``rate_hz``: frames a second that are looked at; faster
+    video is thinned to about this.
     """
 
     micro_min_s: float = 0.04
     micro_max_s: float = 0.5
     macro_max_s: float = 4.0
     lag_s: float = 0.25
-    long_lag_s: float = 2.0
+    long_lags_s: tuple[float, ...] = (0.7, 2.0)
     smooth_s: float = 0.025
     top_regions: int = 2
     there_and_back: bool = True
@@ -63,22 +65,17 @@ class SpotConfig:
     name_blinks: bool = True
     name_speech: bool = True
     name_gaze: bool = True
+    blink_reach_share: float = 0.015
     rate_hz: float = 50.0
 
     def __post_init__(self) -> None:
         positive = ("micro_max_s", "lag_s", "top_regions", "noise_window_s", "rate_hz")
         wanted = {name: (getattr(self, name) > 0, "above 0") for name in positive}
-        for name in ("micro_min_s", "long_lag_s", "smooth_s", "noise_factor"):
+        for name in ("micro_min_s", "smooth_s", "noise_factor"):
             wanted[name] = (getattr(self, name) >= 0, "0 or more")
-        shares = (
-            "max_misfit_share",
-            "floor_share",
-            "long_floor_share",
-            "ripple_share",
-            "turn_share",
-        )
-        for name in (*shares, "return_share"):
+        for name in (name for name in vars(self) if name.endswith("_share")):
             wanted[name] = (0 <= getattr(self, name) <= 1, "0 to 1")
+        wanted["long_lags_s"] = (all(lag > 0 for lag in self.long_lags_s), "each above 0")
         wanted["macro_max_s"] = (self.macro_max_s > self.micro_max_s, "above micro_max_s")
         wanted["head"] = (self.head in get_args(Head), "rigid, nose or none")
         check_settings(self, "spot", wanted)

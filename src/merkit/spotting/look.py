@@ -65,7 +65,7 @@ def _picture(rgb: U8, matrix: F64, scale: float) -> U8:
 
     back = cv2.invertAffineTransform(matrix)
     corners = np.array([(0, 0), (SIDE_PX, 0), (0, SIDE_PX), (SIDE_PX, SIDE_PX)]) @ back[:, :2].T
-    corners += back[:, 2]
+    corners = corners + back[:, 2]
     low = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 2, 0)
     high = np.maximum(np.ceil(corners.max(axis=0)).astype(int) + 3, low + 1)
     part = rgb[low[1] : high[1], low[0] : high[0]]

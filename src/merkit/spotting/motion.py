@@ -5,8 +5,10 @@ Bouguet 2001, in OpenCV): a hundred points cost a fifth of a dense field, and a 
 to its still neighbours as a smooth field is, which keeps most of a movement that is few pixels
 wide. The mesh says where each of them begins to be looked for. Where teeth show, lids close or a
 hand comes, the picture is not the same any more and points get lost: there the mesh, which is less
-exact and never lost, has the word. A head that shifts, turns, tilts or comes nearer moves a point at (x, y, z) by six
-numbers (weak perspective): those of the points on bone are fitted, and taken from all.
+exact and never lost, has the word.
+
+A head that shifts, turns, tilts or comes nearer moves a point at (x, y, z) by six numbers (weak
+perspective): those of the points on bone are fitted, and taken from all.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from merkit.spotting.look import EYE_DISTANCE_PX, SIDE_PX, Look
-from merkit.spotting.regions import REGIONS, REGIONS_AT, RIGID_AT
+from merkit.spotting.medians import median_of_known
+from merkit.spotting.regions import IN_REGION, REGIONS, REGIONS_AT, RIGID_AT
 from merkit.types import F64, Bool
 
 Head: TypeAlias = Literal["rigid", "nose", "none"]
@@ -28,6 +31,8 @@ _WINDOW_PX, _LEVELS, _STOP = 21, 1, (3, 20, 0.01)
 _LOST_PX, _LOST_SHARE = 2.5, 0.3
 #: Rounds of reweighting of the fit, and the least scale of its residuals in pixels.
 _ROUNDS, _LEAST_PX = 6, 0.05
+#: Keeps the fit solvable where the points that are left lie in one line.
+_RIDGE = 1e-6 * np.eye(6)
 #: Bridge and tip of the nose among the rigid points.
 _NOSE_AT = RIGID_AT[:8]
 
@@ -56,41 +61,43 @@ def motion_between(before: Look | None, after: Look | None, head: Head = "rigid"
     """
     if before is None or after is None:
         return UNKNOWN
-    moved, known = _followed(before, after)
-    on_bone = RIGID_AT[known[RIGID_AT]]
-    if len(on_bone) < len(RIGID_AT) / 2:
+    shown = before.inside & after.inside
+    followed, kept = _followed(before, after)
+    meshed = (after.points - before.points)[:, :2].astype(np.float64)
+    bone = RIGID_AT[(shown & kept)[RIGID_AT]]
+    if len(bone) < len(RIGID_AT) / 2:
         return UNKNOWN
     design = _design(before)
-    numbers, misfit = _fit(design[on_bone], moved[on_bone])
-    if head == "rigid":
-        moved = moved - design @ numbers
-    elif head == "nose":
-        moved = moved - np.median(moved[_NOSE_AT], axis=0)
-    moved[~known] = np.nan
+    numbers, misfit = _fit(design[bone], followed[bone])
+    # each by its own fit: a mesh that jumps takes the picture that is cut by it along
+    by_mesh = meshed - design @ _fit(design[RIGID_AT], meshed[RIGID_AT])[0]
+    moved = followed - design @ numbers
+    lost = np.hypot(*(moved - by_mesh).T) > _LOST_PX + _LOST_SHARE * np.hypot(*by_mesh.T)
+    moved[lost | ~kept] = by_mesh[lost | ~kept]
+    if head != "rigid":
+        moved = moved + design @ numbers
+        moved -= np.median(moved[_NOSE_AT], axis=0) if head == "nose" else 0.0
+    moved[~shown] = np.nan
     turn_px = float(np.hypot(*numbers[4:]))
-    return Motion(np.stack([_pooled(moved[at]) for at in REGIONS_AT]), turn_px, misfit)
+    return Motion(_pooled(moved), turn_px, misfit)
 
 
 def _followed(before: Look, after: Look) -> tuple[F64, Bool]:
-    """Displacement of every vertex (V,2), and which are known."""
+    """Displacement of every vertex (V,2), and which were followed to the end."""
     import cv2
 
-    meshed = (after.points - before.points)[:, :2].astype(np.float64)
+    start, guess = before.points[:, :2].copy(), after.points[:, :2].copy()
     end, status, _ = cv2.calcOpticalFlowPyrLK(
         before.picture,
         after.picture,
-        before.points[:, :2].copy(),
-        after.points[:, :2].copy(),
+        start,
+        guess,
         winSize=(_WINDOW_PX, _WINDOW_PX),
         maxLevel=_LEVELS,
         criteria=_STOP,
         flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
-    moved = np.asarray(end - before.points[:, :2], np.float64)
-    allowed = _LOST_PX + _LOST_SHARE * np.hypot(*meshed.T)
-    lost = (status.ravel() == 0) | (np.hypot(*(moved - meshed).T) > allowed)
-    moved[lost] = meshed[lost]
-    return moved, before.inside & after.inside
+    return np.asarray(end - start, np.float64), status.ravel() == 1
 
 
 def _design(look: Look) -> F64:
@@ -107,20 +114,21 @@ def _design(look: Look) -> F64:
 def _fit(design: F64, moved: F64) -> tuple[F64, float]:
     """Reweighted least squares (Cauchy weights): the six numbers and the median distance."""
     weights = np.ones(len(moved))
-    numbers, distance = np.zeros(6), np.zeros(len(moved))
     for _ in range(_ROUNDS):
-        root = np.sqrt(weights)[:, None]
-        left = (design * root[:, :, None]).reshape(-1, 6)
-        numbers = np.linalg.lstsq(left, (moved * root).ravel(), rcond=None)[0]
+        weighted = design * weights[:, None, None]
+        matrix = np.einsum("vci,vcj->ij", weighted, design) + _RIDGE
+        numbers = np.linalg.solve(matrix, np.einsum("vci,vc->i", weighted, moved))
         distance = np.hypot(*(moved - design @ numbers).T)
-        scale = max(_LEAST_PX, 1.4826 * float(np.median(distance)))
-        weights = 1 / (1 + (distance / scale) ** 2)
-    return numbers, float(np.median(distance))
+        middle = float(np.median(distance))
+        weights = 1 / (1 + (distance / max(_LEAST_PX, 1.4826 * middle)) ** 2)
+    return np.asarray(numbers), middle
 
 
 def _pooled(moved: F64) -> F64:
-    """Median over the vertices of a region; NaN where half of them are unknown."""
-    known = ~np.isnan(moved[:, 0])
-    if 2 * known.sum() <= len(moved):
-        return np.full(2, np.nan)
-    return np.asarray(np.median(moved[known], axis=0))
+    """(R,2): median over the vertices of each region; NaN where half of them are unknown."""
+    values = moved[REGIONS_AT].transpose(0, 2, 1)
+    values[np.broadcast_to(~IN_REGION[:, None, :], values.shape)] = np.nan
+    unknown = np.isnan(values[:, 0]) & IN_REGION
+    pooled = median_of_known(values)
+    pooled[2 * unknown.sum(axis=1) >= IN_REGION.sum(axis=1)] = np.nan
+    return pooled

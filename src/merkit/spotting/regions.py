@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 
+Part: TypeAlias = Literal["upper", "eyes", "lower"]
 #: Vertices that lie on bone: bridge and tip of the nose, temples, cheekbones. The forehead is left
 #: out, since raised brows draw it up to the hair, and the outline of the face, whose vertices slide
 #: along it. The fit weighs down those that a smile or a wrinkled nose moves.
 RIGID = (
     *(168, 6, 197, 195, 5, 4, 45, 275, 220, 440),  # nose
-    *(139, 368, 34, 264, 143, 372, 156, 383, 35, 265, 54, 284, 21, 251, 71, 301, 162, 389),  # temples
+    *(139, 368, 34, 264, 143, 372, 156, 383, 35, 265),  # temples
+    *(54, 284, 21, 251, 71, 301, 162, 389),  # beside the forehead
     *(227, 447, 116, 345, 111, 340, 123, 352),  # cheekbones
 )  # fmt: skip
 #: Corners of the eyes, outer and inner of the right one, inner and outer of the left one.
@@ -29,7 +31,7 @@ class Region:
 
     name: str
     side: Literal["left", "right", ""]
-    part: Literal["upper", "eyes", "lower"]
+    part: Part
     vertices: tuple[int, ...]
 
     @property
@@ -78,7 +80,12 @@ REGIONS = (
 #: Every vertex that motion is read at, in order, and where the others' vertices are among them.
 VERTICES = np.array(sorted({v for region in REGIONS for v in region.vertices} | set(RIGID)))
 RIGID_AT = np.searchsorted(VERTICES, RIGID)
-REGIONS_AT = tuple(np.searchsorted(VERTICES, region.vertices) for region in REGIONS)
+#: (R,K) for each region, filled up with vertices that ``IN_REGION`` leaves out.
+_MOST = max(len(region.vertices) for region in REGIONS)
+REGIONS_AT = np.array(
+    [np.resize(np.searchsorted(VERTICES, region.vertices), _MOST) for region in REGIONS]
+)
+IN_REGION = np.array([np.arange(_MOST) < len(region.vertices) for region in REGIONS])
 
 
 def of_part(*parts: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from merkit.spotting.course import Movement
 from merkit.spotting.regions import of_part
 
 _READ = ~of_part("eyes")
-#: A long movement around a short one is that short one, seen from afar, up to this many times it.
+#: Up to so many times the motion of a brief movement, a long one around it is the same.
 _SAME = 1.5
 
 
@@ -20,21 +20,19 @@ def resolve(found: Sequence[Movement], rate_hz: float, config: SpotConfig) -> li
 
     What becomes of one depends on those that overlap it, and on nothing else:
 
-    - a long one whose apex lies in a brief one of about its height is that brief one;
-    - of long ones that overlap, the highest stands;
+    - of brief ones that share an apex, and of long ones that overlap, the highest stands;
+    - a long one whose apex lies in a brief one that moves its regions as far is that brief one;
     - a short one that lasts too long to be brief is a part of the long one it lies in;
     - a brief one in a long one of the same regions, and low against it, is its ripple.
     """
     lengths = [(m.offset - m.onset) / rate_hz for m in found]
     usable = [(m, s) for m, s in zip(found, lengths, strict=True) if s >= config.micro_min_s]
     brief = [m for m, s in usable if not m.long and s <= config.micro_max_s]
+    brief = [m for m in brief if not any(_hides(other, m) for other in brief)]
     slower = [m for m, s in usable if not m.long and s > config.micro_max_s]
+    slower = [m for m in slower if not any(_hides(other, m) for other in slower)]
     long = [m for m, s in usable if m.long and config.micro_max_s < s <= config.macro_max_s]
-    long = [
-        m
-        for m in long
-        if not any(b.contains(m.apex) and m.height_px <= _SAME * b.height_px for b in brief)
-    ]
+    long = [m for m in long if not any(_is_seen_by(b, m) for b in brief)]
     long = [m for m in long if not any(_stands_before(other, m) for other in long)]
     slower = [m for m in slower if not any(m.overlaps(other) for other in long)]
     macro = [*long, *slower]
@@ -42,13 +40,33 @@ def resolve(found: Sequence[Movement], rate_hz: float, config: SpotConfig) -> li
     return sorted([*brief, *macro], key=lambda m: (m.apex, m.long))
 
 
+def _rank(m: Movement) -> tuple[float, float]:
+    return m.height_px, -m.apex
+
+
+def _hides(other: Movement, m: Movement) -> bool:
+    shared = other.contains(m.apex) or m.contains(other.apex)
+    return shared and _rank(other) > _rank(m)
+
+
 def _stands_before(other: Movement, m: Movement) -> bool:
-    return other.overlaps(m) and (other.height_px, -other.apex) > (m.height_px, -m.apex)
+    return other.overlaps(m) and _rank(other) > _rank(m)
+
+
+def _is_seen_by(brief: Movement, m: Movement) -> bool:
+    region = _strongest(m)
+    return bool(
+        brief.contains(m.apex)
+        and np.hypot(*m.regions[region]) <= _SAME * np.hypot(*brief.regions[region])
+    )
 
 
 def _is_ripple(m: Movement, longer: Movement, config: SpotConfig) -> bool:
-    if not longer.contains(m.apex):
-        return False
-    own = np.nan_to_num(np.hypot(*m.regions.T)) * _READ
-    region = int(own.argmax())
-    return bool(own[region] < config.ripple_share * np.hypot(*longer.regions[region]))
+    region = _strongest(m)
+    whole = config.ripple_share * np.hypot(*longer.regions[region])
+    return bool(longer.contains(m.apex) and np.hypot(*m.regions[region]) < whole)
+
+
+def _strongest(m: Movement) -> int:
+    """The region that moved furthest, of those that are read."""
+    return int((np.nan_to_num(np.hypot(*m.regions.T)) * _READ).argmax())

@@ -8,6 +8,7 @@ import numpy as np
 
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.look import EYE_DISTANCE_PX
+from merkit.spotting.medians import median_of_known
 from merkit.spotting.regions import REGIONS, of_part
 from merkit.types import F64, I64
 
@@ -20,9 +21,10 @@ _MAD = 1.4826
 @dataclass(frozen=True)
 class Scale:
     """Movements up to twice ``lag`` frames; ``floor_px``: least height; ``half_window``: frames
-    on either side that the noise is taken from; ``noise_factor``: 0 where it is not. ``smooth``: sigma in frames. ``half_course``:
-    frames on either side that a movement is followed, every ``stride`` of them. ``still_ends``: the
-    face counts as still before the first frame and after the last one.
+    on either side that the noise is taken from; ``noise_factor``: 0 where it is not. ``smooth``:
+    sigma in frames. ``half_course``: frames on either side that a movement is followed, every
+    ``stride`` of them. ``still_ends``: the face counts as still before the first frame and after
+    the last one.
     """
 
     lag: int
@@ -55,17 +57,17 @@ def short_scale(config: SpotConfig, rate_hz: float) -> Scale:
     )
 
 
-def long_scale(config: SpotConfig, rate_hz: float) -> Scale:
-    """For macro-expressions, whose course is looked at some fifteen times a second. They may fill the
-    time around them, so what is there is no measure of noise."""
+def long_scale(lag_s: float, config: SpotConfig, rate_hz: float) -> Scale:
+    """For macro-expressions, whose course is looked at some thirty times a second. They may fill
+    the time around them, so what is there is no measure of noise."""
     return Scale(
-        lag=max(1, round(config.long_lag_s * rate_hz)),
+        lag=max(1, round(lag_s * rate_hz)),
         floor_px=config.long_floor_share * EYE_DISTANCE_PX,
         half_window=0,
         noise_factor=0.0,
         smooth=2 * config.smooth_s * rate_hz,
-        half_course=round((config.macro_max_s + 0.5) * rate_hz),
-        stride=max(1, round(rate_hz / 15)),
+        half_course=round(min(2 * lag_s + 0.5, config.macro_max_s + 0.5) * rate_hz),
+        stride=max(1, round(rate_hz / 30)),
         still_ends=True,
     )
 
@@ -111,7 +113,7 @@ def height(motion: F64, away: F64, lag: int, config: SpotConfig) -> F64:
     direction = away / np.maximum(np.linalg.norm(away, axis=2, keepdims=True), 1e-9)
     ways = np.stack([(there * direction).sum(axis=2), (back * direction).sum(axis=2)])
     lesser = ways.min(axis=0) if config.there_and_back else ways.mean(axis=0)
-    return np.maximum(lesser, 0.0)
+    return np.asarray(np.maximum(lesser, 0.0))
 
 
 def candidates(
@@ -120,8 +122,7 @@ def candidates(
     """The candidates at ``first`` to ``last``, both inclusive, in order of time.
 
     A frame is one where the mean of the regions that exceed their thresholds most, in shares of
-    them, is at least 1 and no frame within one and a half lags has more: a movement leaves echoes
-    of half its height one lag before and after.
+    them, is at least 1 and no frame within half a lag has more.
 
     Args:
         motion, turn_px: (T,R,2) and (T,), see ``Motion``, from the frame a lag before. What lies
@@ -130,7 +131,7 @@ def candidates(
     smooth = smoothed(motion, scale.smooth)
     away = displacement(smooth, scale.lag)
     heights = height(smooth, away, scale.lag, config)
-    margin = scale.lag + scale.lag // 2
+    margin = max(1, scale.lag // 2)
     low, high = max(0, first - margin), min(len(motion), last + margin + 1)
     turned = config.turn_share * np.nan_to_num(_turned(turn_px, scale.lag)[low:high, None])
     limits = np.maximum(thresholds(heights, low, high, scale), turned)
@@ -170,20 +171,9 @@ def thresholds(heights: F64, low: int, high: int, scale: Scale) -> F64:
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=0)[low:high]
     # every few frames of the window are enough for a median, and cost a fraction
     windows = windows[..., half % (step := max(1, half // 60)) :: step]
-    median = _median(windows)
-    spread = _MAD * _median(np.abs(windows - median[..., None]))
+    median = median_of_known(windows)
+    spread = _MAD * median_of_known(np.abs(windows - median[..., None]))
     return np.maximum(limits, np.nan_to_num(median + scale.noise_factor * spread))
-
-
-def _median(windows: F64) -> F64:
-    """Over the last axis without what is unknown; NaN where all is."""
-    known = ~np.isnan(windows)
-    count = known.sum(axis=-1)
-    ordered = np.sort(np.where(known, windows, np.inf), axis=-1)
-    low = np.maximum((count - 1) // 2, 0)[..., None]
-    high = np.minimum(count // 2, windows.shape[-1] - 1)[..., None]
-    middle = np.take_along_axis(ordered, low, -1) + np.take_along_axis(ordered, high, -1)
-    return np.where(count > 0, middle[..., 0] / 2, np.nan)
 
 
 def smoothed(motion: F64, sigma: float) -> F64:
@@ -203,4 +193,4 @@ def smoothed(motion: F64, sigma: float) -> F64:
         if into.start < into.stop:
             total[into] += share * filled[from_]
             weight[into] += share * known[from_]
-    return np.where(known, total / np.maximum(weight, 1e-9), np.nan)
+    return np.asarray(np.where(known, total / np.maximum(weight, 1e-9), np.nan))

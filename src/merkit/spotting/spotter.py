@@ -38,8 +38,7 @@ class Spotter:
         config.step(rate_hz)
         self._config, self._rate_hz = config, rate_hz
         scales = [short_scale(config, rate_hz)]
-        if config.long_lag_s:
-            scales.append(long_scale(config, rate_hz))
+        scales += [long_scale(lag_s, config, rate_hz) for lag_s in config.long_lags_s]
         self._runs = [_Run(scale, config) for scale in scales]
         self._looks: dict[int, Look | None] = {}
         self._seen = 0  # looks so far

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from merkit.face import TrackConfig
-from merkit.progress import Progress, silent
-from merkit.spotting.mdmd import (
-    SpotConfig,
-    TrackedVideo,
-    Window,
-    motion_signal,
-    spot,
-    threshold_px,
-    track_video,
-)
-from merkit.types import Event, Stretch
+import numpy as np
 
-#: Distance between the eye centres on the normalised face, in its pixels.
-EYE_DISTANCE_PX = 92.0
+from merkit.face import TrackConfig
+from merkit.face.behaviour import ActionConfig, runs
+from merkit.progress import Progress, silent
+from merkit.spotting.config import SpotConfig
+from merkit.spotting.course import Movement
+from merkit.spotting.look import EYE_DISTANCE_PX
+from merkit.spotting.naming import Behaviour, is_hidden, kind_of, lengths, moved
+from merkit.spotting.quality import quality_of
+from merkit.spotting.regions import REGIONS
+from merkit.spotting.tracked import TrackedVideo, track_video
+from merkit.types import Bool, Event, EventKind, RegionMotion, Stretch
 
 
 @dataclass(frozen=True)
@@ -43,43 +41,97 @@ def spot_video(
     track: TrackConfig | None = None,
     fps_hz: float | None = None,
     progress: Progress = silent,
+    actions: ActionConfig | None = None,
 ) -> SpottedVideo:
     """Every brief facial movement of a video, and what else it shows.
 
     Args:
         fps_hz: frame rate of an image folder.
+        actions: when lids, lips and head count as moving.
 
     Raises:
         VideoError, MissingDataError: the video cannot be read.
     """
     settings = config or SpotConfig()
     seen = track_video(video, track or TrackConfig(), settings, fps_hz, progress)
-    duration_s = float(seen.time_s[-1] - seen.time_s[0]) + 1 / seen.rate_hz
     if not seen.face.found.any():
         problem = f"{video}: no face found in any of {len(seen.face.found)} frames"
-        return SpottedVideo(seen, duration_s, (), (), problem)
-    signal = motion_signal(seen.motion, seen.rate_hz, settings)
-    threshold = threshold_px(signal, settings)
-    windows = spot(signal, seen.rate_hz, settings)
-    events = tuple(event_of(window, seen, threshold) for window in windows)
-    return SpottedVideo(seen, duration_s, events, ())
+        return SpottedVideo(seen, seen.duration_s, (), (), problem)
+    did = Behaviour.of(seen.actions, actions or ActionConfig())
+    return SpottedVideo(seen, seen.duration_s, events_of(seen, did, settings), ())
 
 
-def event_of(window: Window, seen: TrackedVideo, threshold: float) -> Event:
-    """A window of the signal as an event of its video."""
-    places = window.onset, window.apex, window.offset
-    onset_s, apex_s, offset_s = (float(seen.time_s[i]) for i in places)
-    onset, apex, offset = (int(seen.numbers[i]) for i in places)
+def events_of(seen: TrackedVideo, did: Behaviour, config: SpotConfig) -> tuple[Event, ...]:
+    """The movements of a video with their kinds, and its blinks and gaze shifts, by time."""
+    shown = [m for m in seen.movements if not is_hidden(m, did)]
+    found = [_event(m, seen, did, config) for m in shown]
+    kept = [event for event in found if event.kind not in ("blink", "gaze shift")]
+    by_eyes: tuple[tuple[EventKind, Bool], ...] = (("blink", did.blink), ("gaze shift", did.gaze))
+    for kind, mask in by_eyes:
+        same = [event for event in found if event.kind == kind]
+        kept += [_of_run(kind, first, last, seen, same) for first, last in runs(mask)]
+    return tuple(sorted(kept, key=lambda event: (event.onset_s, event.offset_s, event.kind)))
+
+
+def _event(m: Movement, seen: TrackedVideo, did: Behaviour, config: SpotConfig) -> Event:
+    places = np.arange(int(np.floor(m.onset)), int(np.ceil(m.offset)) + 1).clip(
+        0, len(seen.numbers) - 1
+    )
+    found_share = float(seen.face.found[places].mean())
+    eye_px = float(np.nanmedian(seen.actions.eye_distance_px[places]))
+    quality, reasons = quality_of(m, eye_px, found_share, did)
+    onset_s, offset_s = seen.time_at(m.onset), seen.time_at(m.offset)
+    height_px = float(lengths(m).max())
     return Event(
-        kind="micro" if offset_s - onset_s <= 0.5 else "macro",
+        kind=kind_of(m, offset_s - onset_s, seen.rate_hz, did, config),
+        onset_s=onset_s,
+        apex_s=seen.time_at(m.apex),
+        offset_s=offset_s,
+        onset_frame=seen.frame_at(m.onset),
+        apex_frame=seen.frame_at(m.apex),
+        offset_frame=seen.frame_at(m.offset),
+        motion_px=height_px,
+        motion_share=height_px / EYE_DISTANCE_PX,
+        threshold_px=m.threshold_px,
+        regions=tuple(_region_motion(m, r) for r in moved(m)),
+        quality=quality,
+        reasons=reasons,
+        found_share=found_share,
+    )
+
+
+def _region_motion(m: Movement, r: int) -> RegionMotion:
+    right, down = m.regions[r]
+    return RegionMotion(REGIONS[r].name, REGIONS[r].side, float(right), float(down))
+
+
+def _of_run(kind: EventKind, first: int, last: int, seen: TrackedVideo, same: list[Event]) -> Event:
+    """A blink or a gaze shift from look to look, with what moved along, where it was measured."""
+    middle = (first + last) // 2
+    if kind == "blink":
+        lids = np.fmin(seen.actions.lid_left, seen.actions.lid_right)[first : last + 1]
+        middle = first + int(np.nanargmin(lids))
+    onset_s, apex_s, offset_s = (seen.time_at(place) for place in (first, middle, last))
+    bare = Event(
+        kind=kind,
         onset_s=onset_s,
         apex_s=apex_s,
         offset_s=offset_s,
-        onset_frame=onset,
-        apex_frame=apex,
-        offset_frame=offset,
-        motion_px=window.peak_px,
-        motion_share=window.peak_px / EYE_DISTANCE_PX,
-        threshold_px=threshold,
-        found_share=float(seen.face.found[window.onset : window.offset + 1].mean()),
+        onset_frame=int(seen.numbers[first]),
+        apex_frame=int(seen.numbers[middle]),
+        offset_frame=int(seen.numbers[last]),
+        motion_px=np.nan,
+        motion_share=np.nan,
+        threshold_px=np.nan,
+    )
+    with_it = [e for e in same if e.onset_s <= offset_s and onset_s <= e.offset_s]
+    if not with_it:
+        return bare
+    most = max(with_it, key=lambda event: event.motion_px)
+    return replace(
+        bare,
+        motion_px=most.motion_px,
+        motion_share=most.motion_share,
+        threshold_px=most.threshold_px,
+        regions=most.regions,
     )

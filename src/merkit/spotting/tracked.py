@@ -1,0 +1,130 @@
+"""One streaming pass over a video: the face in every look, what it does, and what moved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from merkit.face import FaceFollower, TrackConfig
+from merkit.face.actions import ActionReader, FaceActions
+from merkit.face.landmarker import FaceLandmarker
+from merkit.face.region import FaceRegion, region_of_mesh
+from merkit.face.tracker import DetectedFace
+from merkit.face.upright import quarter_turns, turned_frames
+from merkit.progress import Progress, silent
+from merkit.spotting.config import SpotConfig
+from merkit.spotting.course import Movement
+from merkit.spotting.look import look_at
+from merkit.spotting.spotter import Spotter
+from merkit.types import F64, I64, FaceTrack, Frame, VideoInfo
+
+
+@dataclass(frozen=True)
+class TrackedVideo:
+    """What one pass saw in N looks, at about ``rate_hz``.
+
+    ``numbers`` and ``time_s``: frame and time of each look. ``movements``: places are looks.
+    ``turns``: the pictures were turned left by so many quarters. ``place``: of the face that was
+    followed, from the left, among ``n_faces``, the most seen at once.
+    """
+
+    info: VideoInfo
+    rate_hz: float
+    numbers: I64  # (N,)
+    time_s: F64  # (N,)
+    face: FaceTrack
+    actions: FaceActions
+    movements: tuple[Movement, ...] = ()
+    turns: int = 0
+    place: int = 0
+    n_faces: int = 0
+
+    def face_at(self, numbers: I64) -> FaceTrack:
+        """The face in these frames of the source, as it was in the nearest one seen."""
+        nearest = np.abs(self.numbers[None, :] - numbers[:, None]).argmin(axis=1)
+        face = self.face
+        return FaceTrack(face.landmarks_px[nearest], face.box_px[nearest], face.found[nearest])
+
+    def frame_at(self, place: float) -> int:
+        """The frame of the source at a place between looks."""
+        return round(float(np.interp(place, np.arange(len(self.numbers)), self.numbers)))
+
+    def time_at(self, place: float) -> float:
+        """Seconds by the video's own clock at a place between looks."""
+        return float(np.interp(place, np.arange(len(self.time_s)), self.time_s))
+
+    @property
+    def duration_s(self) -> float:
+        """From the first look to the end of the last one."""
+        return float(self.time_s[-1] - self.time_s[0]) + 1 / self.rate_hz
+
+
+def track_video(
+    video: Path,
+    track: TrackConfig,
+    config: SpotConfig,
+    fps_hz: float | None = None,
+    progress: Progress = silent,
+) -> TrackedVideo:
+    """Follow the face through a whole video, in one streaming pass, and find what moves.
+
+    No pictures but those of the last seconds are kept, so a video of any length and size fits in
+    memory: about a kilobyte a look stays. Motion is measured in the background while the next frame
+    is tracked.
+
+    Raises:
+        VideoError, MissingDataError: the video cannot be read.
+    """
+    from merkit.video import iter_frames, probe
+
+    turns = quarter_turns(iter_frames(video, fps_hz=fps_hz))
+    info = probe(video, fps_hz)
+    step = config.step(info.fps_hz)
+    follower, spotter = FaceFollower(track), Spotter(config, info.fps_hz / step)
+    landmarker = FaceLandmarker()
+    reader = ActionReader(landmarker)
+    expected = -(-(info.n_frames or 0) // step)
+    numbers: list[int] = []
+    times: list[float] = []
+    rows = []
+    movements: list[Movement] = []
+    frames = turned_frames(iter_frames(video, step=step, fps_hz=fps_hz), turns)
+    for frame, face in meshed(follower.follow(frames), landmarker):
+        look = None if face is None or face.mesh_px is None else look_at(frame, face.mesh_px)
+        movements += spotter.push(look)
+        rows.append(reader.push(frame.rgb, face))
+        numbers.append(frame.number)
+        times.append(frame.time_s)
+        progress(f"reading {video.name}", len(numbers), max(expected, len(numbers)))
+    movements += spotter.finish()
+    return TrackedVideo(
+        info=info,
+        rate_hz=info.fps_hz / step,
+        numbers=np.array(numbers),
+        time_s=np.array(times),
+        face=follower.track(),
+        actions=FaceActions.of(rows, numbers, times),
+        movements=tuple(movements),
+        turns=turns,
+        place=follower.place,
+        n_faces=follower.n_faces,
+    )
+
+
+def meshed(
+    faces: Iterable[tuple[Frame, DetectedFace | None]], landmarker: FaceLandmarker
+) -> Iterator[tuple[Frame, DetectedFace | None]]:
+    """Each face with its mesh, where its tracker has none: in a region of its 68 points."""
+    for frame, face in faces:
+        if face is None or face.mesh_px is not None:
+            yield frame, face
+            continue
+        points = face.landmarks_px
+        box = np.concatenate([points.min(axis=0), points.max(axis=0)])
+        eyes = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
+        mesh, _ = landmarker.mesh(frame.rgb, FaceRegion.around(box, *eyes))
+        mesh, _ = landmarker.mesh(frame.rgb, region_of_mesh(mesh))
+        yield frame, replace(face, mesh_px=mesh)
