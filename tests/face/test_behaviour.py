@@ -36,8 +36,8 @@ def face(n: int, hz: float = HZ, **changes: Mapping[tuple[int, int], float]) -> 
     for name, parts in changes.items():
         for (first, last), value in parts.items():
             columns[name][first : last + 1] = value
-    rows = np.stack(list(columns.values()), axis=1).astype(np.float32)
-    return FaceActions.of(list(rows), range(n), np.arange(n) / hz)
+    measures = {name: column.astype(np.float32) for name, column in columns.items()}
+    return FaceActions(np.arange(n), np.arange(n) / hz, **measures)
 
 
 def closed(first: int, last: int, lid: float = 0.1, shape: float = 0.3) -> dict[str, dict]:
