@@ -9,7 +9,7 @@ import pytest
 from merkit.face import TrackConfig
 from merkit.face.landmarker import MODEL
 from merkit.face.mesh478 import MESH_TO_68, MeshTracker
-from merkit.face.pose import EYE_DISTANCE_CM, _rigid_points, angles_of, fit_head, rotation_of
+from merkit.face.pose import EYE_DISTANCE_CM, angles_of, fit_head, generic_head, rotation_of
 from merkit.types import F64, U8, Frame
 
 TURN = np.radians([12.0, -25.0, 8.0])
@@ -50,9 +50,9 @@ def canonical() -> F64:
 
 
 def test_the_table_is_the_landmarkers_own_head(canonical: F64) -> None:
-    vertices, model = _rigid_points()
-    wanted = canonical[vertices] * [1, -1, -1] / EYE_DISTANCE_CM
-    np.testing.assert_allclose(model, wanted - wanted.mean(axis=0), atol=1e-5)
+    points, rigid = generic_head()
+    wanted = canonical * [1, -1, -1] / EYE_DISTANCE_CM
+    np.testing.assert_allclose(points, wanted - wanted[rigid].mean(axis=0), atol=1e-4)
     eyes = [canonical[list(MESH_TO_68[a:b])].mean(axis=0) for a, b in ((36, 42), (42, 48))]
     assert np.linalg.norm(eyes[0] - eyes[1]) == pytest.approx(EYE_DISTANCE_CM, abs=1e-3)
 

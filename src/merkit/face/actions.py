@@ -1,23 +1,23 @@
-"""What the face as a whole does in each frame: numbers of that one picture, a hundred bytes a
-frame.
+"""What the face as a whole does in each frame: some twenty numbers of that one picture.
 
-Nothing here knows the rest of the video, so the same frame has the same numbers wherever it stands.
-What they mean together in time (a blink, speech, a fast head) is told by
-:mod:`merkit.face.behaviour`.
+Nothing here knows the whole video, so the same frame has the same numbers wherever it stands; how
+covered the face is, is told by the half minute around. What the numbers mean together in time (a
+blink, speech, a fast head) is told by :mod:`merkit.face.behaviour`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 
 from merkit.face.eyes import eye_angles, gaze_angles, lid_openings
 from merkit.face.landmarker import BLENDSHAPES, FaceLandmarker
-from merkit.face.pose import angles_of, fit_head
+from merkit.face.occlusion import EVERY_S, Look, at_frames
+from merkit.face.pose import HeadFit, angles_of, fit_head
+from merkit.face.texture import unwrap
 from merkit.face.tracker import DetectedFace
-from merkit.types import F32, F64, I64, U8
+from merkit.types import F32, F64, I64, Bool, Frame
 
 #: measure -> its place among the blendshapes
 _SHAPES = {
@@ -43,7 +43,8 @@ class FaceActions:
     0 to 1. ``eye_x``*, ``eye_y``*: where the eyes look within the head, radians right and down in
     the picture. ``gaze_x``*, ``gaze_y``*: the same against the camera's axes. ``lip_gap``: between
     the inner lips, in eye distances; ``lip_width``*: corner to corner. ``covered_upper_left``* and
-    its three siblings: how covered a quarter of the face is, 0 to 1, sides of the person.
+    its three siblings: share of a quarter of the face that something covers
+    (:mod:`merkit.face.occlusion`), sides of the person.
     """
 
     numbers: I64
@@ -72,25 +73,18 @@ class FaceActions:
     covered_lower_left: F32
     covered_lower_right: F32
 
-    @classmethod
-    def of(
-        cls, rows: Sequence[F32], numbers: Sequence[int], time_s: Sequence[float]
-    ) -> FaceActions:
-        """Of the rows of ``ActionReader.push``, with the number and the time of each frame."""
-        table = np.array(rows, np.float32).reshape(len(rows), len(MEASURES))
-        columns = (np.ascontiguousarray(column) for column in table.T)
-        return cls(np.array(numbers, np.int64), np.array(time_s, np.float64), *columns)
-
     def __len__(self) -> int:
         return len(self.numbers)
 
 
-#: The measures in the order of a row.
+#: The measures, in the order of the columns.
 MEASURES = tuple(f.name for f in fields(FaceActions))[2:]
 
 
 class ActionReader:
-    """Measures frames one after another; holds a few small pictures at most.
+    """Measures the frames of a video one after another.
+
+    Keeps the numbers, and five unwrapped faces a second of 1 kB each: 60 MB for an hour at 60 Hz.
 
     Args:
         landmarker: for the blendshapes; by default one of its own.
@@ -98,36 +92,57 @@ class ActionReader:
 
     def __init__(self, landmarker: FaceLandmarker | None = None) -> None:
         self._landmarker = landmarker or FaceLandmarker()
+        self._rows: list[F32] = []
+        self._numbers: list[int] = []
+        self._time_s: list[float] = []
+        self._looks: list[Look] = []
 
-    def push(self, rgb: U8, face: DetectedFace | None) -> F32:
-        """The measures (K,) of the next frame, in the order of ``MEASURES``; see ``FaceActions``.
-
-        Args:
-            rgb: u8 (H,W,3).
-            face: in it; None where none is found.
-        """
+    def push(self, frame: Frame, face: DetectedFace | None) -> None:
+        """Measure the next frame; ``face``: in it, None where none is found."""
         found: dict[str, float] = {}
         if face is not None:
-            found |= _of_points(face, rgb.shape[1], rgb.shape[0])
+            size_px = frame.rgb.shape[1], frame.rgb.shape[0]
+            found = _of_points(face, size_px)
             if face.mesh_px is not None:
-                found |= _of_mesh(face.mesh_px, (rgb.shape[1], rgb.shape[0]))
-                shapes = self._landmarker.blendshapes(face.mesh_px)
-                found |= {name: float(shapes[place]) for name, place in _SHAPES.items()}
-        return row_of(found)
+                found |= self._of_mesh(frame, face.mesh_px, face.score)
+        self._rows.append(np.array([found.get(name, np.nan) for name in MEASURES], np.float32))
+        self._numbers.append(frame.number)
+        self._time_s.append(frame.time_s)
+
+    def actions(self, found: Bool | None = None) -> FaceActions:
+        """Of all frames so far.
+
+        Args:
+            found: (N,) of ``FaceTrack``, where frames were taken back; by default none were.
+        """
+        table = np.array(self._rows, np.float32).reshape(len(self._rows), len(MEASURES))
+        time_s, looks = np.array(self._time_s, np.float64), self._looks
+        if found is not None:
+            table[~found] = np.nan
+            taken_back = set(time_s[~found].tolist())
+            looks = [look for look in looks if look.time_s not in taken_back]
+        with_mesh = np.isfinite(table[:, MEASURES.index("pitch")])
+        table[with_mesh, -4:] = at_frames(looks, time_s)[with_mesh]
+        columns = (np.ascontiguousarray(column) for column in table.T)
+        return FaceActions(np.array(self._numbers, np.int64), time_s, *columns)
+
+    def _of_mesh(self, frame: Frame, mesh_px: F32, presence: float) -> dict[str, float]:
+        head = fit_head(mesh_px)
+        if not self._looks or frame.time_s - self._looks[-1].time_s > EVERY_S - 1e-6:
+            face = unwrap(frame.rgb, mesh_px, head.eye_distance_px)
+            self._looks.append(Look(frame.time_s, face, presence))
+        shapes = self._landmarker.blendshapes(mesh_px)
+        found = {name: float(shapes[place]) for name, place in _SHAPES.items()}
+        return found | _of_head(mesh_px, head, (frame.rgb.shape[1], frame.rgb.shape[0]))
 
 
-def row_of(found: Mapping[str, float]) -> F32:
-    """A row (K,) of the measures that are known."""
-    return np.array([found.get(name, np.nan) for name in MEASURES], np.float32)
-
-
-def _of_points(face: DetectedFace, width: int, height: int) -> dict[str, float]:
+def _of_points(face: DetectedFace, size_px: tuple[int, int]) -> dict[str, float]:
     """What the 68 points tell, for every tracker."""
     points = face.landmarks_px
     right, left = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
     eye_distance = max(float(np.linalg.norm(left - right)), 1e-6)
     all_points = points if face.mesh_px is None else face.mesh_px[:, :2]
-    inside = ((all_points >= 0) & (all_points <= (width - 1, height - 1))).all(axis=1)
+    inside = ((all_points >= 0) & (all_points <= np.array(size_px) - 1)).all(axis=1)
     x, y = points[27:31].mean(axis=0)  # the bridge of the nose
     lid_right, lid_left = lid_openings(points)
     upper, lower = points[list(_INNER_LIPS_68)]
@@ -143,8 +158,8 @@ def _of_points(face: DetectedFace, width: int, height: int) -> dict[str, float]:
     }
 
 
-def _of_mesh(mesh_px: F32, size_px: tuple[int, int]) -> dict[str, float]:
-    head = fit_head(mesh_px)
+def _of_head(mesh_px: F32, head: HeadFit, size_px: tuple[int, int]) -> dict[str, float]:
+    """What needs the mesh: how the head is held, where the eyes look, how the lips are."""
     rotation = head.in_camera(size_px)
     pitch, yaw, roll = angles_of(rotation).tolist()
     eyes = eye_angles(mesh_px, head)

@@ -35,13 +35,14 @@ class ActionConfig:
     open; a smile has one, one word or a yawn two. ``gaze_deg``: turn of the eyes within a tenth of
     a second that counts; slower ones do not move the lids at once. ``head_deg_s``,
     ``head_share_s``: turn of the head in degrees a second, shift in eye distances a second, beyond
-    which the skin cannot be read: 40 degrees a second turn points of a face by a twentieth of the
-    eye distance from one frame to the next at 30 Hz, as much as an expression moves them.
-    ``covered``: how covered a quarter of the face is. ``outside``: share of the points beyond the
-    picture. ``eye_distance_px``: least that shows a brief movement: 1 px of a face 256 px wide is a
-    third of a pixel there. ``min_hz``: half a second has ten frames. ``hole_s``, ``least_s``:
-    shorter holes in a stretch are closed, shorter stretches dropped: within a fifth of a second
-    nothing could be said of the frames between.
+    which the skin cannot be read: 40 degrees a second move points of a face by a fortieth of the
+    eye distance from one frame to the next at 30 Hz, as much as a micro-expression does.
+    ``covered``: share of a quarter of the face that is covered; open faces that laugh, turn and
+    blink stay below 0.25. ``outside``: share of the points beyond the picture. ``eye_distance_px``:
+    least that shows a brief movement: 1 px of a face 256 px wide is a third of a pixel there.
+    ``min_hz``: half a second has ten frames. ``speech_hole_s``: pauses between words that belong to
+    speech. ``hole_s``, ``least_s``: shorter holes in a stretch are closed, shorter stretches
+    dropped: within a fifth of a second nothing could be said of the frames between.
     """
 
     rest_s: float = 1.2
@@ -57,16 +58,17 @@ class ActionConfig:
     gaze_deg: float = 5.0
     head_deg_s: float = 40.0
     head_share_s: float = 1.5
-    covered: float = 0.5
+    covered: float = 0.4
     outside: float = 0.1
     eye_distance_px: float = 30.0
     min_hz: float = 20.0
     hole_s: float = 0.2
+    speech_hole_s: float = 0.8
     least_s: float = 0.2
 
     def __post_init__(self) -> None:
         wanted = {name: (getattr(self, name) > 0, "above 0") for name in self.__dataclass_fields__}
-        for name in ("hole_s", "least_s", "outside"):
+        for name in ("hole_s", "speech_hole_s", "least_s", "outside"):
             wanted[name] = (getattr(self, name) >= 0, "0 or more")
         check_settings(self, "actions", wanted)
 
@@ -100,9 +102,11 @@ def is_blinking(actions: FaceActions, config: ActionConfig) -> Bool:
 
 
 def is_talking(actions: FaceActions, config: ActionConfig) -> Bool:
-    """The lips open and close again and again: speech or chewing."""
+    """The lips open and close again and again: speech or chewing. Not told of a covered mouth."""
     talk = np.zeros(len(actions), bool)
-    ends = turning_points(actions.lip_gap, config.lip_swing).ravel()
+    seen = ~(covered_lower(actions) >= config.covered)
+    lips = np.where(seen, actions.lip_gap, np.float32(np.nan))
+    ends = turning_points(lips, config.lip_swing).ravel()
     apart = np.flatnonzero(np.diff(actions.time_s[ends]) > config.lip_pause_s) + 1
     for group in np.split(np.arange(len(ends)), apart):
         swings = (
@@ -138,8 +142,17 @@ def is_occluded(actions: FaceActions, config: ActionConfig) -> Bool:
 
 def covered(actions: FaceActions) -> F32:
     """F32 (N,): how covered the most covered quarter of the face is, 0 to 1."""
-    upper = np.fmax(actions.covered_upper_left, actions.covered_upper_right)
-    return np.fmax(upper, np.fmax(actions.covered_lower_left, actions.covered_lower_right))
+    return np.fmax(covered_upper(actions), covered_lower(actions))
+
+
+def covered_upper(actions: FaceActions) -> F32:
+    """The same of the upper quarters."""
+    return np.fmax(actions.covered_upper_left, actions.covered_upper_right)
+
+
+def covered_lower(actions: FaceActions) -> F32:
+    """The same of the lower quarters."""
+    return np.fmax(actions.covered_lower_left, actions.covered_lower_right)
 
 
 def head_speed(actions: FaceActions) -> tuple[F64, F64]:

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from merkit.types import F32, F64, I64
+from merkit.types import F32, F64, Bool
 
 #: Distance between the middles of the two eyes (of the 68-point scheme) in the generic head.
 EYE_DISTANCE_CM = 6.3635
 #: OpenFace's guess of the focal length where none is given: 500 px for a picture 640 px wide.
 FOCAL_SHARE = 500 / 640
-_TABLE = Path(__file__).parent / "data" / "rigid_points.csv"
+_TABLE = Path(__file__).parent / "data" / "generic_head.csv"
 _CAMERA = np.array([1.0, -1.0, -1.0])  # the model's y goes up, its z to the viewer
 
 
@@ -50,8 +50,8 @@ class HeadFit:
 
 def fit_head(mesh_px: F32) -> HeadFit:
     """The generic head that lies closest to a mesh (478,3), by least squares."""
-    vertices, model = _rigid_points()
-    points = mesh_px[vertices].astype(np.float64)
+    whole, rigid = generic_head()
+    model, points = whole[rigid], mesh_px[: len(whole)][rigid].astype(np.float64)
     centre = points.mean(axis=0)
     u, values, v = np.linalg.svd((points - centre).T @ model)
     signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ v))])
@@ -85,8 +85,9 @@ def _rotation_to(direction: F64) -> F64:
 
 
 @lru_cache(maxsize=1)
-def _rigid_points() -> tuple[I64, F64]:
-    """Vertices (K,) of the mesh, and their place (K,3) in the generic head in eye distances."""
+def generic_head() -> tuple[F64, Bool]:
+    """The 468 points of the generic head (468,3) in eye distances, and which of them are rigid. The
+    origin is the middle of the rigid ones."""
     table = np.loadtxt(_TABLE, delimiter=",", skiprows=1)
-    model = table[:, 1:] * _CAMERA / EYE_DISTANCE_CM
-    return table[:, 0].astype(np.int64), model - model.mean(axis=0)
+    points, rigid = table[:, 1:4] * _CAMERA / EYE_DISTANCE_CM, table[:, 4] > 0
+    return points - points[rigid].mean(axis=0), rigid
