@@ -173,7 +173,7 @@ def thresholds(heights: F64, low: int, high: int, scale: Scale) -> F64:
     windows = windows[..., half % (step := max(1, half // 60)) :: step]
     median = median_of_known(windows)
     spread = _MAD * median_of_known(np.abs(windows - median[..., None]))
-    return np.maximum(limits, np.nan_to_num(median + scale.noise_factor * spread))
+    return np.asarray(np.maximum(limits, np.nan_to_num(median + scale.noise_factor * spread)))
 
 
 def smoothed(motion: F64, sigma: float) -> F64:

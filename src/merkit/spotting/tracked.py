@@ -89,24 +89,24 @@ def track_video(
     expected = -(-(info.n_frames or 0) // step)
     numbers: list[int] = []
     times: list[float] = []
-    rows = []
     movements: list[Movement] = []
     frames = turned_frames(iter_frames(video, step=step, fps_hz=fps_hz), turns)
     for frame, face in meshed(follower.follow(frames), landmarker):
         look = None if face is None or face.mesh_px is None else look_at(frame, face.mesh_px)
         movements += spotter.push(look)
-        rows.append(reader.push(frame.rgb, face))
+        reader.push(frame, face)
         numbers.append(frame.number)
         times.append(frame.time_s)
         progress(f"reading {video.name}", len(numbers), max(expected, len(numbers)))
     movements += spotter.finish()
+    followed = follower.track()
     return TrackedVideo(
         info=info,
         rate_hz=info.fps_hz / step,
         numbers=np.array(numbers),
         time_s=np.array(times),
-        face=follower.track(),
-        actions=FaceActions.of(rows, numbers, times),
+        face=followed,
+        actions=reader.actions(followed.found),
         movements=tuple(movements),
         turns=turns,
         place=follower.place,

@@ -9,6 +9,7 @@ import numpy as np
 
 from merkit.face import TrackConfig
 from merkit.face.behaviour import ActionConfig, runs
+from merkit.face.stretches import stretches
 from merkit.progress import Progress, silent
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement
@@ -57,8 +58,10 @@ def spot_video(
     if not seen.face.found.any():
         problem = f"{video}: no face found in any of {len(seen.face.found)} frames"
         return SpottedVideo(seen, seen.duration_s, (), (), problem)
-    did = Behaviour.of(seen.actions, actions or ActionConfig())
-    return SpottedVideo(seen, seen.duration_s, events_of(seen, did, settings), ())
+    acting = actions or ActionConfig()
+    did = Behaviour.of(seen.actions, acting)
+    untold = stretches(seen.actions, acting)
+    return SpottedVideo(seen, seen.duration_s, events_of(seen, did, settings), untold)
 
 
 def events_of(seen: TrackedVideo, did: Behaviour, config: SpotConfig) -> tuple[Event, ...]:
