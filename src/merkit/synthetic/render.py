@@ -225,7 +225,7 @@ class Renderer:
         if motion is not None:
             points = points + sample(motion, rest[:, None])[:, 0]
         if opening > 0.0:
-            jaw = self._mouth.displacement(self.grid, opening).astype(np.float32)
+            jaw = self._mouth.field(opening).astype(np.float32)
             motion = jaw if motion is None else motion + jaw
             # the truth's own landmarks: rounded ones may lie on the other lip
             at_landmarks = self._mouth.displacement(self.identity.landmarks_px, opening)
