@@ -106,6 +106,7 @@ def eventful(tmp_path_factory: pytest.TempPathFactory) -> Path:
         talk_share=0.2,
         head_turns=1,
         head_turn_px=(10.0, 15.0),
+        gaze_shifts=2,
         pose_jitter_px=0.0,
         blink_rate_hz=0.5,
         long_media="frames",
@@ -130,7 +131,7 @@ def test_macro_expressions_come_back_beside_the_micro_ones(eventful: Path) -> No
 
 def test_stretches_are_those_of_the_truth(eventful: Path) -> None:
     truth = np.load(eventful / "truth" / "sub02_L01.npz")
-    taken = {kind: np.zeros(360, bool) for kind in ("talk", "blink", "nod")}
+    taken = {kind: np.zeros(360, bool) for kind in ("talk", "blink", "nod", "gaze")}
     for stretch in load_stretches(eventful):
         assert stretch.recording_id == "sub02_L01"
         taken[stretch.kind][stretch.first - 1 : stretch.last] = True
@@ -139,6 +140,10 @@ def test_stretches_are_those_of_the_truth(eventful: Path) -> None:
     assert taken["nod"][1:][fast].all()
     assert taken["blink"].any()
     assert (taken["blink"] == (truth["blink"] > 0)).all()
+    aside = (truth["gaze_px"] != 0).any(axis=1)
+    assert aside.sum() > 20
+    assert taken["gaze"].sum() == aside.sum() + 4  # at rest at both ends of the two
+    assert taken["gaze"][aside].all()
     assert taken["talk"].sum() == pytest.approx(72, abs=1)
     assert (truth["talk_px"][~taken["talk"]] == 0).all()
     assert (truth["talk_px"][taken["talk"]] > 0).mean() > 0.6

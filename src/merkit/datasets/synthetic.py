@@ -86,14 +86,14 @@ class Stretch:
     """Frames of a recording, from the first to the last, in which something else goes on."""
 
     recording_id: str
-    kind: str  # talk, blink, nod, shake, tilt
+    kind: str  # talk, blink, gaze, nod, shake, tilt
     first: int
     last: int
 
 
 def load_stretches(root: Path) -> tuple[Stretch, ...]:
-    """Talk, blinks and head turns in the long recordings, as the table lists them. Frames are
-    numbered as the events' are.
+    """Talk, blinks, gaze shifts and head turns in the long recordings, as the table lists them.
+    Frames are numbered as the events' are.
 
     Raises:
         DatasetError: as ``load``.

@@ -20,6 +20,7 @@ LATER_DIALS = (
     *("macro_events", "macro_duration_s", "macro_amplitude_px"),
     *("talk_share", "talk_opening_px", "events_in_talk"),
     *("head_turns", "head_turn_px"),
+    "gaze_shifts",
 )
 #: neutral time between what happens in a recording
 NEUTRAL_S = 0.5
@@ -27,6 +28,8 @@ NEUTRAL_S = 0.5
 TALK_STRETCH_S = 1.0, 4.0
 #: shortest and longest head turn
 TURN_S = 0.3, 1.0
+#: shortest and longest gaze shift, the ways there and back included
+GAZE_S = 0.4, 2.1
 _RANGES = {
     **dict.fromkeys(("subjects", "clips_per_class"), (1, math.inf)),
     **dict.fromkeys(("seed", "long_videos", "events_per_video", "macro_events"), (0, math.inf)),
@@ -34,7 +37,7 @@ _RANGES = {
     "crf": (0, 51),
     "jpeg_quality": (1, 100),
     "talk_share": (0, 0.9),
-    "head_turns": (0, math.inf),
+    **dict.fromkeys(("head_turns", "gaze_shifts"), (0, math.inf)),
     "fps_hz": (1, 1000),
 }
 
@@ -81,6 +84,7 @@ class SynthConfig:
         events_in_talk: whether expressions may fall into talk.
         head_turns: brisk head movements in each recording: nod, shake or tilt.
         head_turn_px: smallest and largest shift in one, in pixels at 256 px face width.
+        gaze_shifts: in each recording: the eyes jump aside, rest there and jump back.
     """
 
     subjects: int = 8
@@ -116,6 +120,7 @@ class SynthConfig:
     events_in_talk: bool = False
     head_turns: int = 0
     head_turn_px: tuple[float, float] = (8.0, 24.0)
+    gaze_shifts: int = 0
 
     def __post_init__(self) -> None:
         known = f"one of {list(GENERIC_MAPS)}"
@@ -131,6 +136,7 @@ class SynthConfig:
             _check_macro(self)
             _check_talk(self)
             _check_turns(self)
+        _check_gaze(self)
         if self.long_videos:
             _check_recordings(self)
 
@@ -201,6 +207,18 @@ def _check_turns(config: SynthConfig) -> None:
     shortest = f"{TURN_S[0]} s at {config.fps_hz} frames/s"
     fits = TURN_S[0] * config.fps_hz >= 4 or not config.head_turns
     _require(fits, "the shortest of head_turns", shortest, "at least 4 frame intervals")
+
+
+def _check_gaze(config: SynthConfig) -> None:
+    if not (count := config.gaze_shifts):
+        return
+    _require(config.long_videos > 0, "long_videos", 0, "recordings for gaze_shifts to lie in")
+    shortest = f"{GAZE_S[0]} s at {config.fps_hz} frames/s"
+    fits = GAZE_S[0] * config.fps_hz >= 4
+    _require(fits, "the shortest of gaze_shifts", shortest, "at least 4 frame intervals")
+    needed = round(count * (GAZE_S[1] + NEUTRAL_S + 1.5 / config.fps_hz) + NEUTRAL_S, 9)
+    found, wanted = config.long_duration_s, f"at least {needed:.1f} s for {count} gaze_shifts"
+    _require(found >= needed, "long_duration_s", found, wanted)
 
 
 def _check_recordings(config: SynthConfig) -> None:

@@ -50,27 +50,64 @@ class Mouth:
     def displacement(self, places: F32 | F64, opening_px: float) -> F64:
         """(..., 2) how far the skin at ``places`` (..., 2), at rest, moves."""
         x, y = places[..., 0].astype(float), places[..., 1].astype(float)
-        columns = self._columns(x)
+        return self._moved(self._columns(x), y, opening_px)
+
+    def field(self, opening_px: float) -> F64:
+        """(H, W, 2) ``displacement`` of every pixel of the frame."""
+        y = np.arange(self.size_px[1], dtype=float)[:, None]
+        return self._moved(self._frame_columns, y, opening_px)
+
+    def opened(self, opening_px: float) -> Opened:
+        """The open mouth."""
+        drop_px, columns, rows = self._drop_px(opening_px), self._frame_columns, self._moving
+        upper_edge = columns.seam + drop_px * columns.upper
+        lower_edge = columns.seam + drop_px * columns.lower
+        y = np.arange(rows.start, rows.stop, dtype=float)[:, None]
+        source = np.repeat(columns.seam, len(y), axis=0)
+        # each lip is looked at in its own rows; where their edges meet, the lower one has it
+        up, low = (y <= upper_edge.max())[:, 0], (y >= lower_edge.min())[:, 0]
+        skin = self._upper_rest(y[up], upper_edge, drop_px)
+        source[up] = np.where(y[up] <= upper_edge, skin, source[up])
+        skin = self._lower_rest(y[low], lower_edge, drop_px)
+        source[low] = np.where(y[low] >= lower_edge, skin, source[low])
+        cover = np.clip(y - upper_edge, 0.0, 1.0) * np.clip(lower_edge - y, 0.0, 1.0)
+        colour = self._inside(columns, y, upper_edge, lower_edge)
+        return Opened(*(self._in_frame(part) for part in (source - y, cover, colour)))
+
+    def _upper_rest(self, y: F64, edge: F64, drop_px: float) -> F64:
+        """(rows, W) where skin of the upper lip that came to rows ``y`` was at rest."""
+        columns, above = self._frame_columns, np.minimum(y, edge)
+        rest = above
+        for _ in range(_STEPS):
+            rest = above - drop_px * self._upper(columns, np.minimum(rest, columns.seam))
+        return rest
+
+    def _lower_rest(self, y: F64, edge: F64, drop_px: float) -> F64:
+        """The same, of the lower lip and the jaw."""
+        columns, below = self._frame_columns, np.maximum(y, edge)
+        rest = below
+        for _ in range(_STEPS):
+            rest = below - drop_px * self._lower(columns, np.maximum(rest, columns.seam))
+        return rest
+
+    def _moved(self, columns: _Columns, y: F64, opening_px: float) -> F64:
         # landmarks on the seam itself are those of the lower lip
         below = y >= columns.seam - 1e-6
         down = np.where(below, self._lower(columns, y), self._upper(columns, y))
         return np.stack([np.zeros_like(down), self._drop_px(opening_px) * down], axis=-1)
 
-    def opened(self, opening_px: float) -> Opened:
-        """The open mouth."""
-        drop_px = self._drop_px(opening_px)
-        columns, y = self._frame_columns, np.arange(self.size_px[1], dtype=float)[:, None]
-        lower_edge = columns.seam + drop_px * columns.lower
-        upper_edge = columns.seam + drop_px * columns.upper
-        below, above = np.maximum(y, lower_edge), np.minimum(y, upper_edge)
-        low, up = below, above
-        for _ in range(_STEPS):
-            low = below - drop_px * self._lower(columns, np.maximum(low, columns.seam))
-            up = above - drop_px * self._upper(columns, np.minimum(up, columns.seam))
-        source = np.where(y >= lower_edge, low, np.where(y <= upper_edge, up, columns.seam))
-        cover = np.clip(y - upper_edge, 0.0, 1.0) * np.clip(lower_edge - y, 0.0, 1.0)
-        colour = self._inside(columns, y, upper_edge, lower_edge)
-        return Opened(*(a.astype(np.float32) for a in (source - y, cover, colour)))
+    @cached_property
+    def _moving(self) -> slice:
+        """The rows of the frame in which anything moves, and one beside them."""
+        first = self._frame_columns.seam.min() - _ABOVE * self._width
+        last = self._chin + _NECK * self._width
+        return slice(max(int(first) - 1, 0), min(int(last) + 3, self.size_px[1]))
+
+    def _in_frame(self, part: F64) -> F32:
+        """Rows that move, among the others: 0."""
+        whole = np.zeros((self.size_px[1], *part.shape[1:]), np.float32)
+        whole[self._moving] = part
+        return whole
 
     @cached_property
     def _frame_columns(self) -> _Columns:
@@ -79,6 +116,10 @@ class Mouth:
     @cached_property
     def _width(self) -> float:
         return face_width(self.identity.landmarks_px)
+
+    @cached_property
+    def _chin(self) -> float:
+        return float(self.identity.landmarks_px[8, 1] + 0.03 * self._width)
 
     @property
     def _lift(self) -> float:
@@ -109,8 +150,7 @@ class Mouth:
     def _lower(self, columns: _Columns, y: F64) -> F64:
         """Displacement per drop of the jaw, of skin at or below the seam."""
         deep = _ease((y - columns.seam) / (_BELOW * self._width))
-        chin = self.identity.landmarks_px[8, 1] + 0.03 * self._width
-        neck = _ease(1.0 - (y - chin) / (_NECK * self._width))
+        neck = _ease(1.0 - (y - self._chin) / (_NECK * self._width))
         return np.asarray((columns.lower + (columns.jaw - columns.lower) * deep) * neck)
 
     def _upper(self, columns: _Columns, y: F64) -> F64:

@@ -95,7 +95,7 @@ class PlannedEvent:
 class PlannedStretch:
     """Something else that goes on, from its first frame to its last (0-based positions)."""
 
-    kind: Literal["talk", "blink"] | TurnKind
+    kind: Literal["talk", "blink", "gaze"] | TurnKind
     first: int
     last: int
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 import numpy as np
 
 from merkit.labels import GENERIC_MAPS
-from merkit.synthetic.config import NEUTRAL_S, TALK_STRETCH_S, TURN_S, SynthConfig
+from merkit.synthetic.config import GAZE_S, NEUTRAL_S, TALK_STRETCH_S, TURN_S, SynthConfig
 from merkit.synthetic.plan import (
     RECORDING,
     PlannedEvent,
@@ -35,9 +35,9 @@ def _plan_recording(config: SynthConfig, number: int) -> PlannedVideo:
     n_frames = round(config.long_duration_s * config.fps_hz)
     micro = _micro_events(config, keyed_rng(config, (*key, 0)), n_frames)
     video = PlannedVideo(f"L{number + 1:02d}", subject, n_frames, tuple(micro), key)
-    return (
-        _among_others(config, keyed_rng(config, (*key, 2)), video) if config.is_eventful else video
-    )
+    if config.is_eventful:
+        video = _among_others(config, keyed_rng(config, (*key, 2)), video)
+    return _with_gaze_shifts(config, keyed_rng(config, (*key, 5)), video)
 
 
 def _draw_emotions(config: SynthConfig, rng: np.random.Generator, n: int) -> list[str]:
@@ -88,6 +88,19 @@ def _draw_turns(config: SynthConfig, rng: np.random.Generator) -> list[PlannedSt
     kinds: tuple[TurnKind, ...] = ("nod", "shake", "tilt")
     lengths = rng.uniform(*TURN_S, config.head_turns) * config.fps_hz
     return [PlannedStretch(kinds[i % 3], 0, round(n)) for i, n in enumerate(lengths)]
+
+
+def _with_gaze_shifts(
+    config: SynthConfig, rng: np.random.Generator, video: PlannedVideo
+) -> PlannedVideo:
+    """The same with its gaze shifts, which fall on whatever else happens, as blinks do."""
+    lengths = [1 + round(s * config.fps_hz) for s in rng.uniform(*GAZE_S, config.gaze_shifts)]
+    shifts = [
+        PlannedStretch("gaze", first, first + length - 1)
+        for first, length in zip(_starts(config, rng, lengths), lengths, strict=True)
+    ]
+    stretches = sorted((*video.stretches, *shifts), key=attrgetter("first"))
+    return replace(video, stretches=tuple(stretches))
 
 
 def _talk_lengths(config: SynthConfig, rng: np.random.Generator) -> list[int]:

@@ -17,6 +17,8 @@ import numpy as np
 
 from merkit.synthetic.action_units import displacement_field, shading_field
 from merkit.synthetic.config import SynthConfig
+from merkit.synthetic.eyes import with_gaze
+from merkit.synthetic.gaze import draw_gaze
 from merkit.synthetic.identity import MARGIN_PX, SUPERSAMPLE, Identity, sample
 from merkit.synthetic.lids import with_lids_closed
 from merkit.synthetic.motion import draw_courses
@@ -78,6 +80,7 @@ class Renderer:
         grid = np.meshgrid(np.arange(width), np.arange(height))
         self.grid = np.stack(grid, axis=-1).astype(np.float32)
         self.talk = draw_talk(config, video)
+        self.gaze = draw_gaze(config, video)
         self._mouth = Mouth(identity, config.size_px)
         self._fields: tuple[int, EventFields] | None = None
         self.unit_peak_px = [np.zeros(len(event.units)) for event in video.events]
@@ -106,6 +109,7 @@ class Renderer:
             "gain": self.courses.gain.astype(np.float32),
             "time_s": self.courses.time_s,
             **self._talk_truth(),
+            **self._gaze_truth(),
         }
 
     def _talk_truth(self) -> dict[str, np.ndarray]:
@@ -114,6 +118,13 @@ class Renderer:
         lips_px = self.talk.lips * _LIPS_PX * self.identity.scale
         found = {"talk_px": self.talk.opening_px, "talk_lips_px": lips_px}
         return {name: course.astype(np.float32) for name, course in found.items()}
+
+    def _gaze_truth(self) -> dict[str, np.ndarray]:
+        if not any(stretch.kind == "gaze" for stretch in self.video.stretches):
+            return {}
+        points = self.identity.landmarks_px
+        eyes_px = points[[39, 45], 0] - points[[36, 42], 0]
+        return {"gaze_px": (self.gaze * eyes_px.mean()).astype(np.float32)}
 
     def _frame(self, t: int) -> U8:
         head, look = self._head_matrix(t), self._look(t)
@@ -125,14 +136,19 @@ class Renderer:
             source += moved[..., :2]
             bright = 1.0 + moved[..., 2:]
         places = (source + MARGIN_PX) * SUPERSAMPLE
-        closure = float(self.courses.blink[t])
-        canvas = with_lids_closed(self.identity, closure) if closure else self.identity.canvas
-        picture = sample(canvas, places, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
+        picture = sample(self._canvas(t), places, cv2.INTER_CUBIC, cv2.BORDER_REFLECT_101)
         if look is not None and look.inside is not None:
             inside = self._with_head(look.inside, head)
             mixed = picture + inside[..., 3:] * (inside[..., :3] - picture)
             picture = np.clip(np.round(mixed), 0, 255).astype(np.uint8)
         return self._sensor(t, picture, bright)
+
+    def _canvas(self, t: int) -> U8:
+        """The person at rest, as the eyes are in frame t."""
+        identity, closure = self.identity, float(self.courses.blink[t])
+        if self.gaze[t].any():
+            identity = replace(identity, canvas=with_gaze(identity, self.gaze[t]))
+        return with_lids_closed(identity, closure) if closure else identity.canvas
 
     def _with_head(self, layers: F32, head: F64) -> F32:
         return np.asarray(cv2.warpAffine(layers, head, self.config.size_px), np.float32)
@@ -225,7 +241,7 @@ class Renderer:
         if motion is not None:
             points = points + sample(motion, rest[:, None])[:, 0]
         if opening > 0.0:
-            jaw = self._mouth.displacement(self.grid, opening).astype(np.float32)
+            jaw = self._mouth.field(opening).astype(np.float32)
             motion = jaw if motion is None else motion + jaw
             # the truth's own landmarks: rounded ones may lie on the other lip
             at_landmarks = self._mouth.displacement(self.identity.landmarks_px, opening)

@@ -6,7 +6,7 @@
     OUT/annotation.csv       one row a clip
     OUT/recordings.csv       one row a long recording, where there are any
     OUT/events.csv           one row an event in a long recording
-    OUT/stretches.csv        one row a blink, stretch of talk or head turn in one
+    OUT/stretches.csv        one row a blink, gaze shift, stretch of talk or head turn in one
     OUT/sub01/EP01/img1.jpg  or OUT/sub01/EP01.mp4
     OUT/long/sub09_L01.mp4   or OUT/long/sub09_L01/img1.jpg
     OUT/truth/sub01_EP01.npz
@@ -227,7 +227,7 @@ def _event_row(config: SynthConfig, video: PlannedVideo, event: PlannedEvent) ->
 
 
 def _stretch_rows(config: SynthConfig, video: PlannedVideo) -> list[Row]:
-    """Talk and head turns as planned, blinks as drawn, in order of time."""
+    """Talk, gaze and head turns as planned, blinks as drawn, in order of time."""
     closure = draw_courses(config, video, video_rng(config, video)).blink
     begin = 0 if _is_file(config, video) else 1
     stretches = sorted((*video.stretches, *blinks(closure)), key=lambda s: (s.first, s.kind))

@@ -1,0 +1,115 @@
+"""The same movement has the same answer, in whatever form its video comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from same_material import HZ, LENGTH_S, Copy, Material
+
+from merkit.spotting import SpottedVideo, spot_video
+from merkit.types import Event
+from merkit.video import probe
+
+#: s at the ends of a copy within which an event may not be seen whole
+END_S = 1.0
+
+
+@pytest.fixture(scope="session")
+def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    return Material(tmp_path_factory.mktemp("same"))
+
+
+@pytest.fixture(scope="session")
+def spotted(material: Material) -> SpottedVideo:
+    return spot_video(material.recording.path)
+
+
+def answers(found: SpottedVideo, shift_s: float = 0.0) -> list[tuple[str, tuple[float, ...]]]:
+    """Kind and times (onset, apex, offset) on the clock of the recording."""
+    return [(e.kind, tuple(t - shift_s for t in times(e))) for e in found.events]
+
+
+def times(event: Event) -> tuple[float, float, float]:
+    return event.onset_s, event.apex_s, event.offset_s
+
+
+def assert_same(original: SpottedVideo, found: SpottedVideo, copy: Copy) -> None:
+    """Whatever lies well inside the copy is in both, of the same kind, at the same time."""
+    one, two = answers(original), answers(found, copy.shift_s)
+    first_s, last_s = copy.first_s + END_S, copy.last_s - END_S
+    compared = 0
+    for here, there in ((one, two), (two, one)):
+        for kind, when in here:
+            if first_s <= when[0] and when[2] <= last_s:
+                compared += 1
+                assert any(same(kind, when, other, copy.fps_hz) for other in there), (kind, when)
+    assert compared >= 4, "nothing to compare"
+
+
+def same(
+    kind: str, when: tuple[float, ...], other: tuple[str, tuple[float, ...]], fps_hz: float
+) -> bool:
+    """Within one frame of the slower of the two videos."""
+    frame_s = 1 / min(fps_hz, HZ) + 1e-6
+    near = all(abs(a - b) <= frame_s for a, b in zip(when, other[1], strict=True))
+    return kind == other[0] and near
+
+
+def test_the_recording_holds_what_can_be_compared(
+    material: Material, spotted: SpottedVideo
+) -> None:
+    """Its micro-expressions are found where they are, so that no sameness is one of nothing."""
+    true = [
+        tuple(f / 60 for f in (e.onset, e.apex, e.offset))
+        for e in material.plan.events
+        if e.kind == "micro"
+    ]
+    found = [times(e) for e in spotted.events if e.kind == "micro"]
+    hits = [t for t in true if any(abs(t[1] - f[1]) < 0.1 for f in found)]
+    assert len(hits) == len(true) == 3
+
+
+@pytest.fixture(scope="session")
+def parts(material: Material) -> list[tuple[Copy, SpottedVideo]]:
+    """Two stream copies that overlap by ten seconds."""
+    copies = [material.part(0, LENGTH_S - 1), material.part(1, LENGTH_S)]
+    return [(copy, spot_video(copy.path)) for copy in copies]
+
+
+def test_parts_cut_by_stream_copy(
+    spotted: SpottedVideo, parts: list[tuple[Copy, SpottedVideo]]
+) -> None:
+    for copy, found in parts:
+        assert probe(copy.path).n_frames == (LENGTH_S - 1) * HZ
+        assert_same(spotted, found, copy)
+
+
+def test_overlapping_parts_agree(parts: list[tuple[Copy, SpottedVideo]]) -> None:
+    (_, first), (later, second) = parts
+    assert_same(first, second, replace(later, last_s=LENGTH_S - 1))
+
+
+def test_looped(material: Material, spotted: SpottedVideo) -> None:
+    once, again = material.looped()
+    found = spot_video(once.path)
+    assert probe(once.path).n_frames == 2 * LENGTH_S * HZ
+    for copy in (once, again):
+        assert_same(spotted, found, copy)
+
+
+def test_after_another_recording(material: Material, spotted: SpottedVideo) -> None:
+    joined = material.after_another()
+    assert_same(spotted, spot_video(joined.path), joined)
+
+
+def test_in_other_quality(material: Material, spotted: SpottedVideo) -> None:
+    copy = material.in_other_quality()
+    assert copy.path.stat().st_size < 0.5 * material.recording.path.stat().st_size
+    assert_same(spotted, spot_video(copy.path), copy)
+
+
+@pytest.mark.parametrize("fps_hz", [25, 60])
+def test_at_another_frame_rate(material: Material, spotted: SpottedVideo, fps_hz: int) -> None:
+    copy = material.at_rate(fps_hz)
+    assert_same(spotted, spot_video(copy.path), copy)
