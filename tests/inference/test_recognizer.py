@@ -16,7 +16,8 @@ from merkit.cli import main
 from merkit.datasets import load_dataset
 from merkit.datasets.synthetic import load_recordings
 from merkit.errors import ConfigError, FaceError, MissingDataError
-from merkit.inference.recognizer import Analysis, window_clip, window_samples
+from merkit.inference.analysis import Analysis, analyse
+from merkit.inference.recognizer import window_clip, window_samples
 from merkit.spotting import SpotConfig, Window, track_video
 from merkit.types import Recording
 from merkit.video import iter_frames, read_frames, write_frames, write_video
@@ -34,7 +35,7 @@ def recognizer(tiny_model: Path) -> Recognizer:
 
 @pytest.fixture(scope="session")
 def analysis(recognizer: Recognizer, recording: Recording) -> Analysis:
-    return recognizer.analyse(recording.media)
+    return analyse(recording.media, recognizer)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +88,7 @@ def test_progress_tells_both_passes(recognizer: Recognizer, images: Path) -> Non
         assert done <= total
         stages.setdefault(stage.split(maxsplit=1)[0], []).append(done)
 
-    recognizer.analyse(images, fps_hz=30.0, progress=told)
+    analyse(images, recognizer, fps_hz=30.0, progress=told)
     assert set(stages) == {"tracking", "recognising"}
     assert all(steps == sorted(steps) for steps in stages.values())
 
@@ -132,7 +133,7 @@ def test_a_spotted_window_is_a_clip_of_its_video(
 
 
 def test_a_folder_of_images_is_a_video_too(recognizer: Recognizer, images: Path) -> None:
-    slow = recognizer.analyse(images, fps_hz=30.0)
+    slow = analyse(images, recognizer, fps_hz=30.0)
     assert len(slow.events) >= 1
     n = len(list(images.iterdir()))
     assert slow.duration_s == pytest.approx(n / 30.0, abs=1e-6)
@@ -142,7 +143,7 @@ def test_a_folder_of_images_is_a_video_too(recognizer: Recognizer, images: Path)
 
 def test_a_cut_clip_is_one_event_as_it_stands(recognizer: Recognizer, tiny_database: Path) -> None:
     clip = load_dataset("synthetic", tiny_database)[0]
-    analysis = recognizer.analyse(clip.media, fps_hz=clip.fps_hz)
+    analysis = analyse(clip.media, recognizer, fps_hz=clip.fps_hz)
     (event,) = analysis.events
     assert event.onset_s == 0.0
     assert event.offset_s == pytest.approx(analysis.duration_s - 1 / clip.fps_hz)
@@ -156,7 +157,7 @@ def test_no_face_at_all_is_an_error_in_python_and_a_finding_in_a_batch(
 ) -> None:
     grey = [np.full((96, 96, 3), 90 + i, np.uint8) for i in range(6)]
     write_frames(tmp_path / "grey", grey)
-    analysis = recognizer.analyse(tmp_path / "grey")
+    analysis = analyse(tmp_path / "grey", recognizer)
     assert (analysis.events, analysis.found_share) == ((), 0.0)
     assert "no face" in analysis.problem
     with pytest.raises(FaceError, match="no face found in any of 6 frames"):
@@ -201,7 +202,7 @@ def test_every_kind_of_recipe_and_none_reads_a_video(
     )  # fmt: skip
     summary = train_model(config)
     assert summary.chosen_epoch == 1
-    found = Recognizer.from_pretrained(config.out, device="cpu").analyse(images, fps_hz=30.0)
+    found = analyse(images, Recognizer.from_pretrained(config.out, device="cpu"), fps_hz=30.0)
     assert len(found.events) >= 1
     for event in found.events:
         assert np.isfinite(list(event.probabilities.values())).all()
@@ -250,7 +251,7 @@ def test_json_holds_what_the_table_holds(tiny_model: Path, images: Path, tmp_pat
         )
 
 
-def test_no_face_gives_exit_code_two_and_an_empty_table(
+def test_no_face_gives_exit_code_two_and_a_row_that_says_so(
     real_videos: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "events.csv"
@@ -258,10 +259,10 @@ def test_no_face_gives_exit_code_two_and_an_empty_table(
     shown = capsys.readouterr()
     assert "no face" in shown.out + shown.err
     assert "no_face.mp4" in shown.out + shown.err
-    assert rows(out) == []
-    header = out.read_text().strip().split(",")
-    assert header[:4] == ["video", "face", "faces", "onset_s"]
-    assert header[-3:] == ["p_negative", "p_positive", "p_surprise"]
+    table = rows(out)
+    assert {row["kind"] for row in table} == {"no face"}
+    assert all(row["faces"] == "0" and not row["label"] for row in table)
+    assert list(table[0])[-3:] == ["p_negative", "p_positive", "p_surprise"]
 
 
 def test_a_folder_of_videos_and_a_pattern_are_their_videos(
@@ -306,7 +307,7 @@ def test_one_damaged_video_of_several_costs_only_itself(
 def test_a_face_that_comes_and_goes_is_followed_and_its_share_told(
     real_videos: Path, recognizer: Recognizer
 ) -> None:
-    analysis = recognizer.analyse(real_videos / "face_noface.mov")
+    analysis = analyse(real_videos / "face_noface.mov", recognizer)
     assert 0.05 < analysis.found_share < 0.95
     assert analysis.problem == ""
     for event in analysis.events:

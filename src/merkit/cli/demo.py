@@ -12,7 +12,7 @@ from merkit.cli.options import parse
 from merkit.progress import Progress, terminal_progress
 
 if TYPE_CHECKING:
-    from merkit.inference.recognizer import Analysis
+    from merkit.inference.analysis import Analysis
     from merkit.types import Recording
 
 
@@ -90,21 +90,22 @@ def _train(options: Options, progress: Progress) -> None:
 def _events(options: Options, progress: Progress) -> None:
     from merkit.datasets.synthetic import load_recordings
     from merkit.export import write_events
+    from merkit.inference.analysis import analyse
     from merkit.inference.recognizer import Recognizer
 
     recording = load_recordings(options.out / "data")[0]
     print(f"\n4. events on {recording.media}, a person the model has not seen")
     recognizer = Recognizer.from_pretrained(options.out / "model")
-    analysis = recognizer.analyse(recording.media, progress=progress)
+    analysis = analyse(recording.media, recognizer, progress=progress)
     write_events([analysis], recognizer.classes, options.out / "events.csv")
     print("\n".join(_compare(analysis, recording)))
     print(f"   table: {options.out / 'events.csv'}")
 
 
 def _compare(analysis: Analysis, recording: Recording) -> list[str]:
-    """Each true event beside what was found over it."""
+    """Each true event beside the micro-expressions that were found over it."""
     lines = ["   true                          found"]
-    unmatched = list(analysis.events)
+    unmatched = [event for event in analysis.events if event.kind == "micro"]
     for truth in recording.events:
         onset_s = (truth.onset_frame or 0) / recording.fps_hz
         offset_s = (truth.offset_frame or 0) / recording.fps_hz
