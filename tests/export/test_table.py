@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merkit.export import write_events
-from merkit.export.table import COLUMNS, NO_FACE, NOTHING, UNREADABLE, table_of
+from merkit.export.table import COLUMNS, NO_FACE, NOTHING, TOO_SHORT, UNREADABLE, table_of
 from merkit.inference.analysis import Analysis
 from merkit.types import Event, EventKind, RegionMotion, Stretch, StretchKind
 
@@ -104,13 +104,17 @@ def test_rows_are_in_order_of_time_whatever_they_are(tmp_path: Path) -> None:
 
 
 def test_every_absence_has_its_row(tmp_path: Path) -> None:
-    rows = written(tmp_path / "e.csv", FACELESS, STILL, BROKEN, classes=())
+    cut = replace(STILL, video=Path("cut.mp4"), duration_s=0.5)
+    rows = written(tmp_path / "e.csv", FACELESS, STILL, BROKEN, cut, classes=())
     assert rows == [
         {"video": "none.mp4", "faces": "0", "kind": NO_FACE, "duration_s": "2.000",
          "reasons": "none.mp4: no face found", "face_found": "0.000"},
         {"video": "still.mp4", "face": "0", "faces": "1", "kind": NOTHING, "duration_s": "2.500",
          "face_found": "1.000"},
         {"video": "broken.mp4", "kind": UNREADABLE, "reasons": "'broken.mp4' ends early"},
+        {"video": "cut.mp4", "face": "0", "faces": "1", "kind": TOO_SHORT, "duration_s": "0.500",
+         "reasons": "no rest before and after to measure a movement against",
+         "face_found": "1.000"},
     ]  # fmt: skip
 
 

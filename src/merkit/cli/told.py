@@ -52,6 +52,8 @@ def _lines(analysis: Analysis) -> Iterator[str]:
     others = Counter(event.kind for event in analysis.events if not _is_told(event))
     if others:
         yield f"  other movements: {', '.join(f'{n} {kind}' for kind, n in others.items())}"
+    if analysis.too_short:
+        yield "  too short to spot a movement in; --model FOLDER classifies a cut clip as it stands"
     if analysis.stretches:
         yield f"  nothing can be told of: {_stretches(analysis.stretches)}"
 
@@ -78,7 +80,7 @@ def _strength(event: Event) -> str:
     """Class, strength and regions, as far as they are known."""
     told = [f"{event.label} {event.score:.2f}"] if event.label else []
     if isfinite(event.motion_px):
-        told.append(f"{event.motion_px:.1f} px, where {event.threshold_px:.1f} are needed")
+        told.append(f"{event.motion_px:.2f} px, where {event.threshold_px:.2f} are needed")
     told += map(region_words, event.regions[:REGIONS_SHOWN])
     return "; ".join(told or event.reasons)
 

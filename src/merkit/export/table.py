@@ -26,7 +26,7 @@ COLUMNS = (
     "trained_on",
 )
 #: what stands in ``kind`` for a whole video
-UNREADABLE, NO_FACE, NOTHING = "unreadable", "no face", "nothing found"
+UNREADABLE, NO_FACE, TOO_SHORT, NOTHING = "unreadable", "no face", "too short", "nothing found"
 
 Row = dict[str, str]
 
@@ -99,11 +99,15 @@ def _of_stretch(stretch: Stretch) -> Row:
 
 
 def _of_video(analysis: Analysis) -> Row:
-    kind = NOTHING if not analysis.problem else NO_FACE if analysis.readable else UNREADABLE
+    kind, reason = NOTHING, analysis.problem
+    if analysis.problem:
+        kind = NO_FACE if analysis.readable else UNREADABLE
+    elif analysis.too_short:
+        kind, reason = TOO_SHORT, "no rest before and after to measure a movement against"
     return {
         "kind": kind,
         "duration_s": _number(analysis.duration_s),
-        "reasons": analysis.problem,
+        "reasons": reason,
         "face_found": _number(analysis.found_share),
     }
 

@@ -18,6 +18,10 @@ from merkit.types import Event, Stretch
 if TYPE_CHECKING:
     from merkit.inference.recognizer import Recognizer
 
+#: A video no longer than this is taken for a cut clip of a database, onset to offset. Spotting
+#: needs rest before and after, which it lacks; to a model it is one event as it stands.
+CUT_CLIP_S = 0.8
+
 
 @dataclass(frozen=True)
 class Analysis:
@@ -46,6 +50,12 @@ class Analysis:
     def unreadable(cls, video: Path, problem: str) -> Analysis:
         """Of a video of which nothing is known but why."""
         return cls(video, problem=problem, readable=False)
+
+    @property
+    def too_short(self) -> bool:
+        """Whether nothing was found for want of time, which is not that there was nothing."""
+        nothing = not (self.problem or self.events or self.stretches)
+        return nothing and self.duration_s <= CUT_CLIP_S
 
 
 def analyse(

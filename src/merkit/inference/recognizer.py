@@ -17,7 +17,7 @@ import torch
 from merkit.errors import ConfigError, FaceError
 from merkit.face.tracker import TrackConfig
 from merkit.face.upright import turned_frames
-from merkit.inference.analysis import analyse
+from merkit.inference.analysis import CUT_CLIP_S, analyse
 from merkit.inference.modelfolder import LoadedModel, load_model
 from merkit.methods.base import ORACLE_AU
 from merkit.progress import Progress, silent
@@ -28,9 +28,6 @@ from merkit.training.device import choose_device
 from merkit.types import I64, Clip, Event, Frame, Frames, Sample
 from merkit.video import iter_frames
 
-#: A video no longer than this is taken for a cut clip of a database, onset to offset: it is one
-#: event as it stands, since spotting needs rest before and after, which it lacks.
-CUT_CLIP_S = 0.8
 #: A micro-expression lasts half a second at most (Yan et al. 2013, doi:10.1007/s10919-013-0159-8).
 MICRO_S = 0.5
 
