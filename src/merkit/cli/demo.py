@@ -37,10 +37,7 @@ def run(words: Sequence[str]) -> int:
         _train(options, progress)
         _events(options, progress)
     print(f"\nall of it in {time.perf_counter() - started:.0f} s, in {options.out}")
-    print(
-        "next: merkit data list; merkit evaluate --help; merkit predict YOUR_VIDEO "
-        f"--model {options.out / 'model'}"
-    )
+    print("next: merkit predict YOUR_VIDEO; merkit data list; merkit evaluate --help")
     return 0
 
 
