@@ -13,7 +13,7 @@ from merkit.progress import Progress, terminal_progress
 
 if TYPE_CHECKING:
     from merkit.inference.analysis import Analysis
-    from merkit.types import Recording
+    from merkit.types import Event, Recording
 
 
 @dataclass(frozen=True)
@@ -100,18 +100,21 @@ def _events(options: Options, progress: Progress) -> None:
 
 
 def _compare(analysis: Analysis, recording: Recording) -> list[str]:
-    """Each true event beside the micro-expressions that were found over it."""
+    """Each true event beside the movements that were found over it."""
     lines = ["   true                          found"]
-    unmatched = [event for event in analysis.events if event.kind == "micro"]
+    unmatched = list(analysis.events)
     for truth in recording.events:
         onset_s = (truth.onset_frame or 0) / recording.fps_hz
         offset_s = (truth.offset_frame or 0) / recording.fps_hz
         over = [e for e in unmatched if e.onset_s < offset_s and e.offset_s > onset_s]
         unmatched = [e for e in unmatched if e not in over]
-        shown = "; ".join(
-            f"{e.onset_s:.2f} to {e.offset_s:.2f} s {e.label} ({e.score:.2f})" for e in over
-        )
+        shown = "; ".join(f"{e.onset_s:.2f} to {e.offset_s:.2f} s {_name(e)}" for e in over)
         true = f"{onset_s:.2f} to {offset_s:.2f} s {truth.emotion}"
         lines.append(f"   {true:<30}{shown or 'nothing'}")
-    lines.append(f"   found where there is nothing: {len(unmatched)}")
+    false = sum(event.kind == "micro" for event in unmatched)
+    lines.append(f"   micro-expressions found where there is nothing: {false}")
     return lines
+
+
+def _name(event: Event) -> str:
+    return f"{event.label} ({event.score:.2f})" if event.label else event.kind
