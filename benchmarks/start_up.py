@@ -43,6 +43,10 @@ def main() -> None:
         "merkit --help": (lambda: process_s(MAIN.format(["--help"])), HELP_LIMIT_S),
         "merkit models": (lambda: process_s(MAIN.format(["models"])), None),
         "merkit evaluate --help": (lambda: process_s(MAIN.format(["evaluate", "--help"])), None),
+        "import for predict without a model": (
+            lambda: import_s("import merkit.inference.analysis"),
+            None,
+        ),
         "python, empty": (lambda: process_s("pass"), None),
         "import torch (what is put off)": (lambda: import_s("import torch"), None),
     }

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 import tiny_pipeline as tiny
+from merkit.types import Recording
 
 # No deadline: a busy machine is no failure. In CI the same examples every time.
 settings.register_profile("merkit", deadline=None, derandomize="CI" in os.environ)
@@ -32,6 +33,28 @@ def tiny_database(shared_folder: Path) -> Path:
 
     return tiny.made_once(
         shared_folder / "tiny" / "db", lambda out: write_database(out, tiny.SYNTH)
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_recording(tiny_database: Path) -> Recording:
+    """The recording of ``tiny_database``: six seconds with two events."""
+    from merkit.datasets.synthetic import load_recordings
+
+    return load_recordings(tiny_database)[0]
+
+
+@pytest.fixture(scope="session")
+def tiny_images(tiny_recording: Recording, shared_folder: Path) -> Path:
+    """The part of that recording around its first event, as a folder of images from 100."""
+    from merkit.video import iter_frames, write_frames
+
+    event = tiny_recording.events[0]
+    first = max((event.onset_frame or 0) - 15, 0)
+    frames = iter_frames(tiny_recording.media, first, (event.offset_frame or 0) + 15)
+    return tiny.made_once(
+        shared_folder / "tiny" / "images",
+        lambda out: write_frames(out, (f.rgb for f in frames), start=100),
     )
 
 

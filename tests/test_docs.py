@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -20,8 +20,10 @@ from merkit.cli import COMMANDS
 from merkit.config import flat
 from merkit.datasets import DATASETS
 from merkit.errors import DatasetError
+from merkit.export.table import COLUMNS
 from merkit.methods import METHODS, make_method
 from merkit.overrides import apply_overrides
+from merkit.types import EventKind, StretchKind
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
@@ -94,6 +96,24 @@ def test_readme_lists_every_method_and_database() -> None:
     named = re.findall(r"^\| \[`([\w-]+)`\]", methods, re.MULTILINE)
     assert named == list(METHODS)
     assert re.findall(r"^\| `([\w-]+)`", databases, re.MULTILINE) == list(DATASETS)
+
+
+def test_the_table_of_movements_is_explained() -> None:
+    """Every column, in order, and every kind of row."""
+    page = text_of(ROOT / "docs/predict.md")
+    kinds, columns = page.partition("## Rows")[2].partition("## Columns")[::2]
+    columns = columns.partition("**Left and right.**")[0]
+    listed = [
+        name
+        for cell in re.findall(r"^\| (`[^|]+) \|", columns, re.MULTILINE)
+        for name in re.findall(r"`([^`]+)`", cell)
+    ]
+    assert listed == [*COLUMNS, "p_<class>"]
+    whole = {"nothing found", "no face", "too short", "unreadable"}
+    named = {" ".join(name.split()) for name in re.findall(r"`([^`]+)`", kinds)} - {
+        "kind", "part", "face", "lower face", "--model",
+    }  # fmt: skip
+    assert named == {*get_args(EventKind), *get_args(StretchKind), *whole}
 
 
 def rows(markdown: str) -> Iterator[tuple[str, Any, list[Any]]]:

@@ -11,23 +11,36 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _LAZY = {
+    "analyse": "merkit.inference.analysis",
     "evaluate": "merkit.runs.evaluate",
     "EvaluateConfig": "merkit.runs.config",
     "Recognizer": "merkit.inference.recognizer",
     "load_dataset": "merkit.datasets",
+    "spot_video": "merkit.spotting",
     "Clip": "merkit.types",
     "Event": "merkit.types",
 }
 
 if TYPE_CHECKING:
     from merkit.datasets import load_dataset as load_dataset
+    from merkit.inference.analysis import analyse as analyse
     from merkit.inference.recognizer import Recognizer as Recognizer
     from merkit.runs.config import EvaluateConfig as EvaluateConfig
     from merkit.runs.evaluate import evaluate as evaluate
+    from merkit.spotting import spot_video as spot_video
     from merkit.types import Clip as Clip
     from merkit.types import Event as Event
 
-__all__ = ["Clip", "EvaluateConfig", "Event", "Recognizer", "evaluate", "load_dataset"]
+__all__ = [
+    "Clip",
+    "EvaluateConfig",
+    "Event",
+    "Recognizer",
+    "analyse",
+    "evaluate",
+    "load_dataset",
+    "spot_video",
+]
 
 
 def __getattr__(name: str) -> object:

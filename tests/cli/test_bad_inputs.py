@@ -24,7 +24,7 @@ MOST_LINES = 30
 @dataclass(frozen=True)
 class Bad:
     """``what`` was given to which command; ``says``: part of the message, with the value or
-    path at fault. ``writes``: the command leaves an (empty, valid) result all the same."""
+    path at fault. ``writes``: the command leaves a valid result all the same, which says so."""
 
     area: str
     what: str
@@ -43,6 +43,8 @@ CASES = [
     Bad(V, "text renamed .mp4", lambda k: k.predict(str(k.file("a.mp4", "hello " * 99))), "a.mp4"),
     Bad(V, "empty file", lambda k: k.predict(str(k.file("zero.mp4"))), "zero.mp4"),
     Bad(V, "video cut off half-way", lambda k: k.predict(str(k.truncated())), "cut.mp4"),
+    Bad(V, "video cut off half-way, without a model",
+        lambda k: ["predict", str(k.truncated()), "--out", k.out + ".csv"], "cut.mp4"),
     Bad(V, "sound without pictures", lambda k: k.predict(str(k.audio_only())), "sound.mp4"),
     Bad(V, "empty folder", lambda k: k.predict(str(k.folder("empty"))), "empty"),
     Bad(V, "folder without images",
@@ -209,7 +211,6 @@ CASES = [
     # models
     Bad(M, "model folder that does not exist",
         lambda k: k.predict(str(k.video), model=k.root / "no/such/model"), "no/such/model", 3),
-    Bad(M, "no model named", lambda k: ["predict", str(k.video)], "no model"),
     Bad(M, "weights cut off", lambda k: k.predict(str(k.video), model=k.cut_model()),
         "model.safetensors"),
     Bad(M, "pickle instead of safetensors",
@@ -387,7 +388,7 @@ def document() -> str:
         "|--:|---|---|:-:|---|",
     ]
     for number, case in enumerate(CASES, start=1):
-        note = " (an empty, valid table is written)" if case.writes else ""
+        note = " (a table that says so is written)" if case.writes else ""
         lines.append(
             f"| {number} | {case.area} | {case.what}{note} | {case.code} | `{case.says}` |"
         )

@@ -1,8 +1,7 @@
-"""Files of events: fixed forms, whole or not at all, refused before any work, open to others."""
+"""Files of events: whole or not at all, refused before any work, open to others."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint
@@ -13,14 +12,13 @@ import pytest
 from merkit import registry
 from merkit.errors import ConfigError, MissingPackageError
 from merkit.export import (
-    COLUMNS,
     EXPORTERS,
     Exporter,
     check_target,
     choose_exporter,
     write_events,
 )
-from merkit.inference.recognizer import Analysis
+from merkit.inference.analysis import Analysis
 from merkit.types import Event
 
 CLASSES = ("negative", "positive")
@@ -28,34 +26,8 @@ EVENT = Event(
     "micro", 1.23456, 1.4, 1.6, 37, 42, 48, 2.5, 0.027, 0.4, found_share=0.5,
     label="positive", score=0.87654, probabilities={"negative": 0.12346, "positive": 0.87654},
 )  # fmt: skip
-FULL = Analysis(Path('a, "b".mp4'), (EVENT,), 6.0, 0.9, "", 180, 1, 5, ("casme2", "samm"))
-EMPTY = Analysis(Path("none.mp4"), (), 2.0, 0.0, "none.mp4: no face found")
-
-
-def test_csv_has_one_row_an_event(tmp_path: Path) -> None:
-    write_events([FULL, EMPTY, FULL], CLASSES, tmp_path / "e.csv")
-    text = (tmp_path / "e.csv").read_text(encoding="utf-8")
-    lines = list(csv.reader(text.splitlines()))
-    assert lines[0] == [*COLUMNS, "p_negative", "p_positive"]
-    row = ['a, "b".mp4', "1", "5", "1.235", "1.400", "1.600", "positive", "0.8765", "2.500"]
-    assert lines[1:] == [[*row, "0.500", "casme2 samm", "0.1235", "0.8765"]] * 2
-    assert "\r" not in text
-
-
-def test_a_table_without_events_keeps_its_header(tmp_path: Path) -> None:
-    write_events([EMPTY], CLASSES, tmp_path / "e.csv")
-    assert (tmp_path / "e.csv").read_text() == ",".join([*COLUMNS, "p_negative", "p_positive\n"])
-
-
-def test_json_keeps_full_precision_and_the_reason(tmp_path: Path) -> None:
-    write_events([FULL, EMPTY], CLASSES, tmp_path / "e.json")
-    full, empty = json.loads((tmp_path / "e.json").read_text())
-    assert full["events"][0]["onset_s"] == 1.23456
-    assert full["events"][0]["probabilities"] == {"negative": 0.12346, "positive": 0.87654}
-    assert full["duration_s"] == 6.0
-    told = [full[name] for name in ("turned_deg", "face", "faces", "trained_on")]
-    assert told == [180, 1, 5, ["casme2", "samm"]]
-    assert (empty["events"], empty["problem"]) == ([], "none.mp4: no face found")
+FULL = Analysis(Path('a, "b".mp4'), (EVENT,), (), 6.0, 0.9)
+EMPTY = Analysis(Path("none.mp4"), (), (), 2.0, 0.0, "none.mp4: no face found")
 
 
 def test_a_failed_write_leaves_the_old_table(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ COMMANDS = {
     "experiment": "evaluate every run of an experiment file, then compare them",
     "report": "HTML and tables of one run, or several compared",
     "train": "train a final model and write a model folder",
-    "predict": "find micro-expressions in videos and write a table of events",
+    "predict": "find brief facial movements in videos and write a table; a model names them",
     "explain": "figures of what a model looked at, for a clip, a database or a run",
 }
 

@@ -12,8 +12,8 @@ from merkit.cli.options import parse
 from merkit.progress import Progress, terminal_progress
 
 if TYPE_CHECKING:
-    from merkit.inference.recognizer import Analysis
-    from merkit.types import Recording
+    from merkit.inference.analysis import Analysis
+    from merkit.types import Event, Recording
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,7 @@ def run(words: Sequence[str]) -> int:
         _train(options, progress)
         _events(options, progress)
     print(f"\nall of it in {time.perf_counter() - started:.0f} s, in {options.out}")
-    print(
-        "next: merkit data list; merkit evaluate --help; merkit predict YOUR_VIDEO "
-        f"--model {options.out / 'model'}"
-    )
+    print("next: merkit predict YOUR_VIDEO; merkit data list; merkit evaluate --help")
     return 0
 
 
@@ -90,19 +87,20 @@ def _train(options: Options, progress: Progress) -> None:
 def _events(options: Options, progress: Progress) -> None:
     from merkit.datasets.synthetic import load_recordings
     from merkit.export import write_events
+    from merkit.inference.analysis import analyse
     from merkit.inference.recognizer import Recognizer
 
     recording = load_recordings(options.out / "data")[0]
     print(f"\n4. events on {recording.media}, a person the model has not seen")
     recognizer = Recognizer.from_pretrained(options.out / "model")
-    analysis = recognizer.analyse(recording.media, progress=progress)
+    analysis = analyse(recording.media, recognizer, progress=progress)
     write_events([analysis], recognizer.classes, options.out / "events.csv")
     print("\n".join(_compare(analysis, recording)))
     print(f"   table: {options.out / 'events.csv'}")
 
 
 def _compare(analysis: Analysis, recording: Recording) -> list[str]:
-    """Each true event beside what was found over it."""
+    """Each true event beside the movements that were found over it."""
     lines = ["   true                          found"]
     unmatched = list(analysis.events)
     for truth in recording.events:
@@ -110,10 +108,13 @@ def _compare(analysis: Analysis, recording: Recording) -> list[str]:
         offset_s = (truth.offset_frame or 0) / recording.fps_hz
         over = [e for e in unmatched if e.onset_s < offset_s and e.offset_s > onset_s]
         unmatched = [e for e in unmatched if e not in over]
-        shown = "; ".join(
-            f"{e.onset_s:.2f} to {e.offset_s:.2f} s {e.label} ({e.score:.2f})" for e in over
-        )
+        shown = "; ".join(f"{e.onset_s:.2f} to {e.offset_s:.2f} s {_name(e)}" for e in over)
         true = f"{onset_s:.2f} to {offset_s:.2f} s {truth.emotion}"
         lines.append(f"   {true:<30}{shown or 'nothing'}")
-    lines.append(f"   found where there is nothing: {len(unmatched)}")
+    false = sum(event.kind == "micro" for event in unmatched)
+    lines.append(f"   micro-expressions found where there is nothing: {false}")
     return lines
+
+
+def _name(event: Event) -> str:
+    return f"{event.label} ({event.score:.2f})" if event.label else event.kind

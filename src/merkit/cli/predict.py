@@ -1,4 +1,4 @@
-"""``merkit predict``: when and what, in one or more videos."""
+"""``merkit predict``: what moved and when, in one or more videos; with a model, which class."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from merkit.cli.options import parse
+from merkit.cli.told import tell
 from merkit.errors import ConfigError, MerkitError, VideoError
 from merkit.files import sole_writer
 from merkit.media import is_video
@@ -21,22 +22,25 @@ from merkit.spotting import SpotConfig
 
 if TYPE_CHECKING:
     from merkit.face.tracker import TrackConfig
-    from merkit.inference.recognizer import Analysis, Recognizer
+    from merkit.inference.analysis import Analysis
+    from merkit.inference.recognizer import Recognizer
 
 
 @dataclass(frozen=True)
 class Options:
-    """Find micro-expressions in videos: when, what, how sure.
+    """Find brief facial movements in videos: when, where in the face, how strong.
 
-    Writes one row an event. Exit code 2 when a video cannot be read or shows no face at all; the
-    table of the others is written all the same.
+    Writes one row a movement, and one row a stretch of which nothing can be told. With a model,
+    micro-expressions are also given a class. Exit code 2 when a video cannot be read or shows no
+    face at all; the table of the others is written all the same.
     """
 
     videos: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """video files, folders of videos, folders of numbered images, or quoted patterns such as
     'day1/*.mp4'"""
     model: str = ""
-    """a folder that 'merkit train' wrote, or user/name on the Hugging Face Hub"""
+    """a folder that 'merkit train' wrote, or user/name on the Hugging Face Hub; empty: movements
+    are spotted and measured, and not named"""
     out: Path = Path("events.csv")
     """the file to write; its suffix says what it holds: .csv, .json or another exporter's"""
     format: str = ""
@@ -49,13 +53,13 @@ class Options:
     """which face to follow: largest, or its place from the left (0 is the first)"""
     tracker: str = ""
     """face tracker: mesh478, dlib68, precomputed or another package's; empty: the one the
-    model was trained with"""
+    model was trained with, or mesh478"""
     tracker_model: str = ""
     """another face landmarker file (.task) for mesh478"""
     landmarks: str = ""
     """OpenFace CSV or .npy of tracker precomputed"""
     device: str = "auto"
-    """auto, cpu or cuda"""
+    """auto, cpu or cuda, for the model"""
     spot: SpotConfig = field(default_factory=SpotConfig)
 
 
@@ -64,17 +68,25 @@ def run(words: Sequence[str]) -> int:
     from merkit.export import check_target, write_events
 
     options = replace(options, videos=_videos(options.videos))
-    if not options.model:
-        raise ConfigError("no model was named", "--model FOLDER, written by 'merkit train'")
     check_target(options.out, options.overwrite, options.format)
     with sole_writer(options.out):
         broken = _check_input(options)
-        from merkit.inference.recognizer import Recognizer
-
-        recognizer = Recognizer.from_pretrained(options.model, options.device)
+        recognizer = _recognizer(options)
         analyses = _analyse(recognizer, options, broken)
-        write_events(analyses, recognizer.classes, options.out, options.format)
-    return _tell(analyses, options.out)
+        classes = () if recognizer is None else recognizer.classes
+        write_events(analyses, classes, options.out, options.format)
+    tell(analyses, named=recognizer is not None)
+    print(f"table: {options.out}")
+    return 2 if any(analysis.problem for analysis in analyses) else 0
+
+
+def _recognizer(options: Options) -> Recognizer | None:
+    """None without a model, and then torch is not imported, which takes seconds."""
+    if not options.model:
+        return None
+    from merkit.inference.recognizer import Recognizer
+
+    return Recognizer.from_pretrained(options.model, options.device)
 
 
 def _videos(named: Sequence[Path]) -> tuple[Path, ...]:
@@ -119,8 +131,20 @@ def _check_input(options: Options) -> dict[Path, VideoError]:
 
 
 def _analyse(
-    recognizer: Recognizer, options: Options, broken: Mapping[Path, VideoError]
+    recognizer: Recognizer | None, options: Options, broken: Mapping[Path, VideoError]
 ) -> list[Analysis]:
+    track = _track(recognizer, options)
+    with terminal_progress() as progress:
+        return [
+            _one(recognizer, video, track, options, broken.get(video), progress)
+            for video in options.videos
+        ]
+
+
+def _track(recognizer: Recognizer | None, options: Options) -> TrackConfig:
+    """The model's tracker settings, or the default ones, with those that were named."""
+    from merkit.face.tracker import TrackConfig
+
     changes: dict[str, str | int] = {}
     if options.tracker:
         changes["tracker"] = options.tracker
@@ -130,16 +154,12 @@ def _analyse(
         changes["landmarks_path"] = options.landmarks
     if options.face != "largest":
         changes["face"] = options.face
-    track = replace(recognizer.track, **changes)  # type: ignore[arg-type]
-    with terminal_progress() as progress:
-        return [
-            _one(recognizer, video, track, options, broken.get(video), progress)
-            for video in options.videos
-        ]
+    track = TrackConfig() if recognizer is None else recognizer.track
+    return replace(track, **changes)  # type: ignore[arg-type]
 
 
 def _one(
-    recognizer: Recognizer,
+    recognizer: Recognizer | None,
     video: Path,
     track: TrackConfig,
     options: Options,
@@ -147,47 +167,21 @@ def _one(
     progress: Progress,
 ) -> Analysis:
     """The analysis of a video; one of several that cannot be read costs only itself."""
-    from merkit.inference.recognizer import Analysis
+    from merkit.inference.analysis import Analysis, analysis_of
+    from merkit.spotting import spot_video
 
     if error is not None:
-        return Analysis(video, (), 0.0, 0.0, _named(video, error))
+        return Analysis.unreadable(video, _named(video, error))
+    fps_hz = options.fps or None
     try:
-        return recognizer.analyse(video, options.spot, track, options.fps or None, progress)
+        spotted = spot_video(video, options.spot, track, fps_hz, progress)
+        return analysis_of(video, spotted, recognizer, fps_hz, progress)
     except MerkitError as found:
         if len(options.videos) == 1 or isinstance(found, ConfigError):
             raise
-        return Analysis(video, (), 0.0, 0.0, _named(video, found))
+        return Analysis.unreadable(video, _named(video, found))
 
 
 def _named(video: Path, error: MerkitError) -> str:
     """What was found, with the video's name where it does not say it itself."""
     return error.found if str(video) in error.found else f"{video}: {error.found}"
-
-
-def _circumstances(analysis: Analysis) -> str:
-    told = ""
-    if analysis.n_faces > 1:
-        told += f"; {analysis.n_faces} faces, followed is number {analysis.face} from the left"
-    if analysis.turned_deg:
-        told += f"; the picture was turned left by {analysis.turned_deg} degrees to be upright"
-    return told
-
-
-def _tell(analyses: Sequence[Analysis], out: Path) -> int:
-    for analysis in analyses:
-        if analysis.problem:
-            print(f"merkit: {analysis.problem}", file=sys.stderr)
-            continue
-        print(
-            f"{analysis.video}: {len(analysis.events)} events in {analysis.duration_s:.1f} s, "
-            f"face found in {analysis.found_share:.0%} of frames{_circumstances(analysis)}"
-        )
-        for event in analysis.events:
-            print(
-                f"  {event.onset_s:8.2f} to {event.offset_s:.2f} s  {event.label:<12} "
-                f"{event.score:.2f}"
-            )
-    if any("synthetic" in analysis.trained_on for analysis in analyses):
-        print("the model was trained on generated faces: do not rely on its labels of real people")
-    print(f"table: {out}")
-    return 2 if any(analysis.problem for analysis in analyses) else 0

@@ -1,14 +1,14 @@
-"""From a video to its micro-expressions: track, spot, recognise.
+"""A trained model names the micro-expressions of a video in which movements were spotted.
 
-The video is decoded once to spot brief movements, and once more for the frames of the
-movements found. Each of those frames is aligned and encoded once, by the recipe the model was
-trained with, so a window is treated exactly as a training clip.
+The video is decoded once more for the frames of those movements. Each is aligned and encoded
+once, by the recipe the model was trained with, so a movement is treated exactly as a training
+clip.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,31 +17,19 @@ import torch
 from merkit.errors import ConfigError, FaceError
 from merkit.face.tracker import TrackConfig
 from merkit.face.upright import turned_frames
+from merkit.inference.analysis import CUT_CLIP_S, analyse
 from merkit.inference.modelfolder import LoadedModel, load_model
 from merkit.methods.base import ORACLE_AU
 from merkit.progress import Progress, silent
 from merkit.samples.batch import Arrays, collate
 from merkit.samples.recipes import Recipe
-from merkit.spotting import SpotConfig, TrackedVideo, Window, motion_signal, spot, track_video
-from merkit.spotting.video import event_of
+from merkit.spotting import SpottedVideo, TrackedVideo, Window
 from merkit.training.device import choose_device
 from merkit.types import I64, Clip, Event, Frame, Frames, Sample
 from merkit.video import iter_frames
 
-
-@dataclass(frozen=True)
-class Analysis:
-    """What was found in one video."""
-
-    video: Path
-    events: tuple[Event, ...]
-    duration_s: float
-    found_share: float
-    problem: str = ""  # why there can be no events, such as no face in the whole video
-    turned_deg: int = 0  # the pictures were turned left by so much to be upright
-    face: int = 0  # place of the face that was followed, from the left
-    n_faces: int = 0  # most that were seen at once
-    trained_on: tuple[str, ...] = ()  # databases of the model
+#: A micro-expression lasts half a second at most (Yan et al. 2013, doi:10.1007/s10919-013-0159-8).
+MICRO_S = 0.5
 
 
 class Recognizer:
@@ -53,7 +41,7 @@ class Recognizer:
     Example:
         >>> recognizer = Recognizer.from_pretrained("model")  # doctest: +SKIP
         >>> for event in recognizer("interview.mp4"):  # doctest: +SKIP
-        ...     print(event.onset_s, event.label, event.score)
+        ...     print(event.onset_s, event.kind, event.label, event.score)
     """
 
     def __init__(self, loaded: LoadedModel, device: str = "auto") -> None:
@@ -83,62 +71,71 @@ class Recognizer:
         return cls(load_model(name), device)
 
     def __call__(self, video: Path | str) -> tuple[Event, ...]:
-        """The events of a video, in order of time.
+        """The events of a video, in order of time; ``label`` says which are given a class.
 
         Raises:
             VideoError, MissingDataError: the video cannot be read.
             FaceError: no face in the whole video.
         """
-        analysis = self.analyse(Path(video))
+        analysis = analyse(video, self)
         if analysis.problem:
             raise FaceError(analysis.problem)
         return analysis.events
 
-    def analyse(
-        self,
-        video: Path,
-        spot_config: SpotConfig | None = None,
-        track: TrackConfig | None = None,
-        fps_hz: float | None = None,
-        progress: Progress = silent,
-    ) -> Analysis:
-        """Events of a video, with how much of it shows the face.
+    def label(
+        self, spotted: SpottedVideo, fps_hz: float | None = None, progress: Progress = silent
+    ) -> tuple[Event, ...]:
+        """The events of a video, the micro-expressions among them with their class.
+
+        A model learned from micro-expressions and has no class for anything else, so whatever it
+        said of a longer movement, a blink or a head movement would look like an answer and be
+        none: those keep an empty label. So does a micro-expression with too little of the face for
+        the model's recipe; a reason says so. A cut clip (``CUT_CLIP_S``) is one event, and named.
 
         Args:
-            track: tracker settings; by default those the model was trained with.
             fps_hz: frame rate of an image folder.
+
+        Raises:
+            VideoError, MissingDataError: the video cannot be read again.
         """
-        settings = spot_config or SpotConfig()
-        seen = track_video(video, track or self.track, settings, fps_hz=fps_hz, progress=progress)
-        duration_s = float(seen.time_s[-1] - seen.time_s[0]) + 1 / seen.rate_hz
-        share = seen.face.found_share
-        told = 90 * seen.turns, seen.place, seen.n_faces, self.trained_on
-        if not seen.face.found.any():
-            problem = f"{video}: no face found in any of {len(seen.face.found)} frames"
-            return Analysis(video, (), duration_s, share, problem, *told)
-        windows = [w for w in _windows(seen, duration_s, settings) if self._usable(w, seen)]
-        clips = [window_clip(window, seen) for window in windows]
-        samples = window_samples(self.method.recipe, clips, seen, fps_hz)
-        events = []
-        for window, sample in zip(windows, samples, strict=True):
-            events.append(self._event(window, sample, seen))
-            progress(f"recognising {video.name}", len(events), len(windows))
-        return Analysis(video, tuple(events), duration_s, share, "", *told)
+        seen, events = spotted.seen, list(spotted.events)
+        if not spotted.problem and spotted.duration_s <= CUT_CLIP_S:
+            events = [_whole_clip(seen)]
+            named = [0]
+        else:
+            named = [i for i, event in enumerate(events) if event.kind == "micro"]
+        clips = [_clip_of(events[i], seen) for i in named]
+        samples = self._samples(clips, seen, fps_hz)
+        for done, (i, sample) in enumerate(zip(named, samples, strict=True), 1):
+            events[i] = self._named(events[i], sample)
+            progress(f"recognising {seen.info.path.name}", done, len(named))
+        return tuple(events)
 
-    def _usable(self, window: Window, seen: TrackedVideo) -> bool:
-        found = seen.face.found[window.onset : window.offset + 1]
-        least = 0.0 if self.method.recipe is None else self.method.recipe.min_found_share
-        return bool(found.mean() >= max(least, 1e-9))
+    def _samples(
+        self, clips: Sequence[Clip], seen: TrackedVideo, fps_hz: float | None
+    ) -> Iterator[Sample | FaceError]:
+        """A sample of each clip, or why there is none; one without costs the others nothing."""
+        while clips:
+            done = 0
+            try:
+                for sample in window_samples(self.method.recipe, clips, seen, fps_hz):
+                    done += 1
+                    yield sample
+            except FaceError as error:
+                done += 1
+                yield error
+            clips = clips[done:]
 
-    def _event(self, window: Window, sample: Sample, seen: TrackedVideo) -> Event:
+    def _named(self, event: Event, sample: Sample | FaceError) -> Event:
+        if isinstance(sample, FaceError):
+            return replace(event, reasons=(*event.reasons, f"not classified: {sample.found}"))
         probabilities = self.probabilities([sample.arrays])[0]
         best = int(probabilities.argmax())
         return replace(
-            event_of(window, seen, 0.0),
+            event,
             label=self.classes[best],
             score=float(probabilities[best]),
             probabilities=dict(zip(self.classes, map(float, probabilities), strict=True)),
-            found_share=sample.found_share,
         )
 
     def probabilities(self, clips: Sequence[Arrays]) -> np.ndarray:
@@ -149,13 +146,43 @@ class Recognizer:
         return self.method.probabilities(self.model, inputs)
 
 
-def _windows(seen: TrackedVideo, duration_s: float, settings: SpotConfig) -> Sequence[Window]:
-    """A video no longer than a micro-expression is a cut clip: it is one event as it stands,
-    with the middle frame for an apex. Spotting needs rest before and after, which it lacks."""
-    if duration_s <= settings.max_duration_s:
-        n_frames = len(seen.face.found)
-        return [Window(0, n_frames // 2, n_frames - 1, 0.0)]
-    return spot(motion_signal(seen.motion, seen.rate_hz, settings), seen.rate_hz, settings)
+def _whole_clip(seen: TrackedVideo) -> Event:
+    """A cut clip as it stands, with the middle frame for an apex; how far it moved is not known."""
+    places = 0, len(seen.numbers) // 2, len(seen.numbers) - 1
+    onset_s, apex_s, offset_s = (float(seen.time_s[i]) for i in places)
+    onset, apex, offset = (int(seen.numbers[i]) for i in places)
+    return Event(
+        kind="micro" if offset_s - onset_s <= MICRO_S else "macro",
+        onset_s=onset_s,
+        apex_s=apex_s,
+        offset_s=offset_s,
+        onset_frame=onset,
+        apex_frame=apex,
+        offset_frame=offset,
+        motion_px=np.nan,
+        motion_share=np.nan,
+        threshold_px=np.nan,
+        quality=np.nan,
+        reasons=("the whole clip, as it was cut",),
+        found_share=seen.face.found_share,
+    )
+
+
+def _clip_of(event: Event, seen: TrackedVideo) -> Clip:
+    """An event as the clip of its video that it is."""
+    return Clip(
+        clip_id=f"frames {event.onset_frame} to {event.offset_frame}",
+        dataset="",
+        subject="",
+        media=seen.info.path,
+        fps_hz=seen.info.fps_hz,
+        emotion="",
+        first_frame=event.onset_frame,
+        last_frame=event.offset_frame,
+        onset_frame=event.onset_frame,
+        apex_frame=event.apex_frame,
+        offset_frame=event.offset_frame,
+    )
 
 
 def window_clip(window: Window, seen: TrackedVideo) -> Clip:

@@ -1,4 +1,4 @@
-"""Writing the events of videos for people and programs.
+"""Which file is written, and by whom.
 
 An exporter of another package is an entry point of the group ``merkit.exporters``; a script adds
 one with ``EXPORTERS.register``.
@@ -6,22 +6,19 @@ one with ``EXPORTERS.register``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-import pandas as pd
-
 from merkit.errors import ConfigError
-from merkit.files import atomic_file, write_json
+from merkit.files import atomic_file
 from merkit.registry import Registry
-from merkit.tables import safe_cells
 
 if TYPE_CHECKING:
-    from merkit.inference.recognizer import Analysis
+    from merkit.inference.analysis import Analysis
 
-#: writes videos' analyses, with the model's classes in its own order, to a path
+#: writes videos' analyses, with the model's classes in its own order (none without one), to a path
 Write: TypeAlias = "Callable[[Sequence[Analysis], Sequence[str], Path], None]"
 
 
@@ -52,7 +49,7 @@ class Exporter:
 
 EXPORTERS: Registry[Exporter] = Registry(
     "exporter",
-    {"csv": "merkit.export:CSV", "json": "merkit.export:JSON"},
+    {"csv": "merkit.export.table:CSV", "json": "merkit.export.document:JSON"},
     group="merkit.exporters",
 )
 
@@ -103,10 +100,10 @@ def check_target(path: Path, overwrite: bool, name: str = "") -> None:
 def write_events(
     analyses: Sequence[Analysis], classes: Sequence[str], path: Path, name: str = ""
 ) -> None:
-    """Write the events of videos, whole or not at all.
+    """Write what was found in videos, whole or not at all.
 
     Args:
-        classes: of the model, in its order.
+        classes: of the model, in its order; none without a model.
         name: of the exporter; by default the suffix chooses it.
 
     Raises:
@@ -115,59 +112,3 @@ def write_events(
     exporter = choose_exporter(path, name)
     with atomic_file(path) as temporary:
         exporter.write(analyses, classes, temporary)
-
-
-#: columns before the probabilities of the classes; times in seconds from the video's start
-COLUMNS = (
-    *("video", "face", "faces", "onset_s", "apex_s", "offset_s", "label", "score", "motion_px"),
-    *("face_found", "trained_on"),
-)
-
-
-def _write_csv(analyses: Sequence[Analysis], classes: Sequence[str], path: Path) -> None:
-    """One row an event; a table without events keeps its header."""
-    rows = [row for analysis in analyses for row in _rows(analysis, classes)]
-    table = pd.DataFrame(rows, columns=[*COLUMNS, *(f"p_{name}" for name in classes)])
-    text = safe_cells(table).to_csv(index=False, lineterminator="\n")
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-def _rows(analysis: Analysis, classes: Sequence[str]) -> Iterator[list[str]]:
-    for event in analysis.events:
-        yield [
-            str(analysis.video),
-            str(analysis.face),
-            str(analysis.n_faces),
-            f"{event.onset_s:.3f}",
-            f"{event.apex_s:.3f}",
-            f"{event.offset_s:.3f}",
-            event.label,
-            f"{event.score:.4f}",
-            f"{event.motion_px:.3f}",
-            f"{event.found_share:.3f}",
-            " ".join(analysis.trained_on),
-            *(f"{event.probabilities[name]:.4f}" for name in classes),
-        ]
-
-
-def _write_json(analyses: Sequence[Analysis], classes: Sequence[str], path: Path) -> None:
-    """One object a video, also for those without events; numbers in full."""
-    write_json(path, [_document(analysis) for analysis in analyses])
-
-
-def _document(analysis: Analysis) -> dict[str, object]:
-    return {
-        "video": str(analysis.video),
-        "duration_s": analysis.duration_s,
-        "face": analysis.face,
-        "faces": analysis.n_faces,
-        "face_found_share": analysis.found_share,
-        "turned_deg": analysis.turned_deg,
-        "trained_on": list(analysis.trained_on),
-        "problem": analysis.problem,
-        "events": [asdict(event) for event in analysis.events],
-    }
-
-
-CSV = Exporter("csv", "a table, one row an event", (".csv",), _write_csv)
-JSON = Exporter("json", "one object a video, in full precision", (".json",), _write_json)

@@ -1,0 +1,17 @@
+"""Writing what was found in videos for people and programs."""
+
+from merkit.export.exporter import (
+    EXPORTERS,
+    Exporter,
+    check_target,
+    choose_exporter,
+    write_events,
+)
+
+__all__ = [
+    "EXPORTERS",
+    "Exporter",
+    "check_target",
+    "choose_exporter",
+    "write_events",
+]

@@ -1,0 +1,213 @@
+"""``merkit predict``: the whole command, with a model and without."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from merkit.cli import main
+from merkit.types import Recording
+from merkit.video import iter_frames, write_frames, write_video
+
+#: at 30 frames/s; so named are the folders of images
+RATE = ("--fps", "30")
+
+
+def predict(out: Path, *words: str, model: Path | None = None) -> int:
+    named = [] if model is None else ["--model", str(model)]
+    return main(["predict", *words, *named, "--device", "cpu", "--out", str(out)])
+
+
+def rows(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+# without a model
+
+
+def test_without_a_model_torch_is_not_imported(tiny_images: Path, tmp_path: Path) -> None:
+    """In a process of its own, since this one has torch; so a first table takes seconds."""
+    words = ["predict", str(tiny_images), *RATE, "--out", "e.csv"]
+    code = (
+        "import sys; from merkit.cli import main; "
+        f"assert main({words!r}) == 0; assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("--model FOLDER classifies") == 1
+    assert len(rows(tmp_path / "e.csv")) >= 1
+
+
+def test_movements_are_measured_and_not_named(
+    tiny_recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert predict(tmp_path / "e.csv", str(tiny_recording.media)) == 0
+    table = rows(tmp_path / "e.csv")
+    assert list(table)[-1] == "trained_on"  # no probabilities of classes that there are not
+    assert table[["label", "score", "trained_on"]].eq("").all(axis=None)
+    micro = table[table.kind == "micro"]
+    measured = micro[["motion_px", "motion_share", "threshold_px", "quality"]].astype(float)
+    assert (measured.motion_px > 0).all()
+    frames = micro[["onset_frame", "apex_frame", "offset_frame"]].astype(int)
+    times = micro[["onset_s", "apex_s", "offset_s"]].astype(float)
+    np.testing.assert_allclose(frames.to_numpy() / 30, times.to_numpy(), atol=1e-3)
+    for truth in tiny_recording.events:  # 4 px of movement are found
+        over = frames.onset_frame.lt(truth.offset_frame) & frames.offset_frame.gt(truth.onset_frame)
+        assert over.any()
+    shown = capsys.readouterr().out
+    assert f"{tiny_recording.media}: {len(micro)} micro-expression" in shown
+    assert "generated faces" not in shown
+
+
+def test_a_model_adds_names_and_leaves_the_measurement(
+    tiny_model: Path, tiny_recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, model in {"plain.csv": None, "named.csv": tiny_model}.items():
+        assert predict(tmp_path / name, str(tiny_recording.media), model=model) == 0
+    plain, named = rows(tmp_path / "plain.csv"), rows(tmp_path / "named.csv")
+    added = ["p_negative", "p_positive", "p_surprise"]
+    assert list(named) == [*plain, *added]
+    micro = named.kind == "micro"
+    assert micro.any()
+    names = ["label", "score", "trained_on", *added]
+    assert named.loc[micro, names].ne("").all(axis=None)
+    assert named.loc[~micro, names].eq("").all(axis=None)
+    assert (named.trained_on[micro] == "synthetic").all()
+    same = [name for name in plain if name not in names]
+    pd.testing.assert_frame_equal(named[same], plain[same])
+    assert capsys.readouterr().out.count("trained on generated faces") == 1
+
+
+def test_a_cut_clip_without_a_model_is_too_short_and_says_so(
+    tiny_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = tmp_path / "clip"
+    clip.mkdir()
+    for number in range(112, 124):
+        shutil.copy(next(tiny_images.glob(f"*{number}.*")), clip)
+    assert predict(tmp_path / "e.csv", str(clip), *RATE) == 0
+    table = rows(tmp_path / "e.csv")
+    assert not table.kind.isin(["micro", "nothing found"]).any()
+    if table.kind.tolist() == ["too short"]:
+        assert "too short to spot" in capsys.readouterr().out
+
+
+# several videos
+
+
+def test_a_batch_keeps_the_order_of_its_videos(
+    tiny_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = shutil.copytree(tiny_images, tmp_path / "a-copy")
+    assert predict(tmp_path / "e.csv", str(tiny_images), str(again), *RATE) == 0
+    table = rows(tmp_path / "e.csv")
+    assert table.video.unique().tolist() == [str(tiny_images), str(again)]
+    first, second = (
+        table[table.video == str(video)].drop(columns="video").reset_index(drop=True)
+        for video in (tiny_images, again)
+    )
+    pd.testing.assert_frame_equal(first, second)
+    shown = capsys.readouterr().out
+    assert shown.index(str(tiny_images)) < shown.index(str(again))
+    assert shown.count("no model named") == 1
+
+
+def test_json_holds_what_the_table_holds(
+    tiny_model: Path, tiny_images: Path, tmp_path: Path
+) -> None:
+    for name in ("e.json", "e.csv"):
+        assert predict(tmp_path / name, str(tiny_images), *RATE, model=tiny_model) == 0
+    (document,) = json.loads((tmp_path / "e.json").read_text(), parse_constant=pytest.fail)
+    table = rows(tmp_path / "e.csv")
+    events = table[table.apex_s != ""]
+    assert document["video"] == str(tiny_images)
+    assert document["face_found_share"] == 1.0
+    assert len(document["stretches"]) == len(table) - len(events)
+    assert len(document["events"]) == len(events) >= 1
+    for event, row in zip(document["events"], events.itertuples(), strict=True):
+        assert f"{event['onset_s']:.3f}" == row.onset_s
+        assert f"{event['motion_px']:.3f}" == row.motion_px
+        assert event["label"] == row.label
+        if event["label"]:
+            positive = event["probabilities"]["positive"]
+            assert float(row.p_positive) == pytest.approx(positive, abs=1e-4)
+
+
+def test_a_folder_of_videos_and_a_pattern_are_their_videos(
+    tiny_recording: Recording, tmp_path: Path
+) -> None:
+    folder = tmp_path / "day [1]"  # no pattern, since it is there
+    folder.mkdir()
+    for name in ("b.mp4", "a.mp4", "notes.txt"):
+        (folder / name).write_bytes(tiny_recording.media.read_bytes())
+    wanted = [str(folder / name) for name in ("a.mp4", "b.mp4")]
+    for i, named in enumerate((folder, tmp_path / "*" / "*.mp4")):
+        out = tmp_path / f"{i}.json"
+        assert predict(out, str(named), str(folder / "a.mp4")) == 0
+        assert [video["video"] for video in json.loads(out.read_text())] == wanted
+    assert predict(tmp_path / "none.json", str(tmp_path / "*.avi")) == 2
+
+
+@pytest.mark.parametrize("kept_share", [0.0, 0.6])  # not even opened; opened, cut in its frames
+def test_one_damaged_video_of_several_costs_only_itself(
+    kept_share: float,
+    tiny_images: Path,
+    tiny_recording: Recording,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    damaged = tmp_path / "damaged.mp4"
+    whole = tiny_recording.media.read_bytes()
+    damaged.write_bytes(whole[: int(len(whole) * kept_share)] or b"no video")
+    assert predict(tmp_path / "e.csv", str(damaged), str(tiny_images), *RATE) == 2
+    table = rows(tmp_path / "e.csv")
+    first, others = table.iloc[0], table[1:]
+    told = {name: value for name, value in first.items() if value}
+    assert told.keys() == {"video", "kind", "reasons"}
+    assert (told["video"], told["kind"]) == (str(damaged), "unreadable")
+    assert "damaged.mp4" in told["reasons"]
+    assert (others.video == str(tiny_images)).all()
+    assert (others.kind == "micro").any()
+    assert "damaged.mp4" in capsys.readouterr().err.splitlines()[-1]
+    assert predict(tmp_path / "none.csv", str(damaged)) == 2
+    assert not (tmp_path / "none.csv").exists()
+
+
+# what is said of a video
+
+
+def test_no_face_gives_exit_code_two_and_a_row_that_says_so(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = [np.full((96, 96, 3), 90 + i, np.uint8) for i in range(40)]
+    write_frames(tmp_path / "grey", grey)
+    for name, model in {"plain.csv": None, "named.csv": tiny_model}.items():
+        assert predict(tmp_path / name, str(tmp_path / "grey"), *RATE, model=model) == 2
+        assert "grey: no face found in any of 40 frames" in capsys.readouterr().err
+        table = rows(tmp_path / name)
+        assert table.kind.unique().tolist() == ["no face"]
+        assert table[["face", "label"]].eq("").all(axis=None)
+        assert (table.faces == "0").all()
+    assert list(table)[-3:] == ["p_negative", "p_positive", "p_surprise"]
+
+
+def test_a_video_upside_down_is_turned_and_that_is_said(
+    tiny_recording: Recording, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [np.ascontiguousarray(f.rgb[::-1, ::-1]) for f in iter_frames(tiny_recording.media)]
+    write_video(tmp_path / "turned.mp4", frames, 30.0)
+    words = [str(tmp_path / "turned.mp4"), str(tiny_recording.media)]
+    assert predict(tmp_path / "e.json", *words) == 0
+    assert capsys.readouterr().out.count("turned left by 180 degrees") == 1
+    turned, plain = json.loads((tmp_path / "e.json").read_text())
+    assert (turned["turned_deg"], plain["turned_deg"]) == (180, 0)
+    assert turned["faces"] == 1

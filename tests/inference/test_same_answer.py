@@ -1,0 +1,90 @@
+"""The same movement gets the same name, whatever lies around it in the file.
+
+A model that was trained for seconds hardly tells classes apart, so its probabilities could be alike
+by weakness. What it is given must be alike too: nearer than the movement is to itself a frame on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from merkit import Recognizer
+from merkit.inference.modelfolder import load_model
+from merkit.samples.batch import Arrays
+from merkit.spotting import spot_video
+from merkit.types import U8, Event, Recording
+from merkit.video import iter_frames, write_frames, write_video
+
+FPS_HZ = 30.0
+
+
+class Watched(Recognizer):
+    """Keeps what the model was given last."""
+
+    given: Arrays
+
+    def probabilities(self, clips: Sequence[Arrays]) -> np.ndarray:
+        (self.given,) = clips
+        return super().probabilities(clips)
+
+
+@pytest.fixture(scope="module")
+def recognizer(tiny_model: Path) -> Watched:
+    return Watched(load_model(tiny_model), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def frames(tiny_recording: Recording) -> list[U8]:
+    return [frame.rgb for frame in iter_frames(tiny_recording.media)]
+
+
+def answer(
+    recognizer: Watched, video: Path, first: int, last: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the model says of a movement and what it was given of it, in grey levels."""
+    rate = FPS_HZ if video.is_dir() else None
+    spotted = spot_video(video, track=recognizer.track, fps_hz=rate)
+    apex = (first + last) // 2
+    times = (n / FPS_HZ for n in (first, apex, last))
+    event = Event("micro", *times, first, apex, last, 3.0, 0.03, 0.4)
+    (named,) = recognizer.label(replace(spotted, events=(event,)), rate)
+    return np.array(list(named.probabilities.values())), recognizer.given["rgb"].astype(float)
+
+
+#: which frames of the recording are written down anew, from which number, and where its frame 0 is
+FORMS: dict[str, tuple[Callable[[list[U8]], list[U8]], int, int]] = {
+    "a part of it": (lambda frames: frames[20:65], 500, 480),
+    "looped": (lambda frames: frames[:80] * 2, 0, 80),
+    "behind another part": (lambda frames: frames[120:] + frames[:80], 7, 67),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_movement_gets_the_same_name(
+    form: str, recognizer: Watched, tiny_recording: Recording, frames: list[U8], tmp_path: Path
+) -> None:
+    truth = tiny_recording.events[0]
+    first, last = truth.onset_frame or 0, truth.offset_frame or 0
+    wanted, given = answer(recognizer, tiny_recording.media, first, last)
+    _, later = answer(recognizer, tiny_recording.media, first + 1, last + 1)
+    choose, start, shift = FORMS[form]
+    write_frames(tmp_path / "again", choose(frames), start=start)
+    told, shown = answer(recognizer, tmp_path / "again", first + shift, last + shift)
+    np.testing.assert_allclose(told, wanted, atol=0.02)
+    assert np.abs(shown - given).mean() < 0.8 * np.abs(later - given).mean()
+
+
+def test_a_video_that_is_encoded_again_gets_the_same_names(
+    recognizer: Watched, tiny_recording: Recording, frames: list[U8], tmp_path: Path
+) -> None:
+    write_video(tmp_path / "again.mp4", frames, FPS_HZ, crf=23)
+    for truth in tiny_recording.events:
+        first, last = truth.onset_frame or 0, truth.offset_frame or 0
+        wanted, _ = answer(recognizer, tiny_recording.media, first, last)
+        told, _ = answer(recognizer, tmp_path / "again.mp4", first, last)
+        np.testing.assert_allclose(told, wanted, atol=0.02)
