@@ -23,7 +23,7 @@ from merkit.methods.base import ORACLE_AU
 from merkit.progress import Progress, silent
 from merkit.samples.batch import Arrays, collate
 from merkit.samples.recipes import Recipe
-from merkit.spotting import SpottedVideo, TrackedVideo, Window
+from merkit.spotting import SpottedVideo, TrackedVideo
 from merkit.training.device import choose_device
 from merkit.types import I64, Clip, Event, Frame, Frames, Sample
 from merkit.video import iter_frames
@@ -104,7 +104,7 @@ class Recognizer:
             named = [0]
         else:
             named = [i for i, event in enumerate(events) if event.kind == "micro"]
-        clips = [_clip_of(events[i], seen) for i in named]
+        clips = [event_clip(events[i], seen) for i in named]
         samples = self._samples(clips, seen, fps_hz)
         for done, (i, sample) in enumerate(zip(named, samples, strict=True), 1):
             events[i] = self._named(events[i], sample)
@@ -168,7 +168,7 @@ def _whole_clip(seen: TrackedVideo) -> Event:
     )
 
 
-def _clip_of(event: Event, seen: TrackedVideo) -> Clip:
+def event_clip(event: Event, seen: TrackedVideo) -> Clip:
     """An event as the clip of its video that it is."""
     return Clip(
         clip_id=f"frames {event.onset_frame} to {event.offset_frame}",
@@ -182,26 +182,6 @@ def _clip_of(event: Event, seen: TrackedVideo) -> Clip:
         onset_frame=event.onset_frame,
         apex_frame=event.apex_frame,
         offset_frame=event.offset_frame,
-    )
-
-
-def window_clip(window: Window, seen: TrackedVideo) -> Clip:
-    """A spotted window as the clip of its video that it is."""
-    onset, apex, offset = (
-        int(seen.numbers[place]) for place in (window.onset, window.apex, window.offset)
-    )
-    return Clip(
-        clip_id=f"frames {onset} to {offset}",
-        dataset="",
-        subject="",
-        media=seen.info.path,
-        fps_hz=seen.info.fps_hz,
-        emotion="",
-        first_frame=onset,
-        last_frame=offset,
-        onset_frame=onset,
-        apex_frame=apex,
-        offset_frame=offset,
     )
 
 
