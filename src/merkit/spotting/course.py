@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.look import Look
-from merkit.spotting.motion import motion_between
+from merkit.spotting.medians import median_of_known
+from merkit.spotting.motion import Head, motions
 from merkit.spotting.signal import Candidate, Scale
 from merkit.types import F64
 
@@ -20,8 +21,12 @@ _LOW, _HIGH = 0.2, 0.8
 _BEFORE_LOW = 0.72
 #: Least share of the frames of a course that must be known.
 _LEAST_KNOWN = 0.7
-#: The height is also read against so many seconds' worth of lags before the onset.
+#: Rest before the onset is read over this share of a lag.
 _REST_SHARE = 0.5
+#: Flanks are measured frame by frame between this share of the height and the rest of it.
+_STEEP = 0.1
+#: A course may be a little lower than the signal, which takes the greatest of many frames.
+_LEAST_WAY = 0.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,43 +59,34 @@ def follow(
 ) -> Movement | None:
     """The movement that a candidate belongs to; None where it does not come and go within reach.
 
-    Every frame around is compared with that of the candidate itself, so nothing adds up over time.
+    Frames around are compared with that of the candidate itself, so nothing adds up over time:
+    all of those near it and on the flanks of the movement, and elsewhere every ``scale.stride``.
 
     Args:
         looks: of the frames of the run, at least ``scale.half_course`` on either side where the
             run has them; None where there is no face.
     """
-    places = _places(candidate.place, looks, scale)
-    centre = looks[candidate.place]
-    ends = min(looks), max(looks)
-    motions = {
-        place: motion_between(centre, looks[place], config.head).regions
-        for place in sorted({int(np.clip(place, *ends)) for place in places})
-    }
-    motion = np.stack([motions[int(np.clip(place, *ends))] for place in places])
-    back = -candidate.along(motion)  # grows from about 0 at the apex to the height at rest
-    known = np.isfinite(back)
-    if known.mean() < _LEAST_KNOWN:
+    course = _Course(candidate, looks, scale, config.head)
+    if course.known_share < _LEAST_KNOWN:
         return None
-    back = np.interp(places, np.asarray(places)[known], back[known])
-    at = _lowest(back, places.index(candidate.place), scale)
-    left, right = back[: at + 1][::-1] - back[at], back[at:] - back[at]
+    course.measure(_flank_places(course))
+    at, left, right = _flanks(course)
     ways = _rest(left), _rest(right)
     lesser, greater = min(ways), max(ways)
     wanted = config.return_share * greater if config.there_and_back else 0.0
     if lesser < max(candidate.threshold_px * _LEAST_WAY, wanted, 1e-6):
         return None
-    onset, offset = (
-        edge(flank / way, config.whole_flanks)
-        for flank, way in zip((left, right), ways, strict=True)
-    )
+    onset = edge(left / ways[0], config.whole_flanks)
+    offset = edge(right / ways[1], config.whole_flanks)
     if onset is None or offset is None:
         return None
+    first, last = course.ends
+    apex = course.places[at]
     return Movement(
-        onset=max(0.0, places[at] - onset * scale.stride),
-        apex=int(np.clip(places[at], *ends)),
-        offset=min(places[at] + offset * scale.stride, float(ends[1])),
-        regions=_from_rest(motion, at, onset, scale),
+        onset=max(float(first), apex - onset),
+        apex=int(np.clip(apex, first, last)),
+        offset=min(apex + offset, float(last)),
+        regions=course.from_rest(apex, apex - onset),
         height_px=lesser,
         threshold_px=candidate.threshold_px,
         returned=lesser / greater,
@@ -98,25 +94,91 @@ def follow(
     )
 
 
-def _places(centre: int, looks: Mapping[int, Look | None], scale: Scale) -> list[int]:
-    """The frames of a course: those of the run, or where its ends count as still beyond them."""
-    reach = range(-scale.half_course, scale.half_course + 1)
-    places = [centre + by for by in reach if by % scale.stride == 0]
-    return places if scale.still_ends else [place for place in places if place in looks]
+class _Course:
+    """Motion of all regions from a candidate's look to those around, as far as it was measured.
+
+    ``places``: one after another, ``half_course`` to each side; those of the run, or where its
+    ends count as still beyond them too.
+    """
+
+    def __init__(
+        self, candidate: Candidate, looks: Mapping[int, Look | None], scale: Scale, head: Head
+    ) -> None:
+        self.candidate, self.scale = candidate, scale
+        self._looks, self._head = looks, head
+        self.ends = min(looks), max(looks)
+        centre, half = candidate.place, scale.half_course
+        reach = range(centre - half, centre + half + 1)
+        self.places = reach if scale.still_ends else [p for p in reach if p in looks]
+        self._measured: dict[int, F64] = {}
+        near = [p for p in self.places if abs(p - centre) <= scale.near]
+        self.measure([*near, *(p for p in self.places if (p - centre) % scale.stride == 0)])
+
+    def measure(self, places: Sequence[int]) -> None:
+        """Measure these too."""
+        wanted = sorted({self._inside(p) for p in places} - self._measured.keys())
+        found = motions(
+            self._looks[self.candidate.place], [self._looks[p] for p in wanted], self._head
+        )
+        self._measured |= {p: m.regions for p, m in zip(wanted, found, strict=True)}
+
+    def _inside(self, place: int) -> int:
+        return min(max(place, self.ends[0]), self.ends[1])
+
+    @property
+    def known_share(self) -> float:
+        """Share of what was measured in which the candidate's regions are known."""
+        along = [self.candidate.along(motion) for motion in self._measured.values()]
+        return float(np.isfinite(along).mean())
+
+    def back(self) -> F64:
+        """How far the regions are from where the candidate has them, at every place: about 0 at
+        the apex, the height at rest. Between what was measured, straight lines."""
+        measured = sorted(self._measured)
+        along = np.array([-self.candidate.along(self._measured[p]) for p in measured])
+        known = np.isfinite(along)
+        at = [self._inside(p) for p in self.places]
+        return np.asarray(np.interp(at, np.array(measured)[known], along[known]))
+
+    def from_rest(self, apex: int, onset: float) -> F64:
+        """(R,2): how far every region moved to the apex from the frames before the onset."""
+        before = onset - max(1.0, _REST_SHARE * self.scale.lag)
+        nearest = min(self._measured, key=lambda p: (abs(p - self._inside(apex)), p))
+        start = min(self._measured, key=lambda p: (abs(p - onset), p))
+        rest = [p for p in self._measured if before <= p <= onset] or [start]
+        level = median_of_known(np.stack([self._measured[p] for p in rest]).transpose(1, 2, 0))
+        return np.asarray(self._measured[nearest] - level)
 
 
-#: A course may be a little lower than the signal, which takes the greatest of many frames.
-_LEAST_WAY = 0.8
+def _flanks(course: _Course) -> tuple[int, F64, F64]:
+    """Where in the course the apex is, and what lies before and after it, outwards from 0."""
+    back, scale = course.back(), course.scale
+    at = _lowest(back, list(course.places).index(course.candidate.place), scale)
+    return at, back[: at + 1][::-1] - back[at], back[at:] - back[at]
+
+
+def _flank_places(course: _Course) -> list[int]:
+    """The places on both flanks, a stride wider, where the edges are read."""
+    at, left, right = _flanks(course)
+    places = [course.places[at]]
+    for flank, step in ((left, -1), (right, 1)):
+        way = _rest(flank)
+        steep = np.flatnonzero((flank > _STEEP * way) & (flank < (1 - _STEEP) * way))
+        if way > 0 and len(steep):
+            first = max(0, int(steep[0]) - course.scale.stride)
+            last = min(len(flank) - 1, first + 2 * course.scale.lag + course.scale.stride)
+            last = min(last, int(steep[-1]) + course.scale.stride)
+            places += [course.places[at + step * i] for i in range(first, last + 1)]
+    return places
 
 
 def _lowest(back: F64, at: int, scale: Scale) -> int:
     """The apex: where the face is furthest from rest, near the candidate."""
-    reach = max(1, scale.lag // (2 * scale.stride))
-    low = max(1, at - reach)
+    reach = max(1, scale.lag // 2)
+    low = max(0, at - reach)
     kernel = np.array([0.25, 0.5, 0.25])
     smooth = np.convolve(np.pad(back, 1, mode="edge"), kernel, mode="valid")
-    near = smooth[low : at + reach + 1]
-    return low + int(near.argmin()) if len(near) else at
+    return low + int(smooth[low : at + reach + 1].argmin())
 
 
 def _rest(flank: F64) -> float:
@@ -149,12 +211,3 @@ def _crossing(flank: F64, level: float) -> float | None:
     after = int(above[0])
     before = flank[after - 1]
     return after - 1 + float((level - before) / max(flank[after] - before, 1e-9))
-
-
-def _from_rest(motion: F64, at: int, onset: float, scale: Scale) -> F64:
-    """(R,2): how far every region moved to the apex from the frames before the onset."""
-    start = max(0, at - int(np.ceil(onset)))
-    rest = motion[max(0, start - max(1, round(_REST_SHARE * scale.lag / scale.stride))) : start + 1]
-    with np.errstate(all="ignore"):
-        before = np.nanmean(rest, axis=0) if np.isfinite(rest).any() else motion[start]
-    return np.asarray(motion[at] - before)

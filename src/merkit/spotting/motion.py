@@ -13,7 +13,10 @@ perspective): those of the points on bone are fitted, and taken from all.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -30,7 +33,7 @@ _WINDOW_PX, _LEVELS, _STOP = 21, 1, (3, 20, 0.01)
 #: shares of how far the mesh has it move; the jitter of the mesh is below half a pixel.
 _LOST_PX, _LOST_SHARE = 2.5, 0.3
 #: Rounds of reweighting of the fit, and the least scale of its residuals in pixels.
-_ROUNDS, _LEAST_PX = 6, 0.05
+_ROUNDS, _LEAST_PX = 5, 0.05
 #: Keeps the fit solvable where the points that are left lie in one line.
 _RIDGE = 1e-6 * np.eye(6)
 #: Bridge and tip of the nose among the rigid points.
@@ -51,6 +54,13 @@ class Motion:
 
 #: Where one of the two frames shows no face.
 UNKNOWN = Motion(np.full((len(REGIONS), 2), np.nan), np.nan, np.nan)
+
+
+def motions(
+    before: Look | None, after: Iterable[Look | None], head: Head = "rigid"
+) -> list[Motion]:
+    """``motion_between`` one look and several, side by side."""
+    return list(threads().map(lambda look: motion_between(before, look, head), after))
 
 
 def motion_between(before: Look | None, after: Look | None, head: Head = "rigid") -> Motion:
@@ -113,15 +123,15 @@ def _design(look: Look) -> F64:
 
 def _fit(design: F64, moved: F64) -> tuple[F64, float]:
     """Reweighted least squares (Cauchy weights): the six numbers and the median distance."""
-    weights = np.ones(len(moved))
+    flat, wanted = design.reshape(-1, 6), moved.ravel()
+    weights = np.ones(len(wanted))
     for _ in range(_ROUNDS):
-        weighted = design * weights[:, None, None]
-        matrix = np.einsum("vci,vcj->ij", weighted, design) + _RIDGE
-        numbers = np.linalg.solve(matrix, np.einsum("vci,vc->i", weighted, moved))
-        distance = np.hypot(*(moved - design @ numbers).T)
-        middle = float(np.median(distance))
-        weights = 1 / (1 + (distance / max(_LEAST_PX, 1.4826 * middle)) ** 2)
-    return np.asarray(numbers), middle
+        weighted = flat.T * weights
+        numbers = np.linalg.solve(weighted @ flat + _RIDGE, weighted @ wanted)
+        squares = ((wanted - flat @ numbers) ** 2).reshape(-1, 2).sum(axis=1)
+        middle = float(np.partition(squares, len(squares) // 2)[len(squares) // 2])
+        weights = np.repeat(1 / (1 + squares / max(_LEAST_PX**2, 2.2 * middle)), 2)
+    return np.asarray(numbers), middle**0.5
 
 
 def _pooled(moved: F64) -> F64:
@@ -132,3 +142,9 @@ def _pooled(moved: F64) -> F64:
     pooled = median_of_known(values)
     pooled[2 * unknown.sum(axis=1) >= IN_REGION.sum(axis=1)] = np.nan
     return pooled
+
+
+@lru_cache(maxsize=1)
+def threads() -> ThreadPoolExecutor:
+    """Two threads for the process; OpenCV sets Python free while it works."""
+    return ThreadPoolExecutor(2, thread_name_prefix="merkit-spot")

@@ -20,11 +20,12 @@ _MAD = 1.4826
 
 @dataclass(frozen=True)
 class Scale:
-    """Movements up to twice ``lag`` frames; ``floor_px``: least height; ``half_window``: frames
-    on either side that the noise is taken from; ``noise_factor``: 0 where it is not. ``smooth``:
-    sigma in frames. ``half_course``: frames on either side that a movement is followed, every
-    ``stride`` of them. ``still_ends``: the face counts as still before the first frame and after
-    the last one.
+    """Movements up to twice ``lag`` frames.
+
+    ``floor_px``: least height. ``half_window``: frames on either side that the noise is taken from;
+    ``noise_factor``: 0 where it is not. ``smooth``: sigma in frames. ``half_course``: frames on
+    either side that a movement is followed, all of those up to ``near`` and every ``stride`` of the
+    others. ``still_ends``: the face counts as still before the first frame and after the last one.
     """
 
     lag: int
@@ -33,6 +34,7 @@ class Scale:
     noise_factor: float
     smooth: float
     half_course: int
+    near: int
     stride: int
     still_ends: bool
 
@@ -52,14 +54,15 @@ def short_scale(config: SpotConfig, rate_hz: float) -> Scale:
         noise_factor=config.noise_factor,
         smooth=config.smooth_s * rate_hz,
         half_course=round((1.2 * config.micro_max_s + 0.2) * rate_hz),
-        stride=1,
+        near=lag,
+        stride=max(1, round(rate_hz / 15)),
         still_ends=False,
     )
 
 
 def long_scale(lag_s: float, config: SpotConfig, rate_hz: float) -> Scale:
-    """For macro-expressions, whose course is looked at some thirty times a second. They may fill
-    the time around them, so what is there is no measure of noise."""
+    """For macro-expressions, They may fill the time around them, so what is there is no measure
+    of noise."""
     return Scale(
         lag=max(1, round(lag_s * rate_hz)),
         floor_px=config.long_floor_share * EYE_DISTANCE_PX,
@@ -67,7 +70,8 @@ def long_scale(lag_s: float, config: SpotConfig, rate_hz: float) -> Scale:
         noise_factor=0.0,
         smooth=2 * config.smooth_s * rate_hz,
         half_course=round(min(2 * lag_s + 0.5, config.macro_max_s + 0.5) * rate_hz),
-        stride=max(1, round(rate_hz / 30)),
+        near=max(1, round(config.lag_s * rate_hz)),
+        stride=max(1, round(rate_hz / 8)),
         still_ends=True,
     )
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement, follow
 from merkit.spotting.look import EYE_DISTANCE_PX, Look
-from merkit.spotting.motion import UNKNOWN, Motion, motion_between
+from merkit.spotting.motion import UNKNOWN, Motion, motion_between, threads
 from merkit.spotting.resolve import resolve
 from merkit.spotting.signal import Scale, candidates, long_scale, short_scale
 
@@ -114,7 +113,7 @@ class _Run:
         if before is None or now is None:
             self._motion.append(UNKNOWN)
         else:
-            self._motion.append(_threads().submit(self._measure, before, now))
+            self._motion.append(threads().submit(self._measure, before, now))
 
     def _measure(self, before: Look, now: Look) -> Motion:
         motion = motion_between(before, now, self._config.head)
@@ -137,9 +136,3 @@ class _Run:
         self._motion = [*known[keep:]]
         self._first += keep
         return [m for m in found if m is not None]
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    """Two threads for the process; OpenCV sets Python free while it works."""
-    return ThreadPoolExecutor(2, thread_name_prefix="merkit-spot")
