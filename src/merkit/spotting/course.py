@@ -33,7 +33,8 @@ _LEAST_WAY = 0.8
 class Movement:
     """A movement that was followed; places are frames of the run, not whole ones.
 
-    ``regions`` (R,2): from rest to the apex, in pixels of the normalised face; ``height_px``:
+    ``regions`` (R,2): from rest to the apex, as far as it was taken back, in pixels of the
+    normalised face; ``height_px``:
     the lesser of the ways there and back of the regions it was found by; ``returned``: the lesser
     over the greater of the two.
     """
@@ -86,7 +87,7 @@ def follow(
         onset=max(float(first), apex - onset),
         apex=int(np.clip(apex, first, last)),
         offset=min(apex + offset, float(last)),
-        regions=course.from_rest(apex, apex - onset),
+        regions=course.there_and_back(apex - onset, apex, apex + offset),
         height_px=lesser,
         threshold_px=candidate.threshold_px,
         returned=lesser / greater,
@@ -140,14 +141,20 @@ class _Course:
         at = [self._inside(p) for p in self.places]
         return np.asarray(np.interp(at, np.array(measured)[known], along[known]))
 
-    def from_rest(self, apex: int, onset: float) -> F64:
-        """(R,2): how far every region moved to the apex from the frames before the onset."""
-        before = onset - max(1.0, _REST_SHARE * self.scale.lag)
+    def there_and_back(self, onset: float, apex: int, offset: float) -> F64:
+        """(R,2): how far every region moved to the apex, as far as it came back from there."""
+        rest = max(1.0, _REST_SHARE * self.scale.lag)
         nearest = min(self._measured, key=lambda p: (abs(p - self._inside(apex)), p))
-        start = min(self._measured, key=lambda p: (abs(p - onset), p))
-        rest = [p for p in self._measured if before <= p <= onset] or [start]
-        level = median_of_known(np.stack([self._measured[p] for p in rest]).transpose(1, 2, 0))
-        return np.asarray(self._measured[nearest] - level)
+        there = self._measured[nearest] - self._level(onset - rest, onset)
+        back = self._measured[nearest] - self._level(offset, offset + rest)
+        along = (there * back).sum(axis=1) / np.maximum((there**2).sum(axis=1), 1e-9)
+        return np.asarray(there * np.clip(along, 0, 1)[:, None])
+
+    def _level(self, first: float, last: float) -> F64:
+        """(R,2): the median of what was measured from one place to another."""
+        inside = [p for p in self._measured if first <= p <= last]
+        inside = inside or [min(self._measured, key=lambda p: (abs(2 * p - first - last), p))]
+        return median_of_known(np.stack([self._measured[p] for p in inside]).transpose(1, 2, 0))
 
 
 def _flanks(course: _Course) -> tuple[int, F64, F64]:
