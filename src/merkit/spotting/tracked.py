@@ -53,8 +53,8 @@ class TrackedVideo:
         return round(float(np.interp(place, np.arange(len(self.numbers)), self.numbers)))
 
     def time_at(self, place: float) -> float:
-        """Seconds by the video's own clock at a place between looks."""
-        return float(np.interp(place, np.arange(len(self.time_s)), self.time_s))
+        """Seconds by the video's own clock of ``frame_at``."""
+        return float(np.interp(self.frame_at(place), self.numbers, self.time_s))
 
     @property
     def duration_s(self) -> float:
