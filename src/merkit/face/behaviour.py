@@ -38,7 +38,7 @@ class ActionConfig:
     second, beyond which the skin cannot be read: 40 degrees a second move points of a face by a
     fortieth of the eye distance from one frame to the next at 30 Hz, as much as a micro-expression
     does. ``covered``: share of a quarter of the face that is covered; open faces that laugh, turn
-    and blink stay below 0.25. ``outside``: share of the points beyond the picture.
+    and blink stay below 0.36. ``outside``: share of the points beyond the picture.
     ``eye_distance_px``: least that shows a brief movement: 1 px of a face 256 px wide is a third of
     a pixel there. ``min_hz``: half a second has ten frames. ``speech_hole_s``: pauses between words
     that belong to speech. ``hole_s``, ``least_s``: shorter holes in a stretch are closed, shorter
@@ -75,8 +75,8 @@ class ActionConfig:
 
 #: Speeds are read over this time to each side of a frame, at least one frame.
 _SPEED_S = 0.05
-#: Of the lips, the median over this time to each side is read: a frame at 30 Hz.
-_LIPS_S = 0.045
+#: Of lips and eyes the median over this time to each side is read, which is a frame at 30 Hz.
+_JITTER_S = 0.045
 #: Gap between the lips, in eye distances, at which a swing has to be twice that of closed lips: the
 #: points of open lips, as in laughter, jitter more.
 _AJAR = 0.1
@@ -110,7 +110,7 @@ def is_talking(actions: FaceActions, config: ActionConfig) -> Bool:
     """The lips open and close again and again: speech or chewing. Not told of a covered mouth."""
     talk = np.zeros(len(actions), bool)
     seen = ~(covered_lower(actions) >= config.covered)
-    lips = rest_of(np.where(seen, actions.lip_gap, np.float32(np.nan)), actions.time_s, _LIPS_S)
+    lips = rest_of(np.where(seen, actions.lip_gap, np.float32(np.nan)), actions.time_s, _JITTER_S)
     course = _AJAR * np.log1p(np.maximum(lips, 0) / _AJAR)
     ends = turning_points(course.astype(np.float32), config.lip_swing).ravel()
     apart = np.flatnonzero(np.diff(actions.time_s[ends]) > config.lip_pause_s) + 1
@@ -126,7 +126,8 @@ def is_talking(actions: FaceActions, config: ActionConfig) -> Bool:
 
 def is_gaze_shift(actions: FaceActions, config: ActionConfig) -> Bool:
     """The eyes turn quickly within the head; not told while the lids cover them."""
-    eyes = np.degrees(np.stack([actions.eye_x, actions.eye_y], axis=1))
+    steady = [rest_of(eye, actions.time_s, _JITTER_S) for eye in (actions.eye_x, actions.eye_y)]
+    eyes = np.degrees(np.stack(steady, axis=1))
     before, after = _around(actions.time_s, _SPEED_S)
     turn = np.linalg.norm(eyes[after] - eyes[before], axis=1)
     open_lids = np.minimum(actions.lid_left, actions.lid_right) >= config.open_lid
