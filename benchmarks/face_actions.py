@@ -1,7 +1,7 @@
 """Face actions against the truth of generated recordings, and their cost.
 
     merkit synth OUT --subjects 1 --clips-per-class 1 --long-videos 3 --long-duration-s 40 \
-        --talk-share 0.3 --head-turns 6 --macro-events 2 --events-per-video 2 \
+        --talk-share 0.3 --head-turns 6 --macro-events 2 --events-per-video 2 --amplitude-px 0.7 3 \
         --blink-rate-hz 0.3 --head-motion-px 3
     python benchmarks/face_actions.py OUT [CLIP ...]
 
