@@ -67,7 +67,7 @@ def test_without_a_mesh_the_lids_alone_tell_a_blink() -> None:
 
 
 def test_speech_is_from_the_first_turn_of_the_lips_to_the_last() -> None:
-    actions = lips([0.06, 0.02, 0.1, 0.01])
+    actions = lips([0.06, 0.01, 0.1, 0.01])
     found = is_talking(actions, CONFIG)
     assert runs(found) == [(9 * 12, 13 * 12)]
 
@@ -78,7 +78,8 @@ def test_speech_is_from_the_first_turn_of_the_lips_to_the_last() -> None:
         pytest.param([0.2] * 5, 12, id="a smile that shows the teeth"),
         pytest.param([0.05], 12, id="lips part and close"),
         pytest.param([0.3] * 3, 60, id="a yawn"),
-        pytest.param([0.02, 0.01] * 10, 6, id="trembling below the swing"),
+        pytest.param([0.02, 0.01] * 10, 12, id="trembling below the swing"),
+        pytest.param([0.35, 0.32, 0.35, 0.31] * 5, 12, id="trembling of lips in laughter"),
         pytest.param([0.06, 0.01, 0.06, 0.01], 80, id="openings 1.6 s apart"),
     ],
 )

@@ -50,7 +50,7 @@ def test_reasons_are_told_in_numbers() -> None:
 
 
 def test_speech_is_of_the_lower_face() -> None:
-    assert told(lips([0.06, 0.02, 0.1, 0.01])) == [("speech", 108, 156, "lower face")]
+    assert told(lips([0.06, 0.01, 0.1, 0.01])) == [("speech", 108, 156, "lower face")]
 
 
 def test_pauses_between_words_belong_to_speech() -> None:
@@ -60,7 +60,7 @@ def test_pauses_between_words_belong_to_speech() -> None:
 
 
 def test_a_covered_mouth_does_not_talk() -> None:
-    talking = lips([0.06, 0.02, 0.1, 0.01])
+    talking = lips([0.06, 0.01, 0.1, 0.01])
     shut = np.full(len(talking), 0.9, np.float32)
     assert {kind for kind, *_ in told(replaced(talking, covered_lower_right=shut))} == {"occluded"}
 

@@ -29,20 +29,20 @@ class ActionConfig:
     width) at rest is closed or lowered, and neither blinks nor shows where it looks.
     ``blink_rise``: and the blendshape of closing rises by this (0.02 at rest, 0.2 in a blink of a
     generated face, 0.5 in a real one). ``blink_s``: longest blink; longer is closed or lowered
-    eyes. ``lip_swing``: opening or closing of the lips that counts, in eye distances; seven times
-    the jitter of a still mouth. ``lip_pause_s``: longest swing, and rest between two, within
-    speech, from 1 Hz of chewing on. ``lip_swings``: from so many on it is speech: open, close,
-    open; a smile has one, one word or a yawn two. ``gaze_deg``: turn of the eyes within a tenth of
-    a second that counts; slower ones do not move the lids at once. ``head_deg_s``,
-    ``head_share_s``: turn of the head in degrees a second, shift in eye distances a second, beyond
-    which the skin cannot be read: 40 degrees a second move points of a face by a fortieth of the
-    eye distance from one frame to the next at 30 Hz, as much as a micro-expression does.
-    ``covered``: share of a quarter of the face that is covered; open faces that laugh, turn and
-    blink stay below 0.25. ``outside``: share of the points beyond the picture. ``eye_distance_px``:
-    least that shows a brief movement: 1 px of a face 256 px wide is a third of a pixel there.
-    ``min_hz``: half a second has ten frames. ``speech_hole_s``: pauses between words that belong to
-    speech. ``hole_s``, ``least_s``: shorter holes in a stretch are closed, shorter stretches
-    dropped: within a fifth of a second nothing could be said of the frames between.
+    eyes. ``lip_swing``: opening or closing of the lips that counts, in eye distances; five times
+    the jitter of a still mouth, and more where the lips are open. ``lip_pause_s``: longest swing,
+    and rest between two, within speech, from 1 Hz of chewing on. ``lip_swings``: from so many on it
+    is speech: open, close, open; a smile has one, one word or a yawn two. ``gaze_deg``: turn of the
+    eyes within a tenth of a second that counts; slower ones do not move the lids at once.
+    ``head_deg_s``, ``head_share_s``: turn of the head in degrees a second, shift in eye distances a
+    second, beyond which the skin cannot be read: 40 degrees a second move points of a face by a
+    fortieth of the eye distance from one frame to the next at 30 Hz, as much as a micro-expression
+    does. ``covered``: share of a quarter of the face that is covered; open faces that laugh, turn
+    and blink stay below 0.36. ``outside``: share of the points beyond the picture.
+    ``eye_distance_px``: least that shows a brief movement: 1 px of a face 256 px wide is a third of
+    a pixel there. ``min_hz``: half a second has ten frames. ``speech_hole_s``: pauses between words
+    that belong to speech. ``hole_s``, ``least_s``: shorter holes in a stretch are closed, shorter
+    stretches dropped: within a fifth of a second nothing could be said of the frames between.
     """
 
     rest_s: float = 1.2
@@ -52,7 +52,7 @@ class ActionConfig:
     open_lid: float = 0.15
     blink_rise: float = 0.05
     blink_s: float = 0.6
-    lip_swing: float = 0.02
+    lip_swing: float = 0.015
     lip_pause_s: float = 0.5
     lip_swings: int = 3
     gaze_deg: float = 5.0
@@ -75,6 +75,11 @@ class ActionConfig:
 
 #: Speeds are read over this time to each side of a frame, at least one frame.
 _SPEED_S = 0.05
+#: Of lips and eyes the median over this time to each side is read, which is a frame at 30 Hz.
+_JITTER_S = 0.045
+#: Gap between the lips, in eye distances, at which a swing has to be twice that of closed lips: the
+#: points of open lips, as in laughter, jitter more.
+_AJAR = 0.1
 
 
 def is_blinking(actions: FaceActions, config: ActionConfig) -> Bool:
@@ -105,8 +110,9 @@ def is_talking(actions: FaceActions, config: ActionConfig) -> Bool:
     """The lips open and close again and again: speech or chewing. Not told of a covered mouth."""
     talk = np.zeros(len(actions), bool)
     seen = ~(covered_lower(actions) >= config.covered)
-    lips = np.where(seen, actions.lip_gap, np.float32(np.nan))
-    ends = turning_points(lips, config.lip_swing).ravel()
+    lips = rest_of(np.where(seen, actions.lip_gap, np.float32(np.nan)), actions.time_s, _JITTER_S)
+    course = _AJAR * np.log1p(np.maximum(lips, 0) / _AJAR)
+    ends = turning_points(course.astype(np.float32), config.lip_swing).ravel()
     apart = np.flatnonzero(np.diff(actions.time_s[ends]) > config.lip_pause_s) + 1
     for group in np.split(np.arange(len(ends)), apart):
         swings = (
@@ -120,7 +126,8 @@ def is_talking(actions: FaceActions, config: ActionConfig) -> Bool:
 
 def is_gaze_shift(actions: FaceActions, config: ActionConfig) -> Bool:
     """The eyes turn quickly within the head; not told while the lids cover them."""
-    eyes = np.degrees(np.stack([actions.eye_x, actions.eye_y], axis=1))
+    steady = [rest_of(eye, actions.time_s, _JITTER_S) for eye in (actions.eye_x, actions.eye_y)]
+    eyes = np.degrees(np.stack(steady, axis=1))
     before, after = _around(actions.time_s, _SPEED_S)
     turn = np.linalg.norm(eyes[after] - eyes[before], axis=1)
     open_lids = np.minimum(actions.lid_left, actions.lid_right) >= config.open_lid

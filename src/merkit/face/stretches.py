@@ -11,7 +11,6 @@ from merkit.face.actions import FaceActions
 from merkit.face.behaviour import (
     ActionConfig,
     covered,
-    covered_lower,
     covered_upper,
     head_speed,
     is_head_fast,
@@ -24,12 +23,12 @@ from merkit.types import Bool, FacePart, Stretch, StretchKind
 
 @dataclass(frozen=True)
 class _Kind:
-    """``mask``: the frames of this kind. ``reason`` and ``part``: of such frames of a stretch."""
+    """``mask``: the frames of this kind. ``reason``: of such frames of a stretch."""
 
     name: StretchKind
+    part: FacePart
     mask: Callable[[FaceActions, ActionConfig], Bool]
     reason: Callable[[FaceActions, Bool, ActionConfig], str]
-    part: Callable[[FaceActions, Bool, ActionConfig], FacePart]
 
 
 def stretches(actions: FaceActions, config: ActionConfig) -> tuple[Stretch, ...]:
@@ -55,7 +54,7 @@ def stretches(actions: FaceActions, config: ActionConfig) -> tuple[Stretch, ...]
                     float(time_s[last]),
                     int(actions.numbers[first]),
                     int(actions.numbers[last]),
-                    kind.part(actions, inside, config),
+                    kind.part,
                     kind.reason(actions, inside, config),
                 )
             )
@@ -105,34 +104,18 @@ def _outside(actions: FaceActions, inside: Bool, config: ActionConfig) -> str:
     return f"up to {actions.outside[inside].max():.0%} of the face lies outside the picture"
 
 
-def _whole(actions: FaceActions, inside: Bool, config: ActionConfig) -> FacePart:
-    del actions, inside, config
-    return "face"
-
-
-def _lower(actions: FaceActions, inside: Bool, config: ActionConfig) -> FacePart:
-    del actions, inside, config
-    return "lower face"
-
-
-def _covered_part(actions: FaceActions, inside: Bool, config: ActionConfig) -> FacePart:
-    """The lower face where the upper one is never covered."""
-    upper = covered_upper(actions)[inside].max()
-    lower = covered_lower(actions)[inside].max()
-    return "lower face" if upper < config.covered <= lower else "face"
+def _reaches_up(actions: FaceActions, config: ActionConfig) -> Bool:
+    """Whether what covers the face may reach beyond its lower half: half as much shows it."""
+    return np.asarray(covered_upper(actions) >= config.covered / 2)
 
 
 _KINDS = (
-    _Kind("no face", lambda a, c: np.isnan(a.presence), lambda a, i, c: "no face is found", _whole),
-    _Kind("occluded", is_occluded, _cover, _covered_part),
-    _Kind("at the border", lambda a, c: a.outside > c.outside, _outside, _whole),
-    _Kind("speech", is_talking, lambda a, i, c: "the lips open and close repeatedly", _lower),
-    _Kind("head movement", is_head_fast, _speed, _whole),
-    _Kind(
-        "too few pixels",
-        lambda a, c: a.eye_distance_px < c.eye_distance_px,
-        _pixels,
-        _whole,
-    ),
-    _Kind("too low a frame rate", _is_slow, _rate, _whole),
+    _Kind("no face", "face", lambda a, c: np.isnan(a.presence), lambda a, i, c: "no face is found"),
+    _Kind("occluded", "face", lambda a, c: is_occluded(a, c) & _reaches_up(a, c), _cover),
+    _Kind("occluded", "lower face", lambda a, c: is_occluded(a, c) & ~_reaches_up(a, c), _cover),
+    _Kind("at the border", "face", lambda a, c: a.outside > c.outside, _outside),
+    _Kind("speech", "lower face", is_talking, lambda a, i, c: "the lips open and close repeatedly"),
+    _Kind("head movement", "face", is_head_fast, _speed),
+    _Kind("too few pixels", "face", lambda a, c: a.eye_distance_px < c.eye_distance_px, _pixels),
+    _Kind("too low a frame rate", "face", _is_slow, _rate),
 )
