@@ -19,8 +19,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from merkit.datasets.base import RECORDING, Database, noted, sort_clips, to_recordings
+from merkit.datasets.base import Database, noted, sort_clips
 from merkit.datasets.layout import Tree, child_folder, scan
+from merkit.datasets.recordings import RECORDING, to_recordings
 from merkit.datasets.sheet_layout import SheetLayout
 from merkit.datasets.sheets import Row, read_table
 from merkit.labels import canonical_emotion
@@ -130,5 +131,6 @@ DATABASE = Database(
     load=load,
     variants=tuple(_LAYOUT.trees),
     kind="long",
+    recordings=load_recordings,
     findings=_LAYOUT.findings,
 )
