@@ -13,6 +13,8 @@ from merkit.datasets.casme_squared import load_recordings
 from merkit.datasets.label_maps import clip_label
 from merkit.datasets.recordings import event_kind
 from merkit.errors import ConfigError, DatasetError
+from merkit.runs.truth import annotated
+from merkit.scoring.spotting import Span
 from merkit.types import ActionUnit
 from merkit.video import frame_numbers, iter_frames
 
@@ -220,3 +222,19 @@ def test_an_alias_stands_before_ids_and_people(tmp_path: Path) -> None:
     assert {e.subject_key for e in recording.events} == {"samm-long:a/006"}
     assert recording.dataset == "samm-long:a"
     assert all(e.clip_id.startswith("samm-long:a/samm-long/006/") for e in recording.events)
+
+
+def test_every_miniature_gives_spans(tmp_path: Path) -> None:
+    """In the numbers of the images; the macro rows without an offset end at their apex."""
+    spans = {
+        one.event.clip_id.split("/")[-1]: one.span
+        for name, write in WRITERS.items()
+        for recording in datasets.load_recordings(name, write(tmp_path / name))
+        for one in annotated(recording.events)[0]
+    }
+    assert len(spans) == 5 + 5 + 8
+    assert spans["anger1_1"] == Span(10, 20, "micro", 14)
+    assert spans["anger1_10"] == Span(30, 34, "macro", 34)  # offset 0 in the sheet
+    assert spans["happy1_10"] == Span(10, 15, "macro", 15)
+    assert spans["006_9_1_macro"] == Span(2, 8, "macro", None)  # apex -1 in the sheet
+    assert spans["s3_ne_99"] == Span(100010, 100020, "micro", None)
