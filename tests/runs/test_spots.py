@@ -98,7 +98,7 @@ def test_everything_of_an_event_and_a_stretch_is_a_cell(
     )
     stretch = Stretch("speech", 0.5, 0.9, 15, 27, "lower face", "talks")
     video = SpottedVideo(seen(recording.media), 6.0, (event,), (stretch,), "")
-    store.write("one", spots_of(video, recording))
+    store.write(spots_of(video, recording, "one"))
     read = store.read("one")
     assert list(read.events) == list(EVENT_COLUMNS)
     row = read.events.iloc[0]

@@ -53,8 +53,9 @@ class RecordingFacts:
 @dataclass(frozen=True)
 class Spots:
     """What was found in one recording: a row an event, and a row a stretch of which nothing can be
-    told."""
+    told. ``key``: identity of the recording."""
 
+    key: str
     facts: RecordingFacts
     events: pd.DataFrame
     stretches: pd.DataFrame
@@ -94,7 +95,7 @@ class SpotStore:
             tables = {name: _table(folder / name, content["hashes"][name]) for name in _TABLES}
         except (OSError, ValidationError, ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{folder} cannot be read: {error}", "a spotted recording") from None
-        return Spots(facts, *tables.values())
+        return Spots(key, facts, *tables.values())
 
     def has(self, key: str) -> bool:
         """Whether a recording is stored as it was written; one that is not is dropped."""
@@ -105,9 +106,9 @@ class SpotStore:
             return False
         return True
 
-    def write(self, key: str, spots: Spots) -> None:
+    def write(self, spots: Spots) -> None:
         """Store a recording at once."""
-        with atomic_folder(self.folder / key) as temporary:
+        with atomic_folder(self.folder / spots.key) as temporary:
             for name, table in zip(_TABLES, (spots.events, spots.stretches), strict=True):
                 write_parquet(temporary / name, table)
             hashes = {name: file_hash(temporary / name) for name in _TABLES}
@@ -132,13 +133,13 @@ def spot_recordings(
     keys: dict[str, str] = {}
     refused: dict[str, str] = {}
     todo: list[tuple[Recording, str]] = []
-    found = run_jobs(partial(_look_up, store=store), recordings, workers)
-    for done, (recording, key, there, problem) in enumerate(found, start=1):
-        if problem:
-            refused[recording.recording_id] = problem
-        else:
-            keys[recording.recording_id] = key
-            todo += [] if there else [(recording, key)]
+    for done, recording in enumerate(recordings, start=1):
+        name = recording.recording_id
+        try:
+            keys[name] = store.key(recording)
+            todo += [] if store.has(keys[name]) else [(recording, keys[name])]
+        except MerkitError as error:
+            refused[name] = str(error)
         progress("looking at recordings", done, n)
     before = n - len(todo)
     progress("spotting recordings", before, n)
@@ -151,27 +152,18 @@ def spot_recordings(
     return {name: store.read(key) for name, key in sorted(keys.items())}, refused
 
 
-def _look_up(recording: Recording, store: SpotStore) -> tuple[Recording, str, bool, str]:
-    """The recording with its key, whether it is stored, and why it cannot be read."""
-    try:
-        key = store.key(recording)
-    except MerkitError as error:
-        return recording, "", False, str(error)
-    return recording, key, store.has(key), ""
-
-
 def _spot_one(job: tuple[Recording, str], store: SpotStore) -> tuple[str, str]:
     """Spot and store one recording; its id, and why it was refused or ""."""
     recording, key = job
     try:
         video = spot_video(recording.media, store.spot, store.track, recording.fps_hz)
-        store.write(key, spots_of(video, recording))
+        store.write(spots_of(video, recording, key))
     except MerkitError as error:
         return recording.recording_id, str(error)
     return recording.recording_id, ""
 
 
-def spots_of(video: SpottedVideo, recording: Recording) -> Spots:
+def spots_of(video: SpottedVideo, recording: Recording, key: str) -> Spots:
     """The tables of a video."""
     numbers = frame_numbers(recording.media)
     facts = RecordingFacts(
@@ -183,7 +175,7 @@ def spots_of(video: SpottedVideo, recording: Recording) -> Spots:
     )
     events = pd.DataFrame([_event_row(event) for event in video.events], columns=[*EVENT_COLUMNS])
     stretches = pd.DataFrame([asdict(s) for s in video.stretches], columns=[*STRETCH_COLUMNS])
-    return Spots(facts, events, stretches)
+    return Spots(key, facts, events, stretches)
 
 
 def _event_row(event: Event) -> dict[str, Any]:
