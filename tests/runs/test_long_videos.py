@@ -254,6 +254,9 @@ def test_what_cannot_be_is_told_before_anything_is_spotted(
     for changes, told in (
         ({"protocol": replace(config.protocol, name="stratified_kfold")}, "subject-dependent"),
         ({"method": "nothing"}, "nothing"),
+        ({"oracle_epoch": True}, "oracle_epoch True"),
+        ({"metric_pooling": "fold_mean"}, "metric_pooling fold_mean"),
+        ({"method": "stag", "model": {"au": {"source": "oracle"}}}, "human coded"),
     ):
         with pytest.raises(ConfigError, match=told):
             evaluate_spotting(replace(config, task="spot-recognise", **changes))
@@ -279,6 +282,7 @@ def test_what_was_spotted_is_recognised(config: EvaluateConfig) -> None:
     assert first.strs == pytest.approx(result.scores.spotting["micro"].counts.f1 * first.scores.f1)
     assert result.scores.strs == pytest.approx((first.strs + second.strs) / 2)
     page = (result.folder / "report.html").read_text()
+    assert "shuffled" not in page
     assert "No model named the class of anything in a recording" in page
     assert "STRS" in page
 
@@ -303,3 +307,43 @@ def test_recognition_goes_on_by_fold(
         evaluate_spotting(config)
     evaluate_spotting(config)
     assert len(begun) == 1 + len(set(begun))  # the one that was interrupted, twice
+
+
+def test_a_control_run_is_marked_and_an_unreadable_window_has_no_class(
+    config: EvaluateConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from merkit.runs import spot_recognise
+
+    real = spot_recognise.prepare
+
+    def refusing(clips: Any, *args: Any) -> Any:
+        """As where the face is found in too few frames of the first one."""
+        made = real(clips, *args)
+        name = clips[0].clip_id
+        keys = {clip_id: key for clip_id, key in made.keys.items() if clip_id != name}
+        return replace(made, keys=keys, refused={name: "too few frames"})
+
+    monkeypatch.setattr(spot_recognise, "prepare", refusing)
+    settings: Any = {"method": "majority", "model": {}, "training": {}, "shuffle_labels": True}
+    result = evaluate_spotting(replace(config, task="spot-recognise", **settings))
+    page = (result.folder / "report.html").read_text()
+    assert "training labels were shuffled inside each fold" in page
+    assert "1 micro-expressions that were spotted could not be read" in page
+    events = result.tables["events"]
+    micro = events[events.kind == "micro"]
+    assert micro.label.tolist()[0] == ""
+    assert all(micro.label.tolist()[1:])
+
+
+def test_prepare_spots_what_the_task_asks_for(
+    long_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    names = [r.media.stem for r in load_recordings("synthetic", long_database)]
+    given(monkeypatch, {name: [] for name in names})
+    store = tmp_path / "store"
+    words = ["--data", "synthetic", "--root", str(long_database), "--store", str(store)]
+    words += ["--workers", "1", "--method", "majority"]
+    assert main(["prepare", "--task", "spotting", *words]) == 0
+    assert capsys.readouterr().out == "3 recordings are spotted\n"
+    assert main(["prepare", "--task", "spot-recognise", *words]) == 0
+    assert capsys.readouterr().out.startswith("3 recordings are spotted\n12 samples in no folder")

@@ -34,7 +34,8 @@ def event_kind(event: Clip) -> Literal["micro", "macro"]:
 
 def to_recordings(events: Iterable[Clip], root: Path) -> tuple[Recording, ...]:
     """The long recordings that the events lie in, sorted by id, each with its events in order of
-    time. A recording without events does not come up, since no sheet names it.
+    time. A recording without events does not come up, since no sheet names it; an adapter that
+    knows some by their folders adds them.
 
     Raises:
         DatasetError: two events of one id, or a link in a recording's folder that leads out.

@@ -74,7 +74,7 @@ def _assurance(result: LongResult) -> str:
 
 def _settings(result: LongResult) -> list[tuple[str, Any]]:
     settings = result.settings
-    names = ["data", "variant", "no_offset", "bad_clips"]
+    names = ["data", "variant", "missing_offset", "bad_clips"]
     if result.scores.recognition:
         names += ["method", "classes", "protocol", "seeds", "model", "training", "recipe"]
     groups = {name: settings[name] for name in names} | dict(result.document["spotting"])

@@ -8,12 +8,10 @@ from typing import Any, get_args
 import numpy as np
 
 from merkit.report.long_result import LongResult
+from merkit.report.page import FEW_SUBJECTS, MARKS
 from merkit.report.text import Table
 from merkit.scoring.long_videos import LongScores
 from merkit.scoring.spotting import Scope
-
-#: below these, bootstrap intervals over subjects are too narrow (docs/protocols.md)
-FEW_SUBJECTS = 20
 
 
 def number(value: float, form: str = ".3f") -> str:
@@ -148,6 +146,9 @@ def long_notes(result: LongResult) -> list[str]:
         "recordings by this run."
         + (" The classes come from models of folds by subject." if trained else ""),
     ]
+    marks = list(document.get("method_marks", []))
+    marks += ["shuffled-labels"] if result.settings.get("shuffle_labels") else []
+    notes += [MARKS.get(mark, mark) for mark in marks]
     if scores.n_subjects < FEW_SUBJECTS:
         notes.append(
             f"{scores.n_subjects} subjects: intervals over fewer than {FEW_SUBJECTS} cover the "
@@ -163,10 +164,6 @@ def long_notes(result: LongResult) -> list[str]:
             "UF1, UAR and STRS are of few events and have no interval; a class that was never "
             "found counts as 0 in STRS, and is left out of UF1 and UAR."
         )
-    notes.append(
-        "Recordings in which nothing is annotated are scored only where the database lists them: "
-        "elsewhere, false events there are not counted."
-    )
     return notes
 
 

@@ -116,7 +116,7 @@ class EvaluateConfig(DataConfig, MethodConfig):
 
     Task ``spotting`` finds micro- and macro-expressions in the long recordings of a database and
     scores when they were found. Nothing is trained: of these settings it reads the data, ``spot``,
-    ``track`` and ``no_offset``. Task ``spot-recognise`` also has the method, trained on the
+    ``track`` and ``missing_offset``. Task ``spot-recognise`` also has the method, trained on the
     annotated clips of other subjects, name the class of each micro-expression that was found.
 
     Args:
@@ -125,8 +125,8 @@ class EvaluateConfig(DataConfig, MethodConfig):
             ``spot-recognise``, both.
         spot: settings of spotting, for the other two tasks.
         track: settings of the face tracker while spotting.
-        no_offset: what an annotated event without an offset is, in spotting: one that ends at its
-            apex, as public code has it, or none (``leave_out``).
+        missing_offset: what an annotated event without an offset is, in spotting: one that ends
+            at its apex, as public code has it, or none (``leave_out``).
         protocol: how clips are divided.
         seeds: every fold is trained once a seed.
         oracle_epoch: also record what choosing each fold's epoch on its test clips would
@@ -142,7 +142,7 @@ class EvaluateConfig(DataConfig, MethodConfig):
     task: Task = "recognition"
     spot: Mapping[str, Any] = field(default_factory=dict)
     track: Mapping[str, Any] = field(default_factory=dict)
-    no_offset: Literal["apex", "leave_out"] = "apex"
+    missing_offset: Literal["apex", "leave_out"] = "apex"
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     seeds: tuple[int, ...] = (0,)
     oracle_epoch: bool = False
@@ -183,7 +183,8 @@ class FinalConfig(DataConfig, MethodConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareConfig(EvaluateConfig):
-    """Make and store the samples that an evaluation with these settings would read.
+    """Make and store the samples that an evaluation with these settings would read, and spot the
+    recordings that its task asks for.
 
     Takes the settings of an evaluation, so that one file serves both. Killed half-way, the same
     command goes on where it stopped.

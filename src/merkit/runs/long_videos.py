@@ -19,7 +19,16 @@ from merkit.runs.spot_recognise import SpotRecognition
 from merkit.runs.watched import Watched, load_annotations, recordings_hash, spot_settings, watch
 
 #: settings that say which recordings are spotted and how; nothing else decides a run of spotting
-_SETTINGS = ("data", "root", "variant", "bad_clips", "no_offset", "resamples", "workers", "store")
+_SETTINGS = (
+    "data",
+    "root",
+    "variant",
+    "bad_clips",
+    "missing_offset",
+    "resamples",
+    "workers",
+    "store",
+)
 
 
 def evaluate_spotting(config: EvaluateConfig, progress: Progress = silent) -> LongResult:

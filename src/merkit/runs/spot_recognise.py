@@ -42,8 +42,15 @@ class SpotRecognition:
 
         Raises:
             ConfigError: also a method that reads human annotation, which nobody has of what was
-                spotted, and a protocol without one fold a test subject.
+                spotted, a protocol without one fold a test subject, and settings of recognition
+                alone.
         """
+        if config.oracle_epoch or config.metric_pooling != "pooled":
+            raise ConfigError(
+                f"oracle_epoch {config.oracle_epoch}, metric_pooling {config.metric_pooling}",
+                "neither in task spot-recognise, which has one pooled score a seed",
+                "leave them out",
+            )
         method, data = config.make(), load_clips(config)
         if ORACLE_AU in method.marks():
             raise ConfigError(

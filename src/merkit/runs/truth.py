@@ -14,7 +14,7 @@ from merkit.types import Clip, Finding
 #: CAS(ME)^2 has 44 of them, all macro. Public code takes the apex (SoftNet-SpotME), and published
 #: counts hold all 300 macro-expressions, so the first is the default; leaving them out turns what
 #: is spotted there into false events.
-NoOffset: TypeAlias = Literal["apex", "leave_out"]
+MissingOffset: TypeAlias = Literal["apex", "leave_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,9 @@ def no_label(event: Clip) -> str:
 
 
 def annotated(
-    events: Iterable[Clip], no_offset: NoOffset = "apex", label_of: Callable[[Clip], str] = no_label
+    events: Iterable[Clip],
+    missing_offset: MissingOffset = "apex",
+    label_of: Callable[[Clip], str] = no_label,
 ) -> tuple[tuple[Annotated, ...], tuple[Finding, ...]]:
     """The events that can be scored, and what was decided of those whose frames are not in order.
 
@@ -44,7 +46,7 @@ def annotated(
     left out.
 
     Args:
-        no_offset: what an event without an offset is (``NoOffset``).
+        missing_offset: what an event without an offset is (``MissingOffset``).
         label_of: name of an event's class, "" where it has none.
 
     Raises:
@@ -53,7 +55,7 @@ def annotated(
     kept: list[Annotated] = []
     told: list[Finding] = []
     for event in events:
-        whole, found = _in_order(event, no_offset)
+        whole, found = _in_order(event, missing_offset)
         told += found
         if whole.onset_frame is not None and whole.offset_frame is not None:
             frames = whole.onset_frame, whole.offset_frame, event_kind(event), whole.apex_frame
@@ -61,11 +63,11 @@ def annotated(
     return tuple(kept), tuple(told)
 
 
-def _in_order(event: Clip, no_offset: NoOffset) -> tuple[Clip, list[Finding]]:
+def _in_order(event: Clip, missing_offset: MissingOffset) -> tuple[Clip, list[Finding]]:
     """The event with frames in order, those that do not fit taken out, and what was wrong."""
     onset, apex, offset = event.onset_frame, event.apex_frame, event.offset_frame
     told = []
-    if offset is None and no_offset == "apex" and None not in (onset, apex):
+    if offset is None and missing_offset == "apex" and None not in (onset, apex):
         told.append(_finding(event, "no offset", f"its apex {apex} is taken for its end"))
         offset = apex
     if onset is None or offset is None or offset < onset:

@@ -115,7 +115,7 @@ def load_annotations(config: EvaluateConfig) -> tuple[Annotation, ...]:
             )
         named = _namer(name, config)
         for recording in loaded:
-            truth, told = annotated(recording.events, config.no_offset, named)
+            truth, told = annotated(recording.events, config.missing_offset, named)
             found.append(Annotation(recording, truth, told))
     return tuple(sorted(found, key=lambda one: one.name))
 
