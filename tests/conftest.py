@@ -59,6 +59,28 @@ def tiny_images(tiny_recording: Recording, shared_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def long_database(shared_folder: Path) -> Path:
+    """The same with three recordings of people who are in clips too, and an event in each."""
+    from merkit.synthetic.write import write_database
+
+    return tiny.made_once(
+        shared_folder / "tiny" / "long-db", lambda out: write_database(out, tiny.LONG_SYNTH)
+    )
+
+
+@pytest.fixture(scope="session")
+def long_store(shared_folder: Path, long_database: Path) -> Path:
+    """A sample store in which the recordings of ``long_database`` are spotted."""
+    from merkit.runs.watched import load_annotations, watch
+
+    def fill(store: Path) -> None:
+        config = tiny.evaluation(long_database, store, store, task="spotting")
+        watch(load_annotations(config), config)
+
+    return tiny.made_once(shared_folder / "tiny" / "long-store", fill)
+
+
+@pytest.fixture(scope="session")
 def tiny_store(shared_folder: Path, tiny_database: Path) -> Path:
     """A sample store that holds the clips of ``tiny_database`` under the small settings."""
     from merkit.runs.data import load_clips, prepare_clips

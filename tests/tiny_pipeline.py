@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ SYNTH = SynthConfig(
     long_videos=1,
     long_duration_s=6.0,
     events_per_video=2,
+)
+#: Four people again, three of them in a recording of three seconds with one event.
+LONG_SYNTH = replace(
+    SYNTH, long_videos=3, long_subjects="same", long_duration_s=3.0, events_per_video=1
 )
 ENCODER = {"name": "tiny", "image_size_px": 56, "tiny": {"width": 16, "blocks": 1, "heads": 2}}
 MODEL: dict[str, Any] = {

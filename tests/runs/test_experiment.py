@@ -170,3 +170,10 @@ def test_runs_are_evaluated_in_order_then_compared_with_those_finished_before(
     all_three = run_experiment(path, out, only=["deeper"])
     assert [line.split()[0] for line in all_three.splitlines()[2:5]] == ["base", "deep", "deeper"]
     assert "Sweep" in (out / "comparison.html").read_text(encoding="utf-8")
+
+
+def test_runs_of_other_tasks_are_not_compared(tmp_path: Path) -> None:
+    text = "data: [synthetic]\nruns:\n  a: {}\n  b: {task: spotting}\n"
+    path = write(tmp_path / "e.yaml", text)
+    with pytest.raises(ConfigError, match="run 'b' is of task 'spotting'"):
+        run_configs(read_experiment(path), tmp_path / "out")

@@ -131,7 +131,7 @@ def test_other_labels_samples_or_code_are_another_run(
     for name in same:
         with pytest.raises(ConfigError, match=f"{name}: '.' there, 'other' now"):
             run.begin(CONFIG, made, folds, FACTS, same | {name: "other"})
-    monkeypatch.setattr("merkit.runs.folder.code_hash", lambda: "other")
+    monkeypatch.setattr("merkit.runs.provenance.code_hash", lambda: "other")
     with pytest.raises(ConfigError, match=r"code: '[0-9a-f]{16}' there, 'other' now"):
         run.begin(CONFIG, made, folds, FACTS, same)
 

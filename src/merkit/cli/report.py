@@ -40,10 +40,23 @@ def _report(options: Options) -> int:
         print(compare_runs(options.runs, options.out))
         return 0
     from merkit.report.page import write_report
-    from merkit.report.result import read_result
+    from merkit.report.result import RECOGNITION, read_result, read_task
     from merkit.report.text import score_lines
 
+    if read_task(options.runs[0]) != RECOGNITION:
+        return _spotting(options.runs[0])
     result = read_result(options.runs[0])
     print("\n".join(score_lines(result.scores)))
     print(f"report: {write_report(result)}")
+    return 0
+
+
+def _spotting(run: Path) -> int:
+    from merkit.report.long_page import write_long_report
+    from merkit.report.long_result import read_long_result
+    from merkit.report.long_text import long_lines
+
+    result = read_long_result(run)
+    print("\n".join(long_lines(result.scores)))
+    print(f"report: {write_long_report(result)}")
     return 0

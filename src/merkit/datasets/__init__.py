@@ -10,7 +10,7 @@ from merkit.datasets.label_maps import TaskMap, label_maps
 from merkit.errors import ConfigError, MissingDataError
 from merkit.labels import GENERIC_MAPS, LabelMap
 from merkit.registry import Registry
-from merkit.types import Clip
+from merkit.types import Clip, Recording
 
 DATASETS: Registry[Database] = Registry(
     "database",
@@ -63,23 +63,63 @@ def load_dataset(
     from merkit.datasets.layout import refuse_links_out
     from merkit.datasets.people import one_spelling_each
 
-    database = DATASETS[name]
-    variant = variant or database.variants[0]
-    if variant not in database.variants:
-        raise ConfigError(
-            f"database '{name}' has no variant '{variant}'", f"one of {list(database.variants)}"
-        )
-    root = Path(root)
-    if not root.is_dir():
-        raise MissingDataError(
-            f"{root} is not a folder", f"the folder of {database.title}", database.request
-        )
+    database, root, variant = _opened(name, root, variant)
     clips = database.load(root, variant)
     refuse_links_out((clip.media for clip in clips), root)
     clips = one_spelling_each(apply_corrections(clips, corrections))
     if not alias:
         return clips
     return tuple(replace(c, dataset=alias, clip_id=f"{alias}/{c.clip_id}") for c in clips)
+
+
+def load_recordings(
+    name: str,
+    root: Path | str,
+    variant: str = "",
+    corrections: str = "certain",
+    alias: str = "",
+) -> tuple[Recording, ...]:
+    """Every long recording of a database with its events, micro and macro, sorted by id; as
+    ``load_dataset`` in all else.
+
+    Raises:
+        ConfigError: also a database that has none.
+        MissingDataError, DatasetError: as ``load_dataset``.
+    """
+    from merkit.datasets.corrections import apply_corrections
+    from merkit.subjects import one_spelling
+
+    database, root, variant = _opened(name, root, variant)
+    if database.recordings is None:
+        usable = [n for n, d in DATASETS.load_all()[0].items() if d.recordings is not None]
+        raise ConfigError(f"database '{name}' has no long recordings", f"one of {usable}")
+    found = database.recordings(root, variant)
+    used = one_spelling(recording.subject for recording in found)
+    before, named = f"{alias}/" if alias else "", []
+    for r in found:
+        subject, dataset = used.get(r.subject, r.subject), alias or r.dataset
+        events = tuple(
+            replace(e, subject=subject, dataset=dataset, clip_id=before + e.clip_id)
+            for e in apply_corrections(r.events, corrections)
+        )
+        own = before + r.recording_id
+        named.append(Recording(own, dataset, subject, r.media, r.fps_hz, events))
+    return tuple(named)
+
+
+def _opened(name: str, root: Path | str, variant: str) -> tuple[Database, Path, str]:
+    """A database, its folder, and the variant, its first where none was named."""
+    database, folder = DATASETS[name], Path(root)
+    variant = variant or database.variants[0]
+    if variant not in database.variants:
+        raise ConfigError(
+            f"database '{name}' has no variant '{variant}'", f"one of {list(database.variants)}"
+        )
+    if not folder.is_dir():
+        raise MissingDataError(
+            f"{folder} is not a folder", f"the folder of {database.title}", database.request
+        )
+    return database, folder, variant
 
 
 def label_map(database: str, name: str) -> LabelMap:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from merkit.datasets.label_maps import label_maps
-from merkit.datasets.layout import refuse_links_out
 from merkit.datasets.sheets import shipped_table
 from merkit.errors import DatasetError
 from merkit.labels import LabelMap
@@ -19,8 +18,6 @@ from merkit.types import Clip, Finding, Recording
 ContentKey: TypeAlias = Callable[[Path], str]
 #: Where frames may lack: anywhere in a clip, or only behind the last image.
 Missing: TypeAlias = Literal["anywhere", "end"]
-#: Key of ``Clip.raw`` that names the recording which an event lies in.
-RECORDING = "recording"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +44,8 @@ class Database:
     fewer frames than its sheet says, ``anywhere`` or only at the ``end``.
     ``findings(root, variant, key)``: what only this database can have wrong, for an audit;
     ``key`` tells images with equal pixels, and is None where pixels are not to be read.
+    ``recordings(root, variant)``: the long recordings with all of their events, micro and macro,
+    for spotting; None where the database has none.
     """
 
     name: str
@@ -61,6 +60,7 @@ class Database:
     kind: Literal["clips", "long"] = "clips"
     known_missing: Mapping[str, Missing] = field(default_factory=dict)
     findings: Callable[[Path, str, ContentKey | None], tuple[Finding, ...]] | None = None
+    recordings: Callable[[Path, str], tuple[Recording, ...]] | None = None
 
     def __post_init__(self) -> None:
         if not self.label_maps:
@@ -104,23 +104,3 @@ def sort_clips(clips: Iterable[Clip]) -> tuple[Clip, ...]:
             "delete the copy, or use the sheet as the owner distributes it",
         )
     return ordered
-
-
-def to_recordings(events: Iterable[Clip], root: Path) -> tuple[Recording, ...]:
-    """The long recordings that the events lie in, sorted by id, each with its events in order of
-    time. A recording without events does not come up, since no sheet names it.
-
-    Raises:
-        DatasetError: two events of one id, or a link in a recording's folder that leads out.
-    """
-    groups: dict[str, list[Clip]] = {}
-    for event in sorted(sort_clips(events), key=lambda clip: clip.onset_frame or 0):
-        groups.setdefault(event.raw[RECORDING], []).append(event)
-    refuse_links_out((found[0].media for found in groups.values()), root)
-    recordings = []
-    for name, found in sorted(groups.items()):
-        one = found[0]
-        recordings.append(
-            Recording(name, one.dataset, one.subject, one.media, one.fps_hz, tuple(found))
-        )
-    return tuple(recordings)

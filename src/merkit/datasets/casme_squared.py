@@ -10,17 +10,18 @@ Sciences; ask at casme.psych.ac.cn/casme/e3.
 no header; the second gives the folder of a subject (subject 1 is s15), the third the code of a
 film. Emotion is the estimated one; ``Clip.raw["self_report"]`` is the other. The sheet gives 0
 for 44 offsets, all macro: they become None. ``load`` gives the micro-expressions,
-``load_recordings`` also the macro ones.
+``load_recordings`` also the macro ones, and recordings without any event.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-from merkit.datasets.base import RECORDING, Database, noted, sort_clips, to_recordings
-from merkit.datasets.layout import Tree, child_folder, scan
+from merkit.datasets.base import Database, noted, sort_clips
+from merkit.datasets.layout import Tree, child_folder, holds_images, refuse_links_out, scan
+from merkit.datasets.recordings import RECORDING, to_recordings
 from merkit.datasets.sheet_layout import SheetLayout
 from merkit.datasets.sheets import Row, read_table
 from merkit.labels import canonical_emotion
@@ -53,6 +54,8 @@ _LAYOUT = SheetLayout(
     },
     child=r"s\d+",
 )
+#: A recording's folder: subject, then the code of its film.
+_RECORDING = re.compile(r"\d+_(\d{4})")
 _EVENT = re.compile(r"([a-z]+\d+)_(\d+)", re.IGNORECASE)
 
 
@@ -62,8 +65,26 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
 
 
 def load_recordings(root: Path, variant: str = "rawpic") -> tuple[Recording, ...]:
-    """Recordings with every event, micro and macro (``Clip.raw["type"]``)."""
-    return to_recordings(_events(root, variant), root)
+    """Recordings with every event, micro and macro (``Clip.raw["type"]``), and those in
+    which nothing is annotated, known by their folders."""
+    found = to_recordings(_events(root, variant), root)
+    others = _without_events(root, variant, {recording.recording_id for recording in found})
+    return tuple(sorted((*found, *others), key=lambda recording: recording.recording_id))
+
+
+def _without_events(root: Path, variant: str, named: Collection[str]) -> Iterator[Recording]:
+    sheet = _LAYOUT.file(root)
+    tree = _LAYOUT.tree(root, variant, _LAYOUT.read(sheet))
+    films = {code: film for film, code in _codes(sheet).items()}
+    for subject in sorted(_people(sheet).values()):
+        person = child_folder(tree, root, subject)
+        for name in scan(person, root).folders if person.is_dir() else ():
+            match = _RECORDING.match(name)
+            film = films.get(match[1]) if match else None
+            own = f"casme-squared/{subject}/{film}"
+            if film and own not in named and holds_images(person / name):
+                refuse_links_out([person / name], root)
+                yield Recording(own, "casme-squared", subject, person / name, 30.0, ())
 
 
 def _events(
@@ -130,5 +151,6 @@ DATABASE = Database(
     load=load,
     variants=tuple(_LAYOUT.trees),
     kind="long",
+    recordings=load_recordings,
     findings=_LAYOUT.findings,
 )

@@ -29,8 +29,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from merkit.datasets.base import RECORDING, Database, noted, sort_clips, to_recordings
+from merkit.datasets.base import Database, noted, sort_clips
 from merkit.datasets.layout import Tree, child_folder
+from merkit.datasets.recordings import RECORDING, to_recordings
 from merkit.datasets.sheet_layout import SheetLayout, Subjects, rows_beside
 from merkit.datasets.sheets import Row
 from merkit.labels import canonical_emotion
@@ -172,5 +173,6 @@ LONG = Database(
     request=_REQUEST,
     load=load_long,
     kind="long",
+    recordings=load_recordings,
     findings=_LONG_LAYOUT.findings,
 )

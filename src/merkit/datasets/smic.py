@@ -17,8 +17,9 @@ Licence and request as for SMIC.
 ``HS_long/SMIC-HS-E/s03/s3_ne_01/image302330.jpg`` with SMIC-HS-E_annotation.xlsx (sheets HS and
 VIS): the subject's folder is padded, the clip's name is not. Frame numbers are those of SMIC.
 Clips are the main intervals; further intervals of the same recording stand in
-``Clip.raw["other_intervals"]`` as ``onset-offset`` joined by ``;`` where they are valid. There is
-no apex, except in copies with a column ApexF. NIR has a sheet of its own.
+``Clip.raw["other_intervals"]`` as ``onset-offset`` joined by ``;`` where they are valid, and are
+events of their own through ``load_recordings``. There is no apex, except in copies with a column
+ApexF. NIR has a sheet of its own.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from pathlib import Path
 
 from merkit.datasets.base import Database, noted, sort_clips
 from merkit.datasets.layout import Folder, Tree, find_sheet, frame_numbers, scan, walk
+from merkit.datasets.recordings import RECORDING, to_recordings
 from merkit.datasets.sheet_layout import SheetLayout, Subjects
 from merkit.datasets.sheets import column_key
 from merkit.errors import MissingDataError
 from merkit.labels import canonical_emotion
-from merkit.types import Clip
+from merkit.types import Clip, Recording
 
 FPS_HZ = {"HS": 100.0, "VIS": 25.0, "NIR": 25.0}
 EMOTIONS = ("negative", "positive", "surprise")
@@ -146,6 +148,32 @@ def load_long(root: Path, variant: str) -> tuple[Clip, ...]:
     return sort_clips(noted(c, {"camera": variant} | _other_intervals(c)) for c in clips)
 
 
+def load_recordings(root: Path, variant: str = "HS") -> tuple[Recording, ...]:
+    """Recordings of one camera with every interval of theirs, each a micro-expression. Further
+    intervals have ids that end in ``_2`` and ``_3``, and no emotion: the sheet names one a row,
+    that of the main interval."""
+    mains = load_long(root, variant)
+    return to_recordings((event for main in mains for event in _every_interval(main)), root)
+
+
+def _every_interval(main: Clip) -> Iterator[Clip]:
+    event = noted(main, {RECORDING: main.clip_id})
+    yield event
+    others = [text for text in main.raw.get("other_intervals", "").split(";") if text]
+    for number, text in enumerate(others, start=2):
+        onset, offset = map(int, text.split("-"))
+        yield replace(
+            event,
+            clip_id=f"{main.clip_id}_{number}",
+            emotion="",
+            first_frame=onset,
+            last_frame=offset,
+            onset_frame=onset,
+            apex_frame=None,
+            offset_frame=offset,
+        )
+
+
 def _long_layout(root: Path, camera: str) -> SheetLayout:
     """That of one camera. VIS stands in its own file or as a sheet of the HS file."""
     own = f"SMIC-{camera}-E_annotation*"
@@ -199,4 +227,5 @@ LONG = Database(
     load=load_long,
     variants=tuple(FPS_HZ),
     kind="long",
+    recordings=load_recordings,
 )

@@ -50,9 +50,9 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     return tuple(sorted(clips, key=lambda clip: clip.clip_id))
 
 
-def load_recordings(root: Path) -> tuple[Recording, ...]:
+def load_recordings(root: Path, variant: str = "long") -> tuple[Recording, ...]:
     """The long recordings with their events in order of time, micro and macro
-    (``Clip.raw["kind"]``); empty where none were made.
+    (``Clip.raw["kind"]``); empty where none were made. They are the same for both variants.
 
     Raises:
         DatasetError, MissingDataError: as ``load``.
@@ -210,4 +210,5 @@ DATABASE = Database(
     load=load,
     label_maps=tuple(GENERIC_MAPS.values()),
     variants=("clips", "long"),
+    recordings=load_recordings,
 )

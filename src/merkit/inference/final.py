@@ -12,7 +12,7 @@ from merkit.protocols.validation import validation_subjects
 from merkit.runs.config import FinalConfig
 from merkit.runs.data import LabelledClips, load_clips, prepare_clips
 from merkit.runs.fold import Trainings
-from merkit.runs.folder import git_commit, versions
+from merkit.runs.provenance import git_commit, versions
 from merkit.training.device import choose_device
 from merkit.training.loop import FitContext, FitSummary
 from merkit.types import Fold

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from merkit.protocols.audit import audit_folds, audit_reads
+from merkit.protocols.audit import audit_folds, audit_reads, audit_windows
 from merkit.protocols.config import PROTOCOLS, ProtocolConfig
 from merkit.protocols.folds import FoldSet, fold_set, load_folds, save_folds
 from merkit.protocols.make import make_folds
 from merkit.protocols.table import ClipRow, rows
+from merkit.protocols.windows import window_folds
 
 __all__ = [
     "PROTOCOLS",
@@ -15,9 +16,11 @@ __all__ = [
     "ProtocolConfig",
     "audit_folds",
     "audit_reads",
+    "audit_windows",
     "fold_set",
     "load_folds",
     "make_folds",
     "rows",
     "save_folds",
+    "window_folds",
 ]

@@ -54,6 +54,36 @@ def audit_folds(
         _check_tested_once(foldset, subject)
 
 
+def audit_windows(
+    foldset: FoldSet,
+    clips: Iterable[ClipRow],
+    windows: Iterable[ClipRow],
+    contents: Mapping[str, str] | None = None,
+) -> None:
+    """Refuse folds in which a window of a recording is predicted by a model that saw its subject,
+    or in which one is trained on. The rules of ``audit_folds`` hold, and each window is predicted
+    once.
+
+    Args:
+        clips: the annotated clips.
+        windows: what was spotted.
+        contents: as for ``audit_folds``; of what lies in a recording, that of the recording.
+
+    Raises:
+        LeakError: the first broken rule.
+    """
+    spotted = {row.clip_id: row.subject_key for row in windows}
+    audit_folds(foldset, [*clips, *windows], contents)
+    for fold in foldset.folds:
+        for clip_id in (*fold.train, *fold.val):
+            if clip_id in spotted:
+                raise LeakError(
+                    f"window '{clip_id}' is trained on in fold '{fold.name}'",
+                    "rule: only annotated clips are trained on",
+                )
+    _check_tested_once(foldset, spotted)
+
+
 def audit_reads(
     fold: Fold, served: Mapping[str, tuple[str, ...]], table: Iterable[ClipRow]
 ) -> None:

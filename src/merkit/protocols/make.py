@@ -53,7 +53,7 @@ def make_folds(table: Iterable[ClipRow], config: ProtocolConfig) -> FoldSet:
 
 def _made(table: tuple[ClipRow, ...], config: ProtocolConfig) -> FoldSet:
     protocol = PROTOCOLS[config.name]
-    folds = [_fold(division, config) for division in protocol.divide(table, config)]
+    folds = [fold_of(division, config) for division in protocol.divide(table, config)]
     marks = []
     if protocol.subject_dependent:
         marks.append(SUBJECT_DEPENDENT)
@@ -62,7 +62,8 @@ def _made(table: tuple[ClipRow, ...], config: ProtocolConfig) -> FoldSet:
     return fold_set(folds, config.name, marks, config)
 
 
-def _fold(division: Division, config: ProtocolConfig) -> Fold:
+def fold_of(division: Division, config: ProtocolConfig) -> Fold:
+    """A division with its validation clips taken out of the training side."""
     val = validation_subjects(division.train, config, division.name)
     test = tuple(row.clip_id for row in division.test)
     return Fold(

@@ -104,6 +104,13 @@ def score_plot(scores: Scores) -> str:
     return svg(figure)
 
 
+def interval_plot(rows: Mapping[str, Interval]) -> str:
+    """Scores from 0 to 1, one row each."""
+    figure, axes = _intervals(rows, ACCENT, width=6.2)
+    axes.set_xlim(0, 1)
+    return svg(figure)
+
+
 def compare_plot(rows: Mapping[str, Interval], title: str) -> str:
     """A score of several runs, one row a run."""
     figure, axes = _intervals(rows, ACCENT)

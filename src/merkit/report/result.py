@@ -24,6 +24,8 @@ from merkit.tables import read_parquet, write_parquet
 
 #: of run.json
 FORMAT = 1
+RECOGNITION = "recognition"
+_ANY_FIELDS = {"identity", "settings"}
 _RUN_FIELDS = {"identity", "settings", "fold_hash", "classes", "method_marks", "refused_clips"}
 _COLUMNS = ["clip_id", "subject", "dataset", "fold", "seed", "y_true", "y_pred"]
 #: what computing with, or showing, a value that merkit did not write may raise
@@ -80,19 +82,41 @@ class Result:
         write_json(self.folder / "metrics.json", asdict(self.scores))
 
 
-def read_document(folder: Path) -> dict[str, Any]:
-    """The content of ``run.json``.
+def read_task(folder: Path) -> str:
+    """The task of a run: recognition, spotting or spot-recognise.
+
+    Raises:
+        MissingDataError, StoreError: as ``read_document``.
+    """
+    return str(_read_any(folder).get("task", RECOGNITION))  # older runs do not say
+
+
+def read_document(folder: Path, task: str = RECOGNITION) -> dict[str, Any]:
+    """The content of ``run.json`` of a run of this task.
 
     Raises:
         MissingDataError: no such run.
         StoreError: not readable, or of another format.
+        ConfigError: a run of another task.
     """
+    found = read_task(folder)
+    if found != task:
+        raise ConfigError(
+            f"{folder} is a run of task '{found}'",
+            f"one of task '{task}'",
+            f"look at it by itself: merkit report {folder}",
+        )
+    fields = _RUN_FIELDS if task == RECOGNITION else _ANY_FIELDS
+    return read_json(folder / "run.json", fields, "a run.json of merkit")
+
+
+def _read_any(folder: Path) -> dict[str, Any]:
     path = folder / "run.json"
     if not path.is_file():
         raise MissingDataError(
             f"{folder} is no run folder (it has no run.json)", "a folder that merkit wrote"
         )
-    document = read_json(path, _RUN_FIELDS, "a run.json of merkit")
+    document = read_json(path, _ANY_FIELDS, "a run.json of merkit")
     if document.get("format") != FORMAT:
         raise StoreError(f"{path} has format {document.get('format')}", f"format {FORMAT}")
     return document

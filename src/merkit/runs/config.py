@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from merkit.config import check_settings
 from merkit.errors import ConfigError
@@ -13,6 +13,10 @@ from merkit.protocols.config import ProtocolConfig
 
 if TYPE_CHECKING:
     from merkit.methods.base import Method
+
+
+#: What is scored: the class of annotated clips, when something moves in long recordings, or both.
+Task: TypeAlias = Literal["recognition", "spotting", "spot-recognise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,11 @@ class DataConfig:
         variants = self.variant or ("",) * len(self.data)
         return tuple(zip(self.data, self.root, variants, strict=True))
 
+    def alias(self, name: str, root: Path) -> str:
+        """What stands for the name of a database that is given twice, as several synthetic ones, so
+        that clips and people stay apart; "" for the others."""
+        return f"{name}:{root.resolve().name}" if self.data.count(name) > 1 else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MethodConfig:
@@ -105,8 +114,19 @@ class MethodConfig:
 class EvaluateConfig(DataConfig, MethodConfig):
     """One evaluation: data, method, protocol, and where the run goes.
 
+    Task ``spotting`` finds micro- and macro-expressions in the long recordings of a database and
+    scores when they were found. Nothing is trained: of these settings it reads the data, ``spot``,
+    ``track`` and ``missing_offset``. Task ``spot-recognise`` also has the method, trained on the
+    annotated clips of other subjects, name the class of each micro-expression that was found.
+
     Args:
         out: the run folder. A folder with a part of the same run is resumed.
+        task: ``recognition`` of annotated clips, ``spotting`` in long recordings, or
+            ``spot-recognise``, both.
+        spot: settings of spotting, for the other two tasks.
+        track: settings of the face tracker while spotting.
+        missing_offset: what an annotated event without an offset is, in spotting: one that ends
+            at its apex, as public code has it, or none (``leave_out``).
         protocol: how clips are divided.
         seeds: every fold is trained once a seed.
         oracle_epoch: also record what choosing each fold's epoch on its test clips would
@@ -119,6 +139,10 @@ class EvaluateConfig(DataConfig, MethodConfig):
     """
 
     out: Path = Path("runs/run")
+    task: Task = "recognition"
+    spot: Mapping[str, Any] = field(default_factory=dict)
+    track: Mapping[str, Any] = field(default_factory=dict)
+    missing_offset: Literal["apex", "leave_out"] = "apex"
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
     seeds: tuple[int, ...] = (0,)
     oracle_epoch: bool = False
@@ -159,7 +183,8 @@ class FinalConfig(DataConfig, MethodConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareConfig(EvaluateConfig):
-    """Make and store the samples that an evaluation with these settings would read.
+    """Make and store the samples that an evaluation with these settings would read, and spot the
+    recordings that its task asks for.
 
     Takes the settings of an evaluation, so that one file serves both. Killed half-way, the same
     command goes on where it stopped.

@@ -100,9 +100,7 @@ def load_clips(config: DataConfig) -> LabelledClips:
     table: list[ClipRow] = []
     left_out: Counter[str] = Counter()
     for (name, root, variant), task_map in zip(sources, maps, strict=True):
-        # the same database twice, as several synthetic ones: clips and people stay apart
-        alias = f"{name}:{root.resolve().name}" if config.data.count(name) > 1 else ""
-        loaded = load_dataset(name, root, variant, alias=alias)
+        loaded = load_dataset(name, root, variant, alias=config.alias(name, root))
         labelled = rows(loaded, partial(clip_label, task_map))
         if not labelled:
             raise _nothing_labelled(name, loaded, task_map)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
+from merkit.errors import ConfigError
 from merkit.files import sole_writer
 from merkit.progress import Progress, silent
-from merkit.protocols import audit_folds, audit_reads, make_folds
+from merkit.protocols import ClipRow, audit_folds, audit_reads, make_folds
 from merkit.report.result import Result
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import load_clips, prepare_clips
@@ -17,6 +19,7 @@ from merkit.runs.summary import summarise
 from merkit.samples.looks import stored_looks
 from merkit.training.device import choose_device
 from merkit.training.loop import FitContext
+from merkit.types import Fold
 from merkit.workers import run_jobs
 
 
@@ -25,10 +28,16 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
 
     Raises:
         ConfigError, DatasetError, MissingDataError, MissingWeightsError: before any training; also
-            where another process writes the run.
+            where another process writes the run, and for another task than recognition.
         FaceError: clips that cannot be prepared (unless ``bad_clips="skip"``).
         LeakError: the folds or a training would let the test subject in.
     """
+    if config.task != "recognition":
+        raise ConfigError(
+            f"task '{config.task}'",
+            "recognition",
+            "merkit.runs.long_videos.evaluate_spotting takes the others",
+        )
     with sole_writer(config.out):
         return _evaluate(config, progress)
 
@@ -58,11 +67,31 @@ def _evaluate(config: EvaluateConfig, progress: Progress) -> Result:
     )
     if pending:
         trainings = trainings.encoded(sorted({seed for _, seed in pending}), progress)
+    train_folds(run, trainings, pending, data.rows, config.workers, progress)
+    return summarise(run, folds, data.rows, config)
+
+
+def train_folds(
+    run: RunFolder,
+    trainings: Trainings,
+    pending: Sequence[tuple[Fold, int]],
+    table: Sequence[ClipRow],
+    workers: int,
+    progress: Progress = silent,
+) -> None:
+    """Train what is pending side by side, audit what each training read, and store each fold.
+
+    Args:
+        table: every clip that a fold names.
+
+    Raises:
+        LeakError: a training read what it must not; its fold is not stored.
+    """
     jobs = [trainings.job(fold, seed) for fold, seed in pending]
+    folds = {fold.name: fold for fold, _ in pending}
     progress("training folds", 0, len(jobs))
-    workers = config.workers if device == "cpu" else 1
-    for done, outcome in enumerate(run_jobs(run_fold, jobs, workers), start=1):
-        audit_reads(folds.fold(outcome.fold), outcome.summary.served, data.rows)
+    count = workers if trainings.context.device == "cpu" else 1
+    for done, outcome in enumerate(run_jobs(run_fold, jobs, count), start=1):
+        audit_reads(folds[outcome.fold], outcome.summary.served, table)
         run.write_fold(outcome)
         progress("training folds", done, len(jobs))
-    return summarise(run, folds, data.rows, config)

@@ -97,6 +97,12 @@ def run_configs(
             configs[name] = from_mapping(EvaluateConfig, values | {"out": str(out / name)})
         except ConfigError as error:
             raise ConfigError(f"run '{name}': {error.found}", error.wanted, error.fix) from None
+        if configs[name].task != "recognition":
+            raise ConfigError(
+                f"run '{name}' is of task '{configs[name].task}'",
+                "task recognition, whose runs can be compared",
+                "run it by itself: merkit evaluate --config FILE",
+            )
     return configs
 
 

@@ -9,46 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter
 
-from merkit.config import to_mapping, told_differences
+from merkit.config import to_mapping
 from merkit.errors import ConfigError, StoreError
 from merkit.files import atomic_folder, file_hash, write_json
 from merkit.methods.base import Method
 from merkit.protocols import FoldSet, save_folds
-from merkit.report.result import FORMAT, read_document
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.fold import FoldOutcome
+from merkit.runs.provenance import FREE, begin_run
 from merkit.scoring.scores import FoldTraining
 from merkit.tables import read_parquet, write_parquet
 from merkit.types import Fold
-
-_PACKAGES = (
-    "merkit",
-    "torch",
-    "transformers",
-    "peft",
-    "numpy",
-    "scikit-learn",
-    "opencv-python-headless",
-    "av",
-    "ai-edge-litert",
-    "dlib-bin",
-)
-#: settings that do not change the result, so a resumed run may have others
-_FREE = {"out", "workers", "store", "resamples", "metric_pooling", "device"}
 
 
 @dataclass(frozen=True)
@@ -120,40 +101,20 @@ class RunFolder:
         Raises:
             ConfigError: the folder holds another run.
         """
-        path = self.path / "run.json"
-        begun = read_document(self.path) if path.exists() else None
         settings = to_mapping(config) | method.settings()
-        identity = {k: v for k, v in settings.items() if k not in _FREE} | {"folds": folds.hash}
-        identity |= {"code": code_hash(), **contents}
-        if begun is not None:
-            different = told_differences(
-                begun["identity"], json.loads(json.dumps(identity, default=str))
-            )
-            if different:
-                raise ConfigError(
-                    f"{self.path} holds another run ({different})",
-                    "the same settings, labels, samples, folds and code to resume it",
-                    "choose another --out",
-                )
-        save_folds(folds, self.path / "folds.json")
-        if begun is not None:
-            return
+        identity = {k: v for k, v in settings.items() if k not in FREE} | {"folds": folds.hash}
         document = {
-            "format": FORMAT,
-            "identity": identity,
             "settings": settings,
             "fold_hash": folds.hash,
             "marks": list(folds.marks),
-            "versions": versions(),
-            "platform": f"{platform.platform()}, Python {platform.python_version()}",
-            "git_commit": git_commit(),
             "method_title": method.title,
             "method_citation": method.citation,
             "method_marks": list(method.marks()),
             "recipe_key": "" if method.recipe is None else method.recipe.key(),
             **facts,
         }
-        write_json(path, document)
+        begin_run(self.path, config.task, identity | dict(contents), document)
+        save_folds(folds, self.path / "folds.json")
 
     def fold_path(self, seed: int, fold: str) -> Path:
         """Folder of one fold; the digest keeps apart names that read alike ("s 1", "s_1")."""
@@ -208,40 +169,3 @@ def _read_table(path: Path, wanted: str) -> pd.DataFrame:
     if file_hash(path) != wanted:
         raise ValueError(f"{path.name} is not as it was written")
     return read_parquet(path)
-
-
-@cache
-def code_hash() -> str:
-    """Hash of merkit's own source, so that a run is not resumed by another version of it."""
-    root = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(f"{path.relative_to(root).as_posix()}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def versions() -> dict[str, str]:
-    """Installed versions of what decides a result."""
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "absent"
-    return found
-
-
-def git_commit() -> str:
-    """Commit of the checkout merkit runs from, "" where there is none."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=5,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 from merkit.errors import MissingDataError
 from merkit.files import file_hash, once_a_version
 from merkit.types import Clip
-from merkit.video.images import images_within
+from merkit.video.container import existing
+from merkit.video.images import images_within, list_images
 
 
 def clip_key(clip: Clip) -> str:
@@ -20,7 +22,7 @@ def clip_key(clip: Clip) -> str:
         raise MissingDataError(
             f"clip '{clip.clip_id}' has no media at {clip.media}", "a video or image folder"
         )
-    digest = hashlib.sha256(_media_digest(clip).encode())
+    digest = hashlib.sha256(_of_clip(clip).encode())
     marks = (clip.first_frame, clip.last_frame, clip.onset_frame, clip.apex_frame)
     digest.update(repr((*marks, clip.offset_frame, clip.fps_hz)).encode())
     return digest.hexdigest()[:24]
@@ -28,10 +30,23 @@ def clip_key(clip: Clip) -> str:
 
 def content_key(clip: Clip) -> str:
     """Hash of the frames alone: equal for one recording kept under two names."""
-    return hashlib.sha256(_media_digest(clip).encode()).hexdigest()[:24]
+    return hashlib.sha256(_of_clip(clip).encode()).hexdigest()[:24]
 
 
-def _media_digest(clip: Clip) -> str:
+def recording_key(media: Path) -> str:
+    """Hash of a whole video or folder: its frames and, in a folder, their numbers.
+
+    Raises:
+        MissingDataError, VideoError: it does not exist, or holds no images.
+    """
+    source = existing(media)
+    if source.is_file():
+        return file_digest(source)[:24]
+    told = "".join(f"{n}:{file_digest(path)}" for n, path in list_images(source).items())
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
+
+
+def _of_clip(clip: Clip) -> str:
     if clip.media.is_file():
         return f"{file_digest(clip.media)}{clip.first_frame}-{clip.last_frame}"
     images = images_within(clip.media, clip.first_frame, clip.last_frame)

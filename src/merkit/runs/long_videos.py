@@ -1,0 +1,80 @@
+"""An evaluation on long videos, top to bottom: recordings, spotting, folds, scores, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from merkit.config import to_mapping
+from merkit.errors import ConfigError
+from merkit.files import sole_writer
+from merkit.progress import Progress, silent
+from merkit.report.long_result import LongResult
+from merkit.runs.config import EvaluateConfig
+from merkit.runs.folder import RunFolder
+from merkit.runs.long_summary import summarise_long
+from merkit.runs.provenance import FREE, begin_run
+from merkit.runs.spot_recognise import SpotRecognition
+from merkit.runs.watched import Watched, load_annotations, recordings_hash, spot_settings, watch
+
+#: settings that say which recordings are spotted and how; nothing else decides a run of spotting
+_SETTINGS = (
+    "data",
+    "root",
+    "variant",
+    "bad_clips",
+    "missing_offset",
+    "resamples",
+    "workers",
+    "store",
+)
+
+
+def evaluate_spotting(config: EvaluateConfig, progress: Progress = silent) -> LongResult:
+    """Spot the long recordings of databases and score it: tasks ``spotting`` and
+    ``spot-recognise``. A run that was interrupted goes on by recording and by fold.
+
+    Raises:
+        ConfigError, DatasetError, MissingDataError, MissingWeightsError: before any work; also
+            where another process writes the run, and for the task recognition.
+        VideoError: recordings that cannot be read (unless ``bad_clips="skip"``).
+        FaceError: annotated clips that cannot be prepared (unless ``bad_clips="skip"``).
+        LeakError: a model would classify what was spotted of a subject that it was trained on.
+    """
+    if config.task == "recognition":
+        raise ConfigError("task 'recognition'", "spotting or spot-recognise")
+    with sole_writer(config.out):
+        return _evaluate(config, progress)
+
+
+def _evaluate(config: EvaluateConfig, progress: Progress) -> LongResult:
+    RunFolder(config.out).check_free()
+    spot_settings(config)  # what cannot work is told before the long work begins
+    every = load_annotations(config)
+    recognition = SpotRecognition.of(config) if config.task == "spot-recognise" else None
+    watched, refused = watch(every, config, progress)
+    facts = {
+        "refused_recordings": refused,
+        "findings": [asdict(doubt) for w in watched for doubt in w.doubts()],
+        "spotting": _spotting(config),
+    }
+    if recognition is None:
+        _begin(config, watched, facts)
+        return summarise_long(config, watched)
+    labels = recognition.labels(watched, facts, progress)
+    return summarise_long(config, watched, recognition.classes, labels)
+
+
+def _spotting(config: EvaluateConfig) -> dict[str, Any]:
+    """Settings of spotting in full."""
+    spot, track = spot_settings(config)
+    return {"spot": to_mapping(spot), "track": to_mapping(track)}
+
+
+def _begin(config: EvaluateConfig, watched: Sequence[Watched], facts: Mapping[str, Any]) -> None:
+    given = to_mapping(config)
+    settings = {name: given[name] for name in _SETTINGS} | _spotting(config)
+    identity = {name: value for name, value in settings.items() if name not in FREE}
+    identity |= {"recordings": recordings_hash(watched)}
+    begin_run(config.out, config.task, identity, {"settings": settings, **facts})
