@@ -13,8 +13,8 @@ from merkit import Recognizer
 from merkit.datasets import load_dataset
 from merkit.errors import ConfigError, FaceError, MissingDataError
 from merkit.inference.analysis import Analysis, analyse
-from merkit.inference.recognizer import window_clip, window_samples
-from merkit.spotting import SpotConfig, SpottedVideo, Window, spot_video, track_video
+from merkit.inference.recognizer import event_clip, window_samples
+from merkit.spotting import SpotConfig, SpottedVideo, spot_video, track_video
 from merkit.types import Clip, Event, EventKind, Recording
 from merkit.video import read_frames, write_frames
 
@@ -165,8 +165,8 @@ def test_a_spotted_window_is_a_clip_of_its_video(
     """The frames of a window, cut out as a clip, give the sample that the window gives."""
     recipe = recognizer.method.recipe
     seen = track_video(tiny_images, recognizer.track, SpotConfig(), fps_hz=30.0)
-    window = Window(15, 20, 26, 1.0)
-    clip = window_clip(window, seen)
+    event = Event("micro", 0.5, 0.7, 0.9, 115, 120, 126, 1.0, 0.01, 0.3)
+    clip = event_clip(event, seen)
     assert (clip.first_frame, clip.apex_frame, clip.last_frame) == (115, 120, 126)
     (sample,) = window_samples(recipe, [clip], seen, 30.0)
     frames = read_frames(tiny_images, numbers=recipe.choose(clip), fps_hz=30.0)

@@ -16,7 +16,7 @@ from merkit.spotting.resolve import resolve
 
 HZ, N = 30.0, 300
 CONFIG = SpotConfig()
-NOTHING = Behaviour(*(np.zeros(N, bool) for _ in range(5)), np.zeros(N, np.float32))
+NOTHING = Behaviour(*(np.zeros(N, bool) for _ in range(6)), np.zeros(N, np.float32))
 
 
 def movement(
@@ -71,6 +71,10 @@ LONG_SMILE = movement(100, 130, 160, True, mouth_corner=-8.0)
             during(90, 140, talk=True),
             "micro",
         ),
+        # so does a mouth that stays open, and not one that opens
+        (SMILE, during(90, 140, apart=True), "speech"),
+        (SMILE, during(103, 140, apart=True), "micro"),
+        (FLASH, during(90, 140, apart=True), "micro"),
         # a blink in speech: each explains its own
         (
             replace(FROWN, regions=FROWN.regions + 1.5 * SMILE.regions),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from merkit.cli.frames_out import frame_tables
 from merkit.cli.options import parse
 from merkit.cli.told import tell
 from merkit.errors import ConfigError, MerkitError, VideoError
@@ -47,6 +48,9 @@ class Options:
     """name of the exporter; empty: that of the file's suffix"""
     overwrite: bool = False
     """replace an existing table"""
+    frames_out: Path | None = None
+    """also write what the face does in every frame, in OpenFace's columns where they mean the same:
+    a .csv file for one video, a folder for several"""
     fps: float = 0.0
     """frames a second of image folders, which carry no rate of their own"""
     face: str = "largest"
@@ -69,10 +73,11 @@ def run(words: Sequence[str]) -> int:
 
     options = replace(options, videos=_videos(options.videos))
     check_target(options.out, options.overwrite, options.format)
+    tables = frame_tables(options.frames_out, options.videos, options.overwrite)
     with sole_writer(options.out):
         broken = _check_input(options)
         recognizer = _recognizer(options)
-        analyses = _analyse(recognizer, options, broken)
+        analyses = _analyse(recognizer, options, broken, tables)
         classes = () if recognizer is None else recognizer.classes
         write_events(analyses, classes, options.out, options.format)
     tell(analyses, named=recognizer is not None)
@@ -131,12 +136,15 @@ def _check_input(options: Options) -> dict[Path, VideoError]:
 
 
 def _analyse(
-    recognizer: Recognizer | None, options: Options, broken: Mapping[Path, VideoError]
+    recognizer: Recognizer | None,
+    options: Options,
+    broken: Mapping[Path, VideoError],
+    tables: Mapping[Path, Path],
 ) -> list[Analysis]:
     track = _track(recognizer, options)
     with terminal_progress() as progress:
         return [
-            _one(recognizer, video, track, options, broken.get(video), progress)
+            _one(recognizer, video, track, options, broken.get(video), tables.get(video), progress)
             for video in options.videos
         ]
 
@@ -164,9 +172,11 @@ def _one(
     track: TrackConfig,
     options: Options,
     error: VideoError | None,
+    frames_out: Path | None,
     progress: Progress,
 ) -> Analysis:
     """The analysis of a video; one of several that cannot be read costs only itself."""
+    from merkit.face.frames_table import write_frames
     from merkit.inference.analysis import Analysis, analysis_of
     from merkit.spotting import spot_video
 
@@ -175,6 +185,10 @@ def _one(
     fps_hz = options.fps or None
     try:
         spotted = spot_video(video, options.spot, track, fps_hz, progress)
+        if frames_out is not None:
+            write_frames(
+                frames_out, spotted.seen.face, spotted.seen.actions, face_id=spotted.seen.place
+            )
         return analysis_of(video, spotted, recognizer, fps_hz, progress)
     except MerkitError as found:
         if len(options.videos) == 1 or isinstance(found, ConfigError):

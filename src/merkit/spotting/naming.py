@@ -29,6 +29,8 @@ _NAMED_SHARE = 0.4
 _AROUND_S = 0.1
 #: Lips part before the first sound and close after the last one.
 _SPEECH_AROUND_S = 0.3
+#: Lips this far apart, in eye distances, show the teeth: in laughter, or for the next word.
+_APART_SHARE = 0.08
 #: Both upper lids come down this far, in shares of the eye distance, when they close.
 _LIDS_SHARE = 0.015
 #: Speech explains a movement of the mouth from this share of its time on.
@@ -39,11 +41,15 @@ _MOST_SHARE = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Behaviour:
-    """What the face as a whole did in each look, Bool (N,) each, and how covered it was."""
+    """What the face as a whole did in each look, Bool (N,) each, and how covered it was.
+
+    ``talk`` goes on a little around what was heard of it. ``apart``: the lips do not touch.
+    """
 
     blink: Bool
     gaze: Bool
     talk: Bool
+    apart: Bool
     head: Bool
     occluded: Bool
     covered: F32
@@ -54,6 +60,7 @@ class Behaviour:
             is_blinking(actions, config),
             is_gaze_shift(actions, config),
             _around(is_talking(actions, config), actions, _SPEECH_AROUND_S),
+            np.nan_to_num(actions.lip_gap) > _APART_SHARE,
             is_head_fast(actions, config),
             is_occluded(actions, config),
             covered(actions),
@@ -90,7 +97,7 @@ def kind_of(
     explained: dict[int, EventKind] = {}
     regions = moved(m) or [int(lengths(m).argmax())]
     for kind, happens in (
-        ("speech", config.name_speech and share(did.talk, m) >= _SPEECH_SHARE),
+        ("speech", config.name_speech and _speaks(m, did)),
         ("gaze shift", config.name_gaze and brief and share(did.gaze, m, around) > 0),
         ("blink", config.name_blinks and (_lids_close(m) or _blinks(m, brief, around, did))),
     ):
@@ -99,6 +106,12 @@ def kind_of(
     if all(r in explained for r in regions):
         return explained[regions[0]]
     return "micro" if brief else "macro"
+
+
+def _speaks(m: Movement, did: Behaviour) -> bool:
+    """Whether there is speech, or the lips never meet from onset to offset: then every breath and
+    laugh moves the lower face."""
+    return share(did.talk, m) >= _SPEECH_SHARE or share(did.apart, m) == 1
 
 
 def _blinks(m: Movement, brief: bool, around: int, did: Behaviour) -> bool:

@@ -37,7 +37,7 @@ class SpottedVideo:
 
 
 def spot_video(
-    video: Path,
+    video: Path | str,
     config: SpotConfig | None = None,
     track: TrackConfig | None = None,
     fps_hz: float | None = None,
@@ -53,7 +53,7 @@ def spot_video(
     Raises:
         VideoError, MissingDataError: the video cannot be read.
     """
-    settings = config or SpotConfig()
+    settings, video = config or SpotConfig(), Path(video)
     seen = track_video(video, track or TrackConfig(), settings, fps_hz, progress)
     if not seen.face.found.any():
         problem = f"{video}: no face found in any of {len(seen.face.found)} frames"
