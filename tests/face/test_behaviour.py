@@ -14,6 +14,7 @@ from merkit.face.behaviour import (
     is_head_fast,
     is_occluded,
     is_talking,
+    rest_of,
     runs,
     turning_points,
 )
@@ -85,6 +86,18 @@ def test_speech_is_from_the_first_turn_of_the_lips_to_the_last() -> None:
 )
 def test_no_speech(courses: list[float], frames_each: int) -> None:
     assert not is_talking(lips(courses, frames_each), CONFIG).any()
+
+
+def test_the_rest_is_the_median_of_the_time_around() -> None:
+    rng = np.random.default_rng(0)
+    values, time_s = rng.normal(size=200).astype(np.float32), np.arange(200) / 30 + 7.3
+    values[50:60] = np.nan
+    for reach, frames in ((0.045, 1), (1.2, 36)):
+        found = rest_of(values, time_s, reach)
+        for i in (0, 30, 49, 55, 120, 199):
+            near = values[max(i - frames, 0) : i + frames + 1]
+            wanted = np.nan if np.isnan(values[i]) else np.nanmedian(near)
+            np.testing.assert_allclose(found[i], wanted, rtol=1e-6)
 
 
 def test_turning_points_of_a_curve_by_hand() -> None:

@@ -180,15 +180,17 @@ def head_speed(actions: FaceActions) -> tuple[F64, F64]:
 
 
 def rest_of(values: F32, time_s: F64, reach_s: float) -> F32:
-    """F32 (N,): the median of the values within ``reach_s`` to each side; NaN where none is
-    known."""
-    first = np.searchsorted(time_s, time_s - reach_s)
-    stop = np.searchsorted(time_s, time_s + reach_s, side="right")
-    rest = np.full(len(values), np.nan, np.float32)
-    for i in np.flatnonzero(np.isfinite(values)):
-        near = values[first[i] : stop[i]]
-        rest[i] = np.median(near[np.isfinite(near)])
-    return rest
+    """F32 (N,): the median of the values within ``reach_s`` to each side; NaN where the value is.
+
+    Half a millisecond more is within, so that rounded times of frames decide nothing.
+    """
+    import pandas as pd
+
+    index = pd.to_timedelta(np.round(time_s * 1e6).astype(np.int64), unit="us")
+    window = pd.Timedelta(microseconds=round(2e6 * (reach_s + 5e-4)))
+    series = pd.Series(values, index=index)
+    medians = series.rolling(window, center=True, closed="both", min_periods=1).median()
+    return np.where(np.isfinite(values), medians, np.nan).astype(np.float32)
 
 
 def turning_points(values: F32, swing: float) -> I64:
