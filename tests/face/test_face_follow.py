@@ -160,7 +160,7 @@ def test_a_long_video_is_followed_as_a_clip_is(
     np.testing.assert_array_equal(seen.face.found, clip.found)
     np.testing.assert_array_equal(seen.face.landmarks_px, clip.landmarks_px)
     np.testing.assert_array_equal(seen.face.box_px, clip.box_px)
-    assert np.isnan(seen.motion[~clip.found]).all()
+    assert np.isnan(seen.actions.presence[~clip.found]).all()
     before = int(np.flatnonzero(~clip.found & (np.arange(len(frames)) > 3))[0])
     np.testing.assert_array_equal(clip.box_px[before], clip.box_px[before - 1])
 

@@ -135,7 +135,7 @@ def test_progress_tells_both_passes(recognizer: Recognizer, tiny_images: Path) -
         stages.setdefault(stage.split(maxsplit=1)[0], []).append(done)
 
     analyse(tiny_images, recognizer, fps_hz=30.0, progress=told)
-    assert set(stages) == {"tracking", "recognising"}
+    assert set(stages) == {"reading", "recognising"}
     assert all(steps == sorted(steps) for steps in stages.values())
 
 

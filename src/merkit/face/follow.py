@@ -10,7 +10,7 @@ had no proof of their own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -40,10 +40,15 @@ class FaceFollower:
     After the first choice (``TrackConfig.face``) it stays with the face of greatest overlap
     with the last known box, the nearest one where none overlaps; it does not recognise people.
     ``place``: of the face that was chosen, from the left; ``n_faces``: the most seen at once.
+
+    Args:
+        near: the first choice is the face of this box (left, top, right, bottom) in its place.
     """
 
-    def __init__(self, config: TrackConfig, tracker: FaceTracker | None = None) -> None:
-        self._config = config
+    def __init__(
+        self, config: TrackConfig, tracker: FaceTracker | None = None, near: F32 | None = None
+    ) -> None:
+        self._config, self._near = config, near
         self._tracker = TRACKERS[config.tracker](config) if tracker is None else tracker
         self._faces: list[DetectedFace | None] = []  # one a frame, None where not found
         self._face: DetectedFace | None = None  # the last one, taken back or not
@@ -126,10 +131,12 @@ class FaceFollower:
             return None
         if self._face is None:
             ordered = sorted(faces, key=lambda f: float(f.box_px[0]))
-            self.place = _first_choice(ordered, self._config.face)
+            if self._near is None:
+                self.place = _first_choice(ordered, self._config.face)
+            else:
+                self.place = _nearest(ordered, self._near)
             return ordered[self.place]
-        box = self._face.box_px
-        return max(faces, key=lambda f: (overlap(f.box_px, box), -_distance(f.box_px, box)))
+        return faces[_nearest(faces, self._face.box_px)]
 
     def _withdraw(self, face: DetectedFace | None) -> None:
         """Take back the frames without proof, unless the search shows the face was there."""
@@ -142,7 +149,10 @@ class FaceFollower:
 
 
 def track(
-    frames: Iterable[Frame], config: TrackConfig, tracker: FaceTracker | None = None
+    frames: Iterable[Frame],
+    config: TrackConfig,
+    tracker: FaceTracker | None = None,
+    near: F32 | None = None,
 ) -> FaceTrack:
     """Follow one face through a clip.
 
@@ -153,11 +163,12 @@ def track(
     Args:
         frames: in order, all of one size.
         tracker: stands for the one that the settings name.
+        near: see ``FaceFollower``.
 
     Raises:
         FaceError: no face in any frame, no frames, or as ``FaceFollower.follow``.
     """
-    follower = FaceFollower(config, tracker)
+    follower = FaceFollower(config, tracker, near)
     for _ in follower.follow(frames):
         pass
     face = follower.track()
@@ -188,6 +199,16 @@ def require_found(track: FaceTrack, min_share: float, what: str) -> None:
         f"at least {min_share:.0%}",
         "leave the clip out, choose another face or tracker, or lower min_found_share",
     )
+
+
+def _nearest(faces: Sequence[DetectedFace], box: F32) -> int:
+    """Which face overlaps most with a box; where none overlaps, which is the nearest."""
+
+    def nearness(place: int) -> tuple[float, float]:
+        found = faces[place].box_px
+        return overlap(found, box), -_distance(found, box)
+
+    return max(range(len(faces)), key=nearness)
 
 
 def _distance(a: F32, b: F32) -> float:

@@ -37,7 +37,9 @@ class HeadFit:
 
     def in_head(self, points_px: np.ndarray) -> F64:
         """Points (N,3) of the mesh in axes of the head, in shares of the eye distance."""
-        return np.asarray((points_px - self.centre_px) @ self.rotation / self.eye_distance_px)
+        return np.asarray(
+            (points_px - self.centre_px) @ self.rotation / max(self.eye_distance_px, 1e-6)
+        )
 
     def in_camera(self, size_px: tuple[int, int]) -> F64:
         """The rotation (3,3) against the camera's axes, as OpenFace has it: a face at the side of a

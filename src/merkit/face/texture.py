@@ -88,7 +88,7 @@ def unwrap(rgb: U8, mesh_px: F32, eye_distance_px: float) -> U8:
     low = np.clip(np.floor(points.min(axis=0)) - 2, 0, (width - 2, height - 2)).astype(int)
     high = np.clip(np.ceil(points.max(axis=0)) + 3, low + 2, (width, height)).astype(int)
     part = rgb[low[1] : high[1], low[0] : high[0]]
-    share = min(1.0, _READ_EYE_PX / eye_distance_px)
+    share = min(1.0, _READ_EYE_PX / max(eye_distance_px, 1.0))
     size = np.maximum(np.round(share * (high - low)), 2).astype(int)
     small = cv2.resize(part, tuple(size.tolist()), interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 
 from merkit.errors import ConfigError, FaceError
+from merkit.face.follow import require_found
+from merkit.face.precomputed import PrecomputedTracker
 from merkit.face.tracker import TrackConfig
 from merkit.face.upright import turned_frames
 from merkit.inference.analysis import CUT_CLIP_S, analyse
@@ -189,13 +191,18 @@ def window_samples(
     recipe: Recipe | None, clips: Sequence[Clip], seen: TrackedVideo, fps_hz: float | None
 ) -> Iterator[Sample]:
     """Samples of windows in order of time, from one more pass over their video: the recipe
-    chooses and makes as for any clip, of the face that was followed through the video."""
+    chooses, follows the face and makes as for any clip, so that nothing before the window has a
+    part in it. Landmarks of another program are those of the whole video."""
     if recipe is None:
         yield from (Sample(clip.clip_id, {}) for clip in clips)
         return
     plans = [recipe.choose(clip) for clip in clips]
     for clip, frames in zip(clips, _read_plans(plans, seen, fps_hz), strict=True):
-        yield recipe.sample_of(clip.clip_id, frames, seen.face_at(frames.numbers))
+        face = seen.face_at(frames.numbers)
+        require_found(face, recipe.min_found_share, clip.clip_id)
+        if recipe.track.tracker != PrecomputedTracker.name:
+            face = recipe.follow(frames, near=face.box_px[0])
+        yield recipe.sample_of(clip.clip_id, frames, face)
 
 
 def _read_plans(plans: Sequence[I64], seen: TrackedVideo, fps_hz: float | None) -> Iterator[Frames]:

@@ -84,11 +84,14 @@ class Recipe(ABC):
             FaceError: the face does not serve.
         """
 
-    def follow(self, frames: Frames, clip: Clip | None = None) -> FaceTrack:
+    def follow(
+        self, frames: Frames, clip: Clip | None = None, near: F32 | None = None
+    ) -> FaceTrack:
         """The face in the frames, as far as ``make`` needs it (``followed_frames``).
 
         Args:
             clip: of a database, whose landmarks lie in a folder where another program found them.
+            near: box of the face that is meant, in the first frame.
         """
         tracker = None
         if clip is not None and self.track.tracker == PrecomputedTracker.name:
@@ -97,7 +100,9 @@ class Recipe(ABC):
             tracker = clip_landmarks(self.track, clip, of_clip.tolist(), every.tolist())
         part = slice(self.followed_frames)
         first = zip(frames.numbers[part], frames.time_s[part], frames.rgb[part], strict=True)
-        return track((Frame(int(n), float(t), rgb) for n, t, rgb in first), self.track, tracker)
+        return track(
+            (Frame(int(n), float(t), rgb) for n, t, rgb in first), self.track, tracker, near
+        )
 
     def sample(self, clip: Clip) -> Sample:
         """The whole way from a clip to its sample.

@@ -82,11 +82,12 @@ def _event(m: Movement, seen: TrackedVideo, did: Behaviour, config: SpotConfig) 
     )
     found_share = float(seen.face.found[places].mean())
     eye_px = float(np.nanmedian(seen.actions.eye_distance_px[places]))
-    quality, reasons = quality_of(m, eye_px, found_share, did)
+    quality, doubts = quality_of(m, eye_px, found_share, did)
     onset_s, offset_s = seen.time_at(m.onset), seen.time_at(m.offset)
+    kind = kind_of(m, offset_s - onset_s, seen.rate_hz, did, config)
     height_px = float(lengths(m).max())
     return Event(
-        kind=kind_of(m, offset_s - onset_s, seen.rate_hz, did, config),
+        kind=kind,
         onset_s=onset_s,
         apex_s=seen.time_at(m.apex),
         offset_s=offset_s,
@@ -98,9 +99,21 @@ def _event(m: Movement, seen: TrackedVideo, did: Behaviour, config: SpotConfig) 
         threshold_px=m.threshold_px,
         regions=tuple(_region_motion(m, r) for r in moved(m)),
         quality=quality,
-        reasons=reasons,
+        reasons=(*_why_not(kind, config.micro_max_s), *doubts),
         found_share=found_share,
     )
+
+
+def _why_not(kind: EventKind, micro_max_s: float = 0.5) -> tuple[str, ...]:
+    """Why a movement is no micro-expression."""
+    why = {
+        "macro": f"longer than {micro_max_s:g} s",
+        "blink": "the lids close",
+        "gaze shift": "the eyes turn",
+        "speech": "the lips move in speech, or stay apart",
+        "head movement": "the head moves fast",
+    }
+    return (why[kind],) if kind in why else ()
 
 
 def _region_motion(m: Movement, r: int) -> RegionMotion:
@@ -126,6 +139,7 @@ def _of_run(kind: EventKind, first: int, last: int, seen: TrackedVideo, same: li
         motion_px=np.nan,
         motion_share=np.nan,
         threshold_px=np.nan,
+        reasons=_why_not(kind),
     )
     with_it = [e for e in same if e.onset_s <= offset_s and onset_s <= e.offset_s]
     if not with_it:
