@@ -347,3 +347,19 @@ def test_prepare_spots_what_the_task_asks_for(
     assert capsys.readouterr().out == "3 recordings are spotted\n"
     assert main(["prepare", "--task", "spot-recognise", *words]) == 0
     assert capsys.readouterr().out.startswith("3 recordings are spotted\n12 samples in no folder")
+
+
+def test_strs_of_a_run_worked_by_hand(hand_made: EvaluateConfig) -> None:
+    """Spotting F1 is 2/5. The one event found is negative; called so, precision and recall are 1
+    for this class and count as 0 for the two that were not found: F1 of recognition is 1/3."""
+    settings: Any = {"method": "majority", "model": {}, "training": {}}
+    result = evaluate_spotting(replace(hand_made, task="spot-recognise", **settings))
+    (seed,) = result.scores.recognition
+    (called,) = result.tables["events"].query("of != ''").label
+    assert (seed.scores.n, called) == (1, "negative")
+    assert result.tables["truth"].label.tolist() == ["negative"] * 3
+    assert seed.strs == pytest.approx(2 / 5 / 3)
+    assert (seed.scores.uf1, seed.scores.uar) == (1.0, 1.0)
+    folds = read_json(result.folder / "folds.json", ("folds",), "")["folds"]
+    # the third recording holds no micro-expression that was spotted, so nothing is trained for it
+    assert [fold["name"] for fold in folds] == ["synthetic/sub01", "synthetic/sub02"]

@@ -7,6 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,6 +18,7 @@ from merkit.runs import spots
 from merkit.runs.spots import EVENT_COLUMNS, STRETCH_COLUMNS, SpotStore, spot_recordings, spots_of
 from merkit.spotting import SpotConfig, SpottedVideo, spot_video
 from merkit.types import Event, Recording, RegionMotion, Stretch, VideoInfo
+from merkit.video import iter_frames
 
 
 @pytest.fixture
@@ -112,3 +115,24 @@ def test_everything_of_an_event_and_a_stretch_is_a_cell(
     told = ["speech", 0.5, 0.9, 15, 27, "lower face", "talks"]
     assert read.stretches.iloc[0].tolist() == told
     assert read.facts.fps_hz == 25.0
+
+
+def test_frames_of_a_folder_are_the_numbers_of_its_images(
+    long_database: Path, tmp_path: Path
+) -> None:
+    """As in the sheets of the databases; not places counted from the recording's own start."""
+    recording = load_recordings("synthetic", long_database)[0]
+    folder = tmp_path / "rec_1"
+    folder.mkdir()
+    for frame in iter_frames(recording.media):
+        picture = np.ascontiguousarray(frame.rgb[:, :, ::-1])
+        assert cv2.imwrite(str(folder / f"rec_1_{frame.number + 1001:05d}.png"), picture)
+    file, images = spot_video(recording.media), spot_video(folder, fps_hz=recording.fps_hz)
+    assert len(file.events) > 0
+    shifted = [(e.onset_frame + 1001, e.apex_frame + 1001, e.offset_frame + 1001, e.kind)
+               for e in file.events]  # fmt: skip
+    found = spots_of(images, replace(recording, media=folder), "key")
+    rows = found.events[["onset_frame", "apex_frame", "offset_frame", "kind"]]
+    assert [tuple(row) for row in rows.to_numpy().tolist()] == shifted
+    assert (found.facts.first_frame, found.facts.last_frame) == (1001, 1090)
+    assert found.facts.duration_s == pytest.approx(file.duration_s)

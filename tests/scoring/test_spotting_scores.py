@@ -15,6 +15,7 @@ from sklearn import metrics as reference
 
 from merkit.errors import ConfigError
 from merkit.scoring.intervals import Resampling
+from merkit.scoring.long_videos import by_amplitude
 from merkit.scoring.metrics import confusion_matrix, uar, uf1
 from merkit.scoring.spotted_classes import recognise
 from merkit.scoring.spotting import Counts, Hit, Span, match_spans
@@ -477,3 +478,24 @@ def test_sets_of_videos_that_cannot_be_scored_are_refused():
     for classes in (["a", "a"], ["a", ""]):
         with pytest.raises(ConfigError, match="classes"):
             score_spotting([video("one")], classes)
+
+
+def test_recall_by_strength() -> None:
+    """Groups from a border to below the next; what is of no known strength is left out."""
+    nan = float("nan")
+    events = [
+        ("micro", 0.5, True),
+        ("micro", 0.99, False),
+        ("micro", 1.0, True),
+        ("micro", nan, True),
+    ]
+    events += [("macro", 0.7, True), ("macro", 12.0, False), ("macro", 40.0, True)]
+    found = by_amplitude(events)
+    assert [(a.kind, a.low_px, a.high_px, a.n, a.found) for a in found] == [
+        ("micro", 0.5, 1.0, 2, 1),
+        ("micro", 1.0, 1.5, 1, 1),
+        ("macro", 0.5, 1.0, 1, 1),
+        ("macro", 12.0, float("inf"), 2, 1),
+    ]
+    assert [a.recall for a in found] == [0.5, 1.0, 1.0, 0.5]
+    assert by_amplitude([("micro", nan, True)]) == ()

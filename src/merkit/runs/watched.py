@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from merkit.config import from_mapping, hash_of
 from merkit.datasets import label_map, load_recordings
@@ -120,7 +119,7 @@ def load_annotations(config: EvaluateConfig) -> tuple[Annotation, ...]:
     return tuple(sorted(found, key=lambda one: one.name))
 
 
-def _namer(name: str, config: EvaluateConfig) -> Any:
+def _namer(name: str, config: EvaluateConfig) -> Callable[[Clip], str]:
     """What names the class of an event, where classes are scored."""
     if config.task == "spotting":
         return no_label
