@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from same_material import HZ, LENGTH_S, Copy, Material
 
-from merkit.spotting import SpottedVideo, spot_video
-from merkit.types import Event
-from merkit.video import probe
+from merkit.spotting import SpottedVideo, spot_video, stream_events
+from merkit.spotting.stream import LATE_S
+from merkit.types import Event, Frame, Stretch
+from merkit.video import iter_frames, probe
 
 #: s at the ends of a copy within which an event may not be seen whole
 END_S = 1.0
@@ -90,12 +92,47 @@ def test_overlapping_parts_agree(parts: list[tuple[Copy, SpottedVideo]]) -> None
     assert_same(first, second, replace(later, last_s=LENGTH_S - 1))
 
 
-def test_looped(material: Material, spotted: SpottedVideo) -> None:
-    once, again = material.looped()
-    found = spot_video(once.path)
-    assert probe(once.path).n_frames == 2 * LENGTH_S * HZ
-    for copy in (once, again):
+@pytest.fixture(scope="session")
+def loops(material: Material) -> tuple[tuple[Copy, Copy], SpottedVideo]:
+    """The recording twice over."""
+    copies = material.looped()
+    return copies, spot_video(copies[0].path)
+
+
+def test_looped(spotted: SpottedVideo, loops: tuple[tuple[Copy, Copy], SpottedVideo]) -> None:
+    copies, found = loops
+    assert probe(copies[0].path).n_frames == 2 * LENGTH_S * HZ
+    for copy in copies:
         assert_same(spotted, found, copy)
+
+
+def test_a_stream_has_the_answer_of_a_file(
+    loops: tuple[tuple[Copy, Copy], SpottedVideo],
+) -> None:
+    """To the last digit, in order, and as soon as it is certain."""
+    (copy, _), found = loops
+    read: list[int] = []
+
+    def frames() -> Iterator[Frame]:
+        for frame in iter_frames(copy.path):
+            read.append(frame.number)
+            yield frame
+
+    told = []
+    for answer in stream_events(frames(), copy.fps_hz):
+        told.append(answer)
+        if len(told) == 1:
+            assert len(read) < 2 * LENGTH_S * HZ
+            assert read[-1] / HZ < ends(answer) + LATE_S + 1.1
+    assert sorted(told, key=ends) == told
+    assert [a for a in told if isinstance(a, Stretch)] == list(found.stretches)
+    by_time = [repr(a) for a in told if isinstance(a, Event)]
+    assert sorted(by_time) == sorted(map(repr, found.events))
+    assert len(by_time) >= 6
+
+
+def ends(answer: Event | Stretch) -> float:
+    return answer.offset_s if isinstance(answer, Event) else answer.end_s
 
 
 def test_after_another_recording(material: Material, spotted: SpottedVideo) -> None:

@@ -126,6 +126,13 @@ class ActionReader:
         columns = (np.ascontiguousarray(column) for column in table.T)
         return FaceActions(np.array(self._numbers, np.int64), time_s, *columns)
 
+    def forget(self, n_frames: int) -> None:
+        """Keep the last so many frames alone; ``actions`` is of these from then on."""
+        for column in (self._rows, self._numbers, self._time_s):
+            del column[:-n_frames]
+        first_s = self._time_s[0] if self._time_s else 0.0
+        self._looks = [look for look in self._looks if look.time_s >= first_s - EVERY_S]
+
     def _of_mesh(self, frame: Frame, mesh_px: F32, presence: float) -> dict[str, float]:
         head = fit_head(mesh_px)
         if not self._looks or frame.time_s - self._looks[-1].time_s > EVERY_S - 1e-6:

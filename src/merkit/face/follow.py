@@ -11,6 +11,7 @@ had no proof of their own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,6 +52,7 @@ class FaceFollower:
         self._config, self._near = config, near
         self._tracker = TRACKERS[config.tracker](config) if tracker is None else tracker
         self._faces: list[DetectedFace | None] = []  # one a frame, None where not found
+        self._seen = 0  # frames so far
         self._face: DetectedFace | None = None  # the last one, taken back or not
         self._thumb: F32 | None = None
         self._unproved = 0  # frames since the detector saw the followed face
@@ -74,7 +76,9 @@ class FaceFollower:
                     f"frame {frame.number}: {frame.rgb.dtype} {frame.rgb.shape}", "uint8 (H,W,3)"
                 )
             face = self._next(frame)
-            self._faces.append(face)
+            self._seen += 1
+            # the mesh of every frame would fill a gigabyte in an hour
+            self._faces.append(None if face is None else replace(face, mesh_px=None))
             yield frame, face
         self._tracker.finish()
 
@@ -96,9 +100,13 @@ class FaceFollower:
             found,
         )
 
+    def forget(self, n_frames: int) -> None:
+        """Keep the last so many frames alone; ``track`` is of these from then on."""
+        self._faces = self._faces[-max(n_frames, self._unproved + 1) :]
+
     def _next(self, frame: Frame) -> DetectedFace | None:
         face = self._carry(frame) if self._faces and self._faces[-1] is not None else None
-        if face is not None and len(self._faces) % COUNT_EVERY == 0:
+        if face is not None and self._seen % COUNT_EVERY == 0:
             self.n_faces = max(self.n_faces, len(self._tracker.landmarks(frame, quick=True)))
         if face is None:
             face = self._search(frame)

@@ -2,6 +2,7 @@
 
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.spotter import Spotter
+from merkit.spotting.stream import stream_events
 from merkit.spotting.tracked import TrackedVideo, track_video
 from merkit.spotting.video import SpottedVideo, spot_video
 
@@ -11,5 +12,6 @@ __all__ = [
     "Spotter",
     "TrackedVideo",
     "spot_video",
+    "stream_events",
     "track_video",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,12 @@ class Movement:
     threshold_px: float
     returned: float
     long: bool
+
+    def moved(self, places: int) -> Movement:
+        """The same among frames that are counted from another one."""
+        return replace(
+            self, onset=self.onset + places, apex=self.apex + places, offset=self.offset + places
+        )
 
     def overlaps(self, other: Movement) -> bool:
         return self.onset <= other.offset and other.onset <= self.offset

@@ -22,8 +22,8 @@ class Spotter:
     """Finds the movements of one face in looks that come at a steady rate.
 
     Whatever is decided about a frame rests on a bounded time around it, so the same movement has
-    the same answer in a file, in a part of it, and in a stream. Holds the looks of that time:
-    some twenty seconds.
+    the same answer in a file, in a part of it, and in a stream. Holds the looks of that time, some
+    fifteen seconds.
 
     Args:
         config: settings.
@@ -88,7 +88,7 @@ class _Run:
         self._motion: list[Motion | Future[Motion]] = []
         self._first = 0  # frame of the first motion that is kept
         self.decided = 0
-        self.ahead = scale.reach + 2 * scale.lag + scale.half_course
+        self.ahead = max(scale.reach, scale.half_course) + 1
 
     @property
     def oldest(self) -> int:
@@ -132,7 +132,7 @@ class _Run:
         placed = [replace(c, place=c.place + self._first) for c in near]
         found = [follow(c, looks, self._scale, self._config) for c in placed]
         self.decided = last
-        keep = max(0, self.decided - self._scale.reach - 2 * self._scale.lag - self._first)
+        keep = max(0, self.decided - self._scale.reach - self._first)
         self._motion = [*known[keep:]]
         self._first += keep
         return [m for m in found if m is not None]

@@ -83,35 +83,71 @@ def track_video(
     turns = quarter_turns(iter_frames(video, fps_hz=fps_hz))
     info = probe(video, fps_hz)
     step = config.step(info.fps_hz)
-    follower, spotter = FaceFollower(track), Spotter(config, info.fps_hz / step)
-    landmarker = FaceLandmarker()
-    reader = ActionReader(landmarker)
+    watch = Watch(info.fps_hz / step, track, config)
     expected = -(-(info.n_frames or 0) // step)
-    numbers: list[int] = []
-    times: list[float] = []
-    movements: list[Movement] = []
     frames = turned_frames(iter_frames(video, step=step, fps_hz=fps_hz), turns)
-    for frame, face in meshed(follower.follow(frames), landmarker):
-        look = None if face is None or face.mesh_px is None else look_at(frame, face.mesh_px)
-        movements += spotter.push(look)
-        reader.push(frame, face)
-        numbers.append(frame.number)
-        times.append(frame.time_s)
-        progress(f"reading {video.name}", len(numbers), max(expected, len(numbers)))
-    movements += spotter.finish()
-    followed = follower.track()
-    return TrackedVideo(
-        info=info,
-        rate_hz=info.fps_hz / step,
-        numbers=np.array(numbers),
-        time_s=np.array(times),
-        face=followed,
-        actions=reader.actions(followed.found),
-        movements=tuple(movements),
-        turns=turns,
-        place=follower.place,
-        n_faces=follower.n_faces,
-    )
+    for done, _ in enumerate(watch.through(frames), 1):
+        progress(f"reading {video.name}", done, max(expected, done))
+    return replace(watch.seen(info), turns=turns)
+
+
+class Watch:
+    """What is seen of a face while its frames go by.
+
+    Args:
+        rate_hz: frames a second.
+    """
+
+    def __init__(self, rate_hz: float, track: TrackConfig, config: SpotConfig) -> None:
+        self.rate_hz = rate_hz
+        self._follower, self._spotter = FaceFollower(track), Spotter(config, rate_hz)
+        self._landmarker = FaceLandmarker()
+        self._reader = ActionReader(self._landmarker)
+        self._numbers: list[int] = []
+        self._times: list[float] = []
+        self._movements: list[Movement] = []
+        self._forgotten = 0  # frames before the first that is kept
+
+    def through(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """Each frame when it was looked at; after the last one everything is known of it."""
+        for frame, face in meshed(self._follower.follow(frames), self._landmarker):
+            look = None if face is None or face.mesh_px is None else look_at(frame, face.mesh_px)
+            self._movements += self._spotter.push(look)
+            self._reader.push(frame, face)
+            self._numbers.append(frame.number)
+            self._times.append(frame.time_s)
+            yield frame
+        self._movements += self._spotter.finish()
+
+    def seen(self, info: VideoInfo) -> TrackedVideo:
+        """What is known of the frames that are kept.
+
+        Raises:
+            FaceError: there are none.
+        """
+        followed = self._follower.track()
+        movements = (m.moved(-self._forgotten) for m in self._movements)
+        return TrackedVideo(
+            info=info,
+            rate_hz=self.rate_hz,
+            numbers=np.array(self._numbers),
+            time_s=np.array(self._times),
+            face=followed,
+            actions=self._reader.actions(followed.found),
+            movements=tuple(movements),
+            place=self._follower.place,
+            n_faces=self._follower.n_faces,
+        )
+
+    def forget(self, before_s: float) -> None:
+        """Keep what is known of frames from a time on alone."""
+        keep = len(self._times) - int(np.searchsorted(self._times, before_s))
+        self._forgotten += len(self._times) - keep
+        for column in (self._numbers, self._times):
+            del column[: len(column) - keep]
+        self._follower.forget(keep)
+        self._reader.forget(keep)
+        self._movements = [m for m in self._movements if m.onset >= self._forgotten]
 
 
 def meshed(
