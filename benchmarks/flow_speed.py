@@ -1,21 +1,22 @@
-"""Speed of tracking and 18-region flow, against the conventional way, in one run.
+"""Speed of reading a face, stage by stage, against the conventional way, in one run.
 
-    python benchmarks/flow_speed.py [--frames 200] [--video FILE]
+    python benchmarks/flow_speed.py [--frames 600] [--video FILE]
 
-merkit: ``FaceFollower`` (detects now and then, predicts landmarks in between) and
-``RoiFlowStream`` (flow in the part of the face that holds the regions), on every frame.
-Conventional: dlib's HOG detector and landmark predictor on every frame, Farneback over the
-whole frame. The clip is generated: 640x480, a photograph's face that sways and trembles. CPU
-time is printed beside wall time, since it does not depend on what else the machine does.
+merkit, on every frame: ``FaceFollower`` with the mesh; with ``Spotter`` (motion at three lags, in
+the background, and the movements found); with ``ActionReader`` (lids, gaze, lips, pose, cover) as
+well, which is all that ``merkit predict`` does but for decoding. Conventional: dlib's HOG detector
+and landmark predictor on every frame, Farneback over the whole frame. The clip is generated:
+640x480, a photograph's face that sways and trembles. CPU time is printed beside wall time, since it
+does not depend on what else the machine does.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -24,9 +25,14 @@ from skimage import data
 from merkit.face.dlib68 import model_file
 from merkit.face.follow import FaceFollower
 from merkit.face.tracker import TrackConfig
-from merkit.flow import FlowConfig, RoiFlowStream, estimate_flow
+from merkit.flow import estimate_flow
 from merkit.flow.estimate import dominant_motion
+from merkit.spotting import SpotConfig, Spotter
+from merkit.spotting.look import look_at
+from merkit.spotting.tracked import Watch
 from merkit.types import U8, Frame
+
+Run: TypeAlias = Callable[[list[Frame]], None]
 
 
 def generated_clip(n: int) -> list[Frame]:
@@ -55,22 +61,35 @@ def video_clip(path: Path, n: int) -> list[Frame]:
     return frames
 
 
-def ours(estimator: str) -> Callable[[list[Frame]], object]:
-    """Track, and region motion in the background; ``none`` leaves the motion out."""
-    follower = FaceFollower(TrackConfig())
-    stream = RoiFlowStream(FlowConfig(estimator="dis" if estimator == "none" else estimator))
+def following() -> Run:
+    """Follow the face."""
+    return lambda frames: _exhaust(FaceFollower(TrackConfig()).follow(frames))
 
-    def run(frames: list[Frame]) -> object:
-        last: object = None
-        for frame, face in follower.follow(frames):
-            if estimator != "none":
-                last = stream.submit(frame.rgb, None if face is None else face.landmarks_px)
-        return last
+
+def spotting() -> Run:
+    """Follow the face, and find what moves."""
+
+    def run(frames: list[Frame]) -> None:
+        spotter = Spotter(SpotConfig(), 30.0)
+        for frame, face in FaceFollower(TrackConfig()).follow(frames):
+            known = face is not None and face.mesh_px is not None
+            spotter.push(look_at(frame, face.mesh_px) if known else None)
+        spotter.finish()
 
     return run
 
 
-def conventional() -> Callable[[list[Frame]], object]:
+def everything() -> Run:
+    """The whole pass."""
+    return lambda frames: _exhaust(Watch(30.0, TrackConfig(), SpotConfig()).through(frames))
+
+
+def _exhaust(things: Iterable[object]) -> None:
+    for _ in things:
+        pass
+
+
+def conventional() -> Run:
     """Detect in every frame, flow over the whole frame, mean of the strongest fifth."""
     import dlib
 
@@ -78,48 +97,41 @@ def conventional() -> Callable[[list[Frame]], object]:
     previous: list[U8] = []
     box = np.array([300, 200, 320, 220])
 
-    def run(frames: list[Frame]) -> object:
-        motion = None
+    def run(frames: list[Frame]) -> None:
         for frame in frames:
             gray = cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
             for face in detect(gray, 0) or [dlib.rectangle(200, 100, 440, 340)]:
                 predict(gray, face)
             if previous:
                 flow = estimate_flow(previous[0], gray, "farneback")
-                motion = np.stack([dominant_motion(flow, box, 0.2) for _ in range(18)])
+                for _ in range(18):
+                    dominant_motion(flow, box, 0.2)
             previous[:] = [gray]
-        return motion
 
     return run
 
 
-def rates(run: Callable[[list[Frame]], object], frames: list[Frame]) -> tuple[float, float]:
+def rates(run: Run, frames: list[Frame]) -> tuple[float, float]:
     """Milliseconds a frame: wall and CPU (all threads); the first frames warm up."""
-    _finish(run(frames[:3]))
+    run(frames[:3])
     wall, cpu = time.perf_counter(), time.process_time()
-    _finish(run(frames[3:]))
-    n = len(frames) - 3
+    run(frames)
+    n = len(frames)
     return (time.perf_counter() - wall) / n * 1e3, (time.process_time() - cpu) / n * 1e3
-
-
-def _finish(outcome: object) -> None:
-    if isinstance(outcome, Future):
-        outcome.result()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--frames", type=int, default=600)
     parser.add_argument("--video", type=Path)
     options = parser.parse_args()
     n = options.frames
     frames = video_clip(options.video, n) if options.video else generated_clip(n)
     ways = {
-        "conventional": (conventional(), max(8, n // 10)),
-        "tracking only": (ours("none"), n),
-        "tracking + 18 regions, dis": (ours("dis"), n),
-        "tracking + 18 regions, farneback": (ours("farneback"), max(8, n // 2)),
-        "tracking + 18 regions, tvl1": (ours("tvl1"), max(8, n // 20)),
+        "conventional": (conventional(), max(8, n // 20)),
+        "following": (following(), n),
+        "following, spotting": (spotting(), n),
+        "following, spotting, face actions": (everything(), n),
     }
     print(f"{'way':34}{'frames/s':>10}{'ms wall':>9}{'ms CPU':>8}{'ratio':>8}")
     slowest = 0.0

@@ -1,6 +1,6 @@
 """Peak memory and speed of ``merkit predict`` on a long 720p video, in one run.
 
-    python benchmarks/predict_memory.py [--minutes 10] [--cores 2] [--work FOLDER]
+    python benchmarks/predict_memory.py [--minutes 10] [--cores 2] [--work FOLDER] [--without-model]
 
 The video is generated: a synthetic recording of 20 s at 1280x720 and 30 frames/s, looped. The
 model is ``sfa-dgat`` with the tiny encoder and random weights, since weights change neither
@@ -42,20 +42,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--without-model", action="store_true", help="spot and measure alone")
     parser.add_argument("--work", type=Path, help="keep video, model and table here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        run(work, options.minutes, options.cores)
+        run(work, options.minutes, options.cores, named=not options.without_model)
 
 
-def run(work: Path, minutes: float, cores: int) -> None:
+def run(work: Path, minutes: float, cores: int, named: bool) -> None:
     frames = round(minutes * 60 * FPS_HZ)
     video, model, table = work / f"loop{frames}.mp4", work / "model", work / "events.csv"
     # generated in a process of its own, so that its memory is not part of the measurement
     subprocess.run([sys.executable, __file__, "--make", str(work), str(frames)], check=True)
-    command = ["predict", str(video), "--model", str(model), "--out", str(table), "--overwrite"]
+    command = ["predict", str(video), "--out", str(table), "--overwrite"]
+    command += ["--model", str(model)] if named else []
     code = "import sys; from merkit.cli import main; sys.exit(main())"
     measured = measure([sys.executable, "-c", code, *command], cores)
     with table.open(encoding="utf-8", newline="") as handle:

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from merkit.errors import ConfigError, FaceError
+from merkit.errors import FaceError
 from merkit.face.regions import REGION_NAMES, mirror_order, region_layout
 from merkit.flow.config import PUBLISHED_FLOW, FlowConfig
 from merkit.flow.crop import crop_layout, cut, face_crop, follow
-from merkit.flow.roi import RoiFlowStream, clip_flow, region_motion
+from merkit.flow.roi import clip_flow, region_motion
 
 LEFT_CORNER = REGION_NAMES.index("left mouth corner (p48)")
 SMILE = (94.0, 190.0, 14.0, -1.2, -2.0)  # the left mouth corner moves out and up
@@ -170,10 +170,6 @@ def test_grey_of_blue_and_red_changed_is_that_of_the_frames_turned_round(
         clip_flow(rgb, source, code), clip_flow(turned, source, FlowConfig())
     )
     assert not np.array_equal(clip_flow(rgb, source, code), clip_flow(rgb, source, FlowConfig()))
-    stream, other = RoiFlowStream(code), RoiFlowStream(FlowConfig())
-    for image, swapped in zip(rgb, turned, strict=True):
-        motion = stream.submit(image, source).result()
-        np.testing.assert_array_equal(motion, other.submit(swapped, source).result())
 
 
 def test_clip_flow_measures_in_normalised_pixels(smile: np.ndarray, landmarks: np.ndarray) -> None:
@@ -182,51 +178,6 @@ def test_clip_flow_measures_in_normalised_pixels(smile: np.ndarray, landmarks: n
     source = (landmarks + 0.5) / 2 - 0.5 + 20
     motion = clip_flow(frames, source, FlowConfig(reference="first"))
     assert motion[3, LEFT_CORNER] == pytest.approx(SMILE[3:], abs=0.8)
-
-
-def test_stream_gives_the_motion_of_pairs(smile: np.ndarray, landmarks: np.ndarray) -> None:
-    rgb = np.stack([_on_canvas(f, 60, 30) for f in smile])
-    stream = RoiFlowStream(FlowConfig(), lag_frames=3)
-    motion = np.stack([stream.submit(frame, np.add(landmarks, [60, 30])).result() for frame in rgb])
-    assert np.isnan(motion[:3]).all()
-    pair = clip_flow(rgb[[0, 3]], np.add(landmarks, [60, 30]), FlowConfig(reference="first"))
-    np.testing.assert_array_equal(motion[3], pair[1])
-
-
-def test_a_frame_with_bad_landmarks_is_left_out(smile: np.ndarray, landmarks: np.ndarray) -> None:
-    frames = [_on_canvas(f, 60, 30) for f in smile] * 2
-    points = np.add(landmarks, [60, 30])
-    one_by_one, at_once = RoiFlowStream(FlowConfig()), RoiFlowStream(FlowConfig())
-    futures = [at_once.submit(frame, points) for frame in frames]
-    lost = at_once.submit(frames[0], points[:3])
-    motion = np.stack([one_by_one.submit(frame, points).result() for frame in frames])
-    np.testing.assert_array_equal(np.stack([f.result() for f in futures]), motion)
-    with pytest.raises(FaceError, match=r"\(3, 2\)"):
-        lost.result()
-
-
-def test_stream_is_deaf_to_landmark_jitter_and_keeps_up(
-    face: np.ndarray, landmarks: np.ndarray
-) -> None:
-    rng = np.random.default_rng(0)
-    stream = RoiFlowStream(FlowConfig(), lag_frames=2)
-    for t in range(12):
-        place = (20 + 9 * t, 10 + 4 * t)
-        points = landmarks + place + rng.normal(0, 0.5, (68, 2))
-        motion = stream.submit(_on_canvas(face, *place), points).result()
-        assert np.isnan(motion).all() if t < 2 else np.abs(motion).max() < 0.35, t
-
-
-def test_stream_forgets_frames_before_a_lost_face(face: np.ndarray, landmarks: np.ndarray) -> None:
-    stream = RoiFlowStream(FlowConfig(regions=14))
-    stream.submit(_on_canvas(face, 60, 30), np.add(landmarks, [60, 30])).result()
-    assert np.isnan(stream.submit(_on_canvas(face, 0, 0), None).result()).all()
-    alone = stream.submit(_on_canvas(face, 70, 30), np.add(landmarks, [70, 30])).result()
-    assert np.isnan(alone).all()
-    pair = stream.submit(_on_canvas(face, 71, 30), np.add(landmarks, [71, 30])).result()
-    assert pair.shape == (14, 2)
-    with pytest.raises(ConfigError, match="lag_frames=0"):
-        RoiFlowStream(FlowConfig(), lag_frames=0)
 
 
 def test_one_frame_is_still(face: np.ndarray, landmarks: np.ndarray) -> None:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from merkit.flow.config import PUBLISHED_FLOW, FlowConfig
 from merkit.flow.estimate import estimate_flow
-from merkit.flow.roi import RoiFlowStream, clip_flow, clip_flow_map
+from merkit.flow.roi import clip_flow, clip_flow_map
 
 __all__ = [
     "PUBLISHED_FLOW",
     "FlowConfig",
-    "RoiFlowStream",
     "clip_flow",
     "clip_flow_map",
     "estimate_flow",

@@ -1,24 +1,20 @@
-"""From source frames to motion: of facial regions over a clip or a long video, and as a flow
-image from onset to apex."""
+"""From the source frames of a clip to motion: of facial regions, and as a flow image from onset to
+apex."""
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from merkit.errors import ConfigError, FaceError
-from merkit.face.regions import RegionLayout, check_landmarks, region_indices
+from merkit.errors import FaceError
+from merkit.face.regions import RegionLayout, region_indices
 from merkit.flow.config import FlowConfig
-from merkit.flow.crop import crop_layout, cut, follow, to_gray, weighed
+from merkit.flow.crop import crop_layout, cut, follow, weighed
 from merkit.flow.estimate import dominant_motion, estimate_flow, flow_map
 from merkit.types import F32, F64, I64, U8
-
-#: Pairs of frames that a stream measures at a time, so that a fast reader fills no memory.
-_MOST_PENDING = 4
 
 
 def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfig) -> F32:
@@ -113,79 +109,6 @@ def region_motion(
     elif config.nose_correction == "none":
         motion += shift.astype(np.float32)
     return motion
-
-
-class RoiFlowStream:
-    """Motion of every frame against the frame ``lag_frames`` before it.
-
-    Both frames of a pair are cut by the crop of the older one, so that landmark jitter between
-    them adds no motion, while the crop keeps up with a head that moves through a long video.
-    Keeps ``lag_frames`` + 1 grey frames in memory; ``config.reference`` is not read.
-
-    Args:
-        config: estimator, regions and crop.
-        lag_frames: distance to the reference frame, at least 1.
-
-    Raises:
-        ConfigError: a lag below 1.
-    """
-
-    def __init__(self, config: FlowConfig, lag_frames: int = 1) -> None:
-        if lag_frames < 1:
-            raise ConfigError(f"lag_frames={lag_frames}", "1 or more")
-        self.config = config
-        self._lag = lag_frames
-        self._kept: deque[tuple[U8, F64]] = deque(maxlen=lag_frames + 1)
-        self._pending: deque[Future[F32]] = deque()
-
-    def submit(self, rgb: U8, landmarks_px: npt.NDArray[np.floating] | None) -> Future[F32]:
-        """Take the next frame; its motion is measured while the caller tracks the one after.
-
-        Pairs of frames are measured side by side; waits while four are under way.
-
-        Args:
-            rgb: u8 (H,W,3), or grey (H,W).
-            landmarks_px: (68,2) in source pixels; None where no face was found, which forgets
-                the frames before it.
-
-        Returns:
-            Of F32 (R,2), x then y, in pixels of the normalised face; NaN while there is no
-            reference frame with a face, which is not the same as no motion. Its ``result()``
-            raises FaceError for landmarks of the wrong form or far outside the image; such a
-            frame is left out and later ones go on.
-        """
-        while len(self._pending) >= _MOST_PENDING:
-            wait([self._pending.popleft()])
-        done: Future[F32] = Future()
-        if landmarks_px is None:
-            self._kept.clear()
-        else:
-            try:
-                gray = to_gray(weighed(rgb, self.config))
-                self._kept.append((gray, check_landmarks(landmarks_px)))
-            except FaceError as error:
-                done.set_exception(error)
-                return done
-        if len(self._kept) <= self._lag:
-            done.set_result(np.full((self.config.regions, 2), np.nan, np.float32))
-            return done
-        self._pending.append(_threads().submit(self._motion, *self._kept[0], *self._kept[-1]))
-        return self._pending[-1]
-
-    def _motion(self, old: U8, old_points: F64, new: U8, new_points: F64) -> F32:
-        crop, layout = crop_layout(old_points, self.config)
-        before = cut(old, crop)
-        # The nose is followed from where the landmarks moved to, if they moved enough at all:
-        # their mean jitters far less than the pixel that following is about.
-        right, down = (new_points - old_points).mean(axis=0).tolist()
-        motion_px2 = (right**2 + down**2) * crop.scale**2
-        if self.config.follow_nose and motion_px2 > self.config.follow_above_px2:
-            start = crop.moved(round(right), round(down))
-            place, after = follow(new, start, before, layout, self.config)
-        else:
-            place, after = crop, cut(new, crop)
-        moved = np.array([place.left - crop.left, place.top - crop.top], np.float64)
-        return region_motion(before, after, layout, self.config, moved * crop.scale)
 
 
 @lru_cache(maxsize=1)
