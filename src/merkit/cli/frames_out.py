@@ -38,8 +38,9 @@ def frame_tables(named: Path | None, videos: Sequence[Path], overwrite: bool) ->
             "read the folders one after another, each with a --frames-out of its own",
         )
     for path in tables.values():
-        if path.parent.exists() and not path.parent.is_dir():
-            raise ConfigError(f"{path.parent} is no folder", "a folder for the tables of frames")
+        there = next(folder for folder in path.parents if folder.exists())
+        if not there.is_dir():
+            raise ConfigError(f"{there} is no folder", "a folder for the tables of frames")
         if path.exists() and not overwrite:
             raise ConfigError(
                 f"{path} exists", "a new file", "choose another --frames-out, or --overwrite"

@@ -126,7 +126,7 @@ class Watch:
             FaceError: there are none.
         """
         followed = self._follower.track()
-        movements = (m.moved(-self._forgotten) for m in self._movements)
+        movements = [m.moved(-self._forgotten) for m in self._movements]
         return TrackedVideo(
             info=info,
             rate_hz=self.rate_hz,
@@ -134,7 +134,7 @@ class Watch:
             time_s=np.array(self._times),
             face=followed,
             actions=self._reader.actions(followed.found),
-            movements=tuple(movements),
+            movements=tuple(m for m in movements if m.onset >= 0),
             place=self._follower.place,
             n_faces=self._follower.n_faces,
         )
@@ -147,7 +147,7 @@ class Watch:
             del column[: len(column) - keep]
         self._follower.forget(keep)
         self._reader.forget(keep)
-        self._movements = [m for m in self._movements if m.onset >= self._forgotten]
+        self._movements = [m for m in self._movements if m.offset >= self._forgotten]
 
 
 def meshed(
