@@ -92,6 +92,17 @@ def test_a_damaged_one_is_spotted_again(
     assert len(calls) == 2
 
 
+def test_another_tracker_file_is_another_store(store: SpotStore, tmp_path: Path) -> None:
+    """By what is in it, and not by its name alone."""
+    model = tmp_path / "face.task"
+    model.write_bytes(b"one")
+    own = replace(store, track=TrackConfig(model_path=str(model)))
+    before = own.folder
+    assert before == own.folder != store.folder
+    model.write_bytes(b"another")
+    assert own.folder != before
+
+
 def test_everything_of_an_event_and_a_stretch_is_a_cell(
     recording: Recording, store: SpotStore
 ) -> None:

@@ -27,7 +27,7 @@ from merkit.spotting import SpotConfig, SpottedVideo, spot_video
 from merkit.tables import read_parquet, write_parquet
 from merkit.types import Event, Recording, Stretch
 from merkit.video import frame_numbers
-from merkit.video.fingerprint import recording_key
+from merkit.video.fingerprint import file_digest, recording_key
 from merkit.workers import run_jobs
 
 #: the packages whose code decides what is spotted
@@ -71,7 +71,9 @@ class SpotStore:
 
     @property
     def folder(self) -> Path:
-        settings = to_mapping(self.spot), to_mapping(self.track), code_hash(*_CODE)
+        given = (self.track.model_path, self.track.landmarks_path)
+        files = [file_digest(Path(name)) for name in given if name and Path(name).is_file()]
+        settings = to_mapping(self.spot), to_mapping(self.track), files, code_hash(*_CODE)
         return self.root / f"spotting-{hash_of(settings)}"
 
     def key(self, recording: Recording) -> str:
