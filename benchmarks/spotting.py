@@ -62,6 +62,8 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, help="write all numbers here")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     options = parser.parse_args()
+    if options.first and not (options.first / "src" / "merkit").is_dir():
+        sys.exit(f"--first {options.first}: no checkout of merkit")
     ways = [Way("this edition")]
     ways += [Way("first edition", options.first.resolve())] if options.first else []
     ways += [Way(f"without {part}", settings=without(part)) for part in options.without]

@@ -89,11 +89,14 @@ def follow(
         return None
     first, last = course.ends
     apex = course.places[at]
+    regions = course.there_and_back(apex - onset, apex, apex + offset)
+    if np.nanmax(np.hypot(*regions.T), initial=0.0) < _LEAST_WAY * candidate.threshold_px:
+        return None
     return Movement(
         onset=max(float(first), apex - onset),
         apex=int(np.clip(apex, first, last)),
         offset=min(apex + offset, float(last)),
-        regions=course.there_and_back(apex - onset, apex, apex + offset),
+        regions=regions,
         height_px=lesser,
         threshold_px=candidate.threshold_px,
         returned=lesser / greater,
