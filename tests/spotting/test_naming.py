@@ -29,7 +29,8 @@ def movement(
             if words.replace("_", " ") in region.title:
                 regions[r, 1] = px
     height = float(np.hypot(*regions.T).max())
-    return Movement(onset, apex, offset, regions, height, 0.3, 0.9, long)
+    part = "upper" if all("brow" in words for words in down) and down else "lower"
+    return Movement(onset, apex, offset, regions, height, 0.3, 0.9, long, part)
 
 
 def during(first: int, last: int, **what: bool) -> Behaviour:
@@ -128,7 +129,7 @@ def test_quality_says_what_speaks_against_it() -> None:
         (quality_of(strong, 90.0, 1.0, during(100, 103, blink=True)), "with a blink"),
         (
             quality_of(strong, 90.0, 1.0, during(100, 104, head=True)),
-            "the head moves fast in part of it",
+            "the head moves fast for a part of it",
         ),
     ):
         quality, reasons = doubtful

@@ -11,6 +11,7 @@ from merkit.spotting.config import SpotConfig
 from merkit.spotting.look import Look
 from merkit.spotting.medians import median_of_known
 from merkit.spotting.motion import Head, motions
+from merkit.spotting.regions import Part, of_part
 from merkit.spotting.signal import Candidate, Scale
 from merkit.types import F64
 
@@ -25,6 +26,8 @@ _LEAST_KNOWN = 0.7
 _REST_SHARE = 0.5
 #: Flanks are measured frame by frame between this share of the height and the rest of it.
 _STEEP = 0.1
+#: The regions that are told with those that a movement was found by.
+_OWN = {"upper": of_part("upper", "eyes"), "lower": of_part("lower")}
 #: A course may be a little lower than the signal, which takes the greatest of many frames.
 _LEAST_WAY = 0.8
 
@@ -34,9 +37,9 @@ class Movement:
     """A movement that was followed; places are frames of the run, not whole ones.
 
     ``regions`` (R,2): from rest to the apex, as far as it was taken back, in pixels of the
-    normalised face; ``height_px``:
-    the lesser of the ways there and back of the regions it was found by; ``returned``: the lesser
-    over the greater of the two.
+    normalised face, 0 for those of the other part of the face (the eyes go with the upper one).
+    ``height_px``: the lesser of the ways there and back of the regions it was found by;
+    ``returned``: the lesser over the greater of the two.
     """
 
     onset: float
@@ -47,6 +50,7 @@ class Movement:
     threshold_px: float
     returned: float
     long: bool
+    part: Part
 
     def moved(self, places: int) -> Movement:
         """The same among frames that are counted from another one."""
@@ -90,6 +94,7 @@ def follow(
     first, last = course.ends
     apex = course.places[at]
     regions = course.there_and_back(apex - onset, apex, apex + offset)
+    regions[~_OWN[candidate.part]] = 0.0
     if np.nanmax(np.hypot(*regions.T), initial=0.0) < _LEAST_WAY * candidate.threshold_px:
         return None
     return Movement(
@@ -101,6 +106,7 @@ def follow(
         threshold_px=candidate.threshold_px,
         returned=lesser / greater,
         long=scale.still_ends,
+        part=candidate.part,
     )
 
 

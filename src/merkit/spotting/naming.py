@@ -27,10 +27,11 @@ from merkit.types import F32, F64, Bool, EventKind
 _NAMED_SHARE = 0.4
 #: A blink and a gaze shift reach a little beyond their own frames, in seconds.
 _AROUND_S = 0.1
-#: Lips part before the first sound and close after the last one.
-_SPEECH_AROUND_S = 0.3
-#: Lips this far apart, in eye distances, show the teeth: in laughter, or for the next word.
-_APART_SHARE = 0.08
+#: Lips move before the first sound and after the last one, and in pauses for breath.
+_SPEECH_AROUND_S = 0.6
+#: Lips this far apart, in eye distances, show the teeth; they are at rest, as some people's are,
+#: while that changes by less than the second number within a second to each side.
+_APART_SHARE, _REST_SHARE, _REST_S = 0.08, 0.05, 1.0
 #: Both upper lids come down this far, in shares of the eye distance, when they close.
 _LIDS_SHARE = 0.015
 #: Speech explains a movement of the mouth from this share of its time on.
@@ -43,7 +44,8 @@ _MOST_SHARE = 0.3
 class Behaviour:
     """What the face as a whole did in each look, Bool (N,) each, and how covered it was.
 
-    ``talk`` goes on a little around what was heard of it. ``apart``: the lips do not touch.
+    ``talk`` goes on a little around what was seen of it. ``apart``: the lips are open, and not at
+    rest.
     """
 
     blink: Bool
@@ -60,7 +62,7 @@ class Behaviour:
             is_blinking(actions, config),
             is_gaze_shift(actions, config),
             _around(is_talking(actions, config), actions, _SPEECH_AROUND_S),
-            np.nan_to_num(actions.lip_gap) > _APART_SHARE,
+            _laughing(actions),
             is_head_fast(actions, config),
             is_occluded(actions, config),
             covered(actions),
@@ -97,7 +99,7 @@ def kind_of(
     explained: dict[int, EventKind] = {}
     regions = moved(m) or [int(lengths(m).argmax())]
     for kind, happens in (
-        ("speech", config.name_speech and _speaks(m, did)),
+        ("speech", config.name_speech and _speaks(m, brief, did)),
         ("gaze shift", config.name_gaze and brief and share(did.gaze, m, around) > 0),
         ("blink", config.name_blinks and (_lids_close(m) or _blinks(m, brief, around, did))),
     ):
@@ -108,10 +110,10 @@ def kind_of(
     return "micro" if brief else "macro"
 
 
-def _speaks(m: Movement, did: Behaviour) -> bool:
-    """Whether there is speech, or the lips never meet from onset to offset: then every breath and
-    laugh moves the lower face."""
-    return share(did.talk, m) >= _SPEECH_SHARE or share(did.apart, m) == 1
+def _speaks(m: Movement, brief: bool, did: Behaviour) -> bool:
+    """Whether there is speech, or a brief movement of lips that never meet from its onset to its
+    offset: then every breath and laugh moves the lower face."""
+    return share(did.talk, m) >= _SPEECH_SHARE or (brief and share(did.apart, m) == 1)
 
 
 def _blinks(m: Movement, brief: bool, around: int, did: Behaviour) -> bool:
@@ -128,6 +130,15 @@ def _lids_close(m: Movement) -> bool:
     return bool(
         down.min() > _LIDS_SHARE * EYE_DISTANCE_PX and down.min() >= lengths(m)[brows].max() / 2
     )
+
+
+def _laughing(actions: FaceActions) -> Bool:
+    """Where the lips stay apart and move: laughter, a word to come, heavy breath."""
+    gap, time_s = np.nan_to_num(actions.lip_gap), actions.time_s
+    first = np.searchsorted(time_s, time_s - _REST_S)
+    stop = np.searchsorted(time_s, time_s + _REST_S, side="right")
+    swing = [np.ptp(gap[a:b]) for a, b in zip(first, stop, strict=True)]
+    return np.asarray((gap > _APART_SHARE) & (np.array(swing) > _REST_SHARE))
 
 
 def _around(mask: Bool, actions: FaceActions, reach_s: float) -> Bool:

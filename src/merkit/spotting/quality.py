@@ -37,7 +37,7 @@ def _doubts(
     yield looks / _LOOKS, f"seen in {looks:.0f} frames"
     yield m.returned / _RETURNED, f"{m.returned:.0%} of the way was taken back"
     yield found_share, f"the face was found in {found_share:.0%} of its frames"
-    yield 1 - share(did.head, m), "the head moves fast in part of it"
+    yield 1 - share(did.head, m), "the head moves fast for a part of it"
     yield 1 - share(did.occluded, m), "partly covered"
     yield 1 - 0.5 * share(did.talk, m), "during speech"
     yield 1 - 0.3 * bool(share(did.blink, m)), "with a blink"

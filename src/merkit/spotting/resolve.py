@@ -9,6 +9,7 @@ import numpy as np
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement
 from merkit.spotting.regions import of_part
+from merkit.spotting.signal import PARTS
 
 _READ = ~of_part("eyes")
 #: Up to so many times the motion of a brief movement, a long one around it is the same.
@@ -16,7 +17,7 @@ _SAME = 1.5
 
 
 def resolve(found: Sequence[Movement], rate_hz: float, config: SpotConfig) -> list[Movement]:
-    """The movements that stand for themselves, in order of time.
+    """The movements that stand for themselves, in order of time; each part of the face for itself.
 
     What becomes of one depends on those that overlap it, and on nothing else:
 
@@ -25,6 +26,12 @@ def resolve(found: Sequence[Movement], rate_hz: float, config: SpotConfig) -> li
     - a short one that lasts too long to be brief is a part of the long one it lies in;
     - a brief one in a long one of the same regions, and low against it, is its ripple.
     """
+    parts = ([m for m in found if m.part == part] for part in PARTS)
+    kept = [m for part in parts for m in _of_one_part(part, rate_hz, config)]
+    return sorted(kept, key=lambda m: (m.apex, m.long, m.part))
+
+
+def _of_one_part(found: Sequence[Movement], rate_hz: float, config: SpotConfig) -> list[Movement]:
     lengths = [(m.offset - m.onset) / rate_hz for m in found]
     usable = [(m, s) for m, s in zip(found, lengths, strict=True) if s >= config.micro_min_s]
     brief = [m for m, s in usable if not m.long and s <= config.micro_max_s]
@@ -37,7 +44,7 @@ def resolve(found: Sequence[Movement], rate_hz: float, config: SpotConfig) -> li
     slower = [m for m in slower if not any(m.overlaps(other) for other in long)]
     macro = [*long, *slower]
     brief = [m for m in brief if not any(_is_ripple(m, other, config) for other in macro)]
-    return sorted([*brief, *macro], key=lambda m: (m.apex, m.long))
+    return [*brief, *macro]
 
 
 def _rank(m: Movement) -> tuple[float, float]:

@@ -9,11 +9,12 @@ import numpy as np
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.look import EYE_DISTANCE_PX
 from merkit.spotting.medians import median_of_known
-from merkit.spotting.regions import REGIONS, of_part
+from merkit.spotting.regions import REGIONS, Part, of_part
 from merkit.types import F64, I64
 
-#: Blinks move these with every closing of the lids: spotting does not read them.
-_READ = ~of_part("eyes")
+#: The brows and the lower face are read each for itself, so that speech does not drown a brow. What
+#: every blink moves is not read.
+PARTS: tuple[Part, ...] = ("upper", "lower")
 #: Scale that makes the median absolute deviation a standard deviation of normal noise.
 _MAD = 1.4826
 
@@ -86,6 +87,7 @@ class Candidate:
     """
 
     place: int
+    part: Part
     away: F64
     weights: F64
     threshold_px: float
@@ -123,7 +125,7 @@ def height(motion: F64, away: F64, lag: int, config: SpotConfig) -> F64:
 def candidates(
     motion: F64, turn_px: F64, first: int, last: int, scale: Scale, config: SpotConfig
 ) -> list[Candidate]:
-    """The candidates at ``first`` to ``last``, both inclusive, in order of time.
+    """The candidates of each part at ``first`` to ``last``, both inclusive, in order of time.
 
     A frame is one where the mean of the regions that exceed their thresholds most, in shares of
     them, is at least 1 and no frame within half a lag has more.
@@ -139,23 +141,36 @@ def candidates(
     low, high = max(0, first - margin), min(len(motion), last + margin + 1)
     turned = config.turn_share * np.nan_to_num(_turned(turn_px, scale.lag)[low:high, None])
     limits = np.maximum(thresholds(heights, low, high, scale), turned)
-    ratio = np.nan_to_num(heights[low:high] / limits) * _READ
-    top = np.argsort(-ratio, axis=1, kind="stable")[:, : config.top_regions]
-    score = np.take_along_axis(ratio, top, axis=1).mean(axis=1)
+    ratio = np.nan_to_num(heights[low:high] / limits)
     found = []
-    for place in range(max(first, low), min(last, high - 1) + 1):
-        at = place - low
+    for part in PARTS:
+        regions = np.flatnonzero(of_part(part))
+        top = np.argsort(-ratio[:, regions], axis=1, kind="stable")[:, : config.top_regions]
+        top = regions[top]
+        score = np.take_along_axis(ratio, top, axis=1).mean(axis=1)
+        for at in _highest(score, margin):
+            place = low + at
+            if first <= place <= last:
+                made = _candidate(place, part, away[place], heights[place], limits[at], top[at])
+                found.append(made)
+    return sorted(found, key=lambda candidate: candidate.place)
+
+
+def _highest(score: F64, margin: int) -> list[int]:
+    """Where a score is at least 1 and the first of the highest within ``margin`` to each side."""
+    found = []
+    for at in np.flatnonzero(score >= 1).tolist():
         around = score[max(0, at - margin) : at + margin + 1]
-        if score[at] >= 1 and score[at] == around.max() and around.argmax() == min(at, margin):
-            found.append(_candidate(place, away[place], heights[place], limits[at], top[at]))
+        if around.argmax() == min(at, margin):
+            found.append(at)
     return found
 
 
-def _candidate(place: int, away: F64, heights: F64, limits: F64, top: I64) -> Candidate:
+def _candidate(place: int, part: Part, away: F64, heights: F64, limits: F64, top: I64) -> Candidate:
     weights = np.zeros(len(REGIONS))
     known = top[heights[top] > 0]
     weights[known] = heights[known] / heights[known].sum()
-    return Candidate(place, away, weights, float(weights @ np.nan_to_num(limits)))
+    return Candidate(place, part, away, weights, float(weights @ np.nan_to_num(limits)))
 
 
 def _turned(turn_px: F64, lag: int) -> F64:

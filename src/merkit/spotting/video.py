@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -69,11 +70,39 @@ def events_of(seen: TrackedVideo, did: Behaviour, config: SpotConfig) -> tuple[E
     shown = [m for m in seen.movements if not is_hidden(m, did)]
     found = [_event(m, seen, did, config) for m in shown]
     kept = [event for event in found if event.kind not in ("blink", "gaze shift")]
+    kept = whole_faces(kept)
     by_eyes: tuple[tuple[EventKind, Bool], ...] = (("blink", did.blink), ("gaze shift", did.gaze))
     for kind, mask in by_eyes:
         same = [event for event in found if event.kind == kind]
         kept += [_of_run(kind, first, last, seen, same) for first, last in runs(mask)]
     return tuple(sorted(kept, key=lambda event: (event.onset_s, event.offset_s, event.kind)))
+
+
+def whole_faces(events: Sequence[Event]) -> list[Event]:
+    """Expressions of one kind of the brows and of the lower face that share an apex are one, with
+    the times of the one that stands out more."""
+    expressions = [e for e in events if e.kind in ("micro", "macro")]
+    kept = [e for e in events if e.kind not in ("micro", "macro")]
+    for event in sorted(expressions, key=lambda e: (-e.motion_px / e.threshold_px, e.onset_s)):
+        same = [
+            i
+            for i, other in enumerate(kept)
+            if other.kind == event.kind and _share_an_apex(event, other)
+        ]
+        if same:
+            regions = (*kept[same[0]].regions, *event.regions)
+            regions = tuple(sorted(regions, key=lambda r: -r.motion_px))
+            kept[same[0]] = replace(kept[same[0]], regions=regions)
+        else:
+            kept.append(event)
+    return kept
+
+
+def _share_an_apex(event: Event, other: Event) -> bool:
+    return (
+        event.onset_s <= other.apex_s <= event.offset_s
+        or other.onset_s <= event.apex_s <= other.offset_s
+    )
 
 
 def _event(m: Movement, seen: TrackedVideo, did: Behaviour, config: SpotConfig) -> Event:
