@@ -75,6 +75,8 @@ LONG_SMILE = movement(100, 130, 160, True, mouth_corner=-8.0)
         # so does a mouth that stays open, and not one that opens
         (SMILE, during(90, 140, apart=True), "speech"),
         (SMILE, during(103, 140, apart=True), "micro"),
+        (LONG_SMILE, during(90, 170, apart=True), "macro"),  # a laugh is an expression
+        (movement(100, 130, 160, True, chin=8.0), during(90, 170, apart=True), "speech"),
         (FLASH, during(90, 140, apart=True), "micro"),
         # a blink in speech: each explains its own
         (

@@ -111,9 +111,10 @@ def kind_of(
 
 
 def _speaks(m: Movement, brief: bool, did: Behaviour) -> bool:
-    """Whether there is speech, or a brief movement of lips that never meet from its onset to its
-    offset: then every breath and laugh moves the lower face."""
-    return share(did.talk, m) >= _SPEECH_SHARE or (brief and share(did.apart, m) == 1)
+    """Whether there is speech, or the lips never meet from onset to offset: then every breath and
+    laugh moves the lower face a little, and the jaw for long."""
+    jaw = REGIONS[int(lengths(m).argmax())].name in ("chin", "lower lip")
+    return share(did.talk, m) >= _SPEECH_SHARE or ((brief or jaw) and share(did.apart, m) == 1)
 
 
 def _blinks(m: Movement, brief: bool, around: int, did: Behaviour) -> bool:
