@@ -156,7 +156,7 @@ class Fold:
 
 
 #: What a movement is: the two kinds of expression, and what is brief without being one.
-EventKind = Literal["micro", "macro", "blink", "gaze shift", "speech", "head movement", "other"]
+EventKind = Literal["micro", "macro", "blink", "gaze shift", "speech", "head movement"]
 #: Why nothing can be told for a while.
 StretchKind = Literal[
     "no face",
@@ -175,13 +175,13 @@ FacePart = Literal["face", "lower face"]
 class RegionMotion:
     """How far one region of the face moved from the onset to the apex.
 
-    ``region``: such as ``mouth corner``; ``side``: ``left`` or ``right`` of the person, ``both``
-    where the two move alike, "" for a region in the middle. ``right_px`` and ``down_px``: in the
+    ``region``: such as ``mouth corner``; ``side``: ``left`` or ``right`` of the person, "" for a
+    region in the middle. ``right_px`` and ``down_px``: in the
     picture, in pixels of the normalised face (256 px).
     """
 
     region: str
-    side: Literal["left", "right", "both", ""]
+    side: Literal["left", "right", ""]
     right_px: float
     down_px: float
 

@@ -83,7 +83,7 @@ def labelled(recognizer: Recognizer, spotted: SpottedVideo, *events: Event) -> t
 def test_only_micro_expressions_are_named(
     recognizer: Recognizer, spotted: SpottedVideo, tiny_recording: Recording
 ) -> None:
-    kinds: tuple[EventKind, ...] = ("macro", "micro", "blink", "gaze shift", "micro", "other")
+    kinds: tuple[EventKind, ...] = ("macro", "micro", "blink", "gaze shift", "micro", "speech")
     first, second = tiny_recording.events
     events = [event_at(first if i < 3 else second, kind) for i, kind in enumerate(kinds)]
     found = labelled(recognizer, spotted, *events)

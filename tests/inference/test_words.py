@@ -44,7 +44,6 @@ def test_a_direction_is_the_nearest(length: float, eighth: int, off_deg: float) 
     ("region", "wanted"),
     [
         (RegionMotion("mouth corner", "left", 0.0, -1.84), "left mouth corner up 1.8 px"),
-        (RegionMotion("brow", "both", 0.0, 2.0), "brow (both sides) down 2.0 px"),
         (RegionMotion("upper lip", "", 3.0, 4.0), "upper lip down and to the right 5.0 px"),
         (RegionMotion("chin", "", np.nan, np.nan), "chin"),
     ],

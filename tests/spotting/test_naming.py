@@ -13,6 +13,8 @@ from merkit.spotting.naming import Behaviour, is_hidden, kind_of, moved
 from merkit.spotting.quality import quality_of
 from merkit.spotting.regions import REGIONS
 from merkit.spotting.resolve import resolve
+from merkit.spotting.video import whole_faces
+from merkit.types import Event, EventKind, RegionMotion
 
 HZ, N = 30.0, 300
 CONFIG = SpotConfig()
@@ -189,3 +191,39 @@ def test_the_order_they_are_found_in_does_not_matter() -> None:
     for _ in range(5):
         rng.shuffle(found)  # type: ignore[arg-type]
         assert list(map(id, kept(*found))) == wanted
+
+
+def event(kind: EventKind, onset_s: float, apex_s: float, motion_px: float, region: str) -> Event:
+    """One that lasts 0.4 s, of a region that goes up."""
+    return Event(
+        kind,
+        onset_s,
+        apex_s,
+        onset_s + 0.4,
+        *(round(30 * s) for s in (onset_s, apex_s, onset_s + 0.4)),
+        motion_px,
+        motion_px / 92,
+        0.3,
+        (RegionMotion(region, "left", 0.0, -motion_px),),
+    )
+
+
+def test_brows_and_mouth_that_share_an_apex_are_one_expression() -> None:
+    brow, mouth = event("micro", 1.0, 1.2, 1.5, "brow"), event("micro", 1.05, 1.25, 2.0, "mouth")
+    (one,) = whole_faces([brow, mouth])
+    assert (one.onset_s, one.apex_s, one.motion_px) == (1.05, 1.25, 2.0)
+    assert [r.region for r in one.regions] == ["mouth", "brow"]
+    assert whole_faces([mouth, brow]) == [one]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        event("micro", 1.5, 1.7, 1.5, "brow"),  # later
+        event("macro", 1.0, 1.2, 1.5, "brow"),
+        event("speech", 1.0, 1.2, 1.5, "mouth"),
+    ],
+)
+def test_other_events_stay_apart(other: Event) -> None:
+    mouth = event("micro", 1.0, 1.2, 2.0, "mouth")
+    assert sorted(map(repr, whole_faces([mouth, other]))) == sorted(map(repr, [mouth, other]))

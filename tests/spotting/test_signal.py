@@ -188,3 +188,15 @@ def test_fast_video_is_thinned_to_about_fifty() -> None:
     assert [CONFIG.step(hz) for hz in (25, 30, 60, 100, 120, 200, 1000)] == [1, 1, 1, 2, 2, 4, 20]
     with pytest.raises(ConfigError, match="frame rate"):
         CONFIG.step(0)
+
+
+def test_speech_does_not_drown_a_brow() -> None:
+    """The mouth moves all the time, and once, in between, a brow."""
+    t = np.arange(600)
+    place = places(600, 3 * np.sin(t / 2.5), CORNERS, noise=0.03)
+    brows = [i for i, r in enumerate(REGIONS) if r.name == "inner brow"]
+    place[:, brows, 1] -= 1.0 * bump(600, 294, 300, 307)[:, None]
+    found = candidates(motion_of(place), np.zeros(600), 0, 599, SCALE, CONFIG)
+    (brow,) = [c for c in found if c.part == "upper"]
+    assert abs(brow.place - 300) <= 1
+    assert set(np.flatnonzero(brow.weights)) == set(brows)

@@ -29,9 +29,8 @@ def direction(right_px: float, down_px: float) -> str:
 def region_words(region: RegionMotion) -> str:
     """A region, its side of the person, where it went in the picture, and how far."""
     words = [
-        region.side if region.side != "both" else "",
+        region.side,
         region.region,
-        "(both sides)" if region.side == "both" else "",
         direction(region.right_px, region.down_px),
         f"{region.motion_px:.1f} px" if isfinite(region.motion_px) else "",
     ]
