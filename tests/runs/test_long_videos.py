@@ -123,14 +123,14 @@ def test_the_page_says_what_is_to_be_known(hand_made: EvaluateConfig) -> None:
         "8.00",  # false events a minute
         "occluded",
         "By strength",
-        "spot.floor_px",
+        "spot.floor_share",
         *result.tables["recordings"].recording,
     ):
         assert told in page
     document = read_json(result.folder / "run.json", ("settings", "spotting"), "")
     assert document["task"] == "spotting"
     assert "method" not in document["settings"]
-    assert "floor_px" in document["spotting"]["spot"]
+    assert "floor_share" in document["spotting"]["spot"]
 
 
 def test_a_run_is_read_as_it_was_written(hand_made: EvaluateConfig) -> None:
@@ -173,7 +173,7 @@ def test_from_the_command_line_and_again(
     assert main(["report", str(run)]) == 0
     assert (run / "report.html").read_text() == page
     capsys.readouterr()
-    assert main([*words, "--set", "spot.floor_px=0.5"]) == 2
+    assert main([*words, "--set", "spot.floor_share=0.5"]) == 2
     assert "holds another run" in capsys.readouterr().err
     other = shutil.copytree(run, tmp_path / "other")
     assert main(["report", str(run), str(other), "--out", str(tmp_path / "c.html")]) == 2

@@ -70,7 +70,7 @@ def test_a_recording_is_spotted_once(
     with pytest.raises(AssertionError, match="spotted again"):  # another rate, another recording
         spot_recordings([recording, replace(recording, fps_hz=60.0)], store, 1)
     with pytest.raises(AssertionError, match="spotted again"):
-        spot_recordings([recording], replace(store, spot=SpotConfig(floor_px=0.5)), 1)
+        spot_recordings([recording], replace(store, spot=SpotConfig(floor_share=0.5)), 1)
 
 
 def test_a_damaged_one_is_spotted_again(
