@@ -13,7 +13,7 @@ import numpy as np
 
 from merkit.face.eyes import eye_angles, gaze_angles, lid_openings
 from merkit.face.landmarker import BLENDSHAPES, FaceLandmarker
-from merkit.face.occlusion import EVERY_S, Look, at_frames
+from merkit.face.occlusion import EVERY_S, Unwrapped, at_frames
 from merkit.face.pose import HeadFit, angles_of, fit_head
 from merkit.face.texture import unwrap
 from merkit.face.tracker import DetectedFace
@@ -95,7 +95,7 @@ class ActionReader:
         self._rows: list[F32] = []
         self._numbers: list[int] = []
         self._time_s: list[float] = []
-        self._looks: list[Look] = []
+        self._looks: list[Unwrapped] = []
 
     def push(self, frame: Frame, face: DetectedFace | None) -> None:
         """Measure the next frame; ``face``: in it, None where none is found."""
@@ -137,7 +137,7 @@ class ActionReader:
         head = fit_head(mesh_px)
         if not self._looks or frame.time_s - self._looks[-1].time_s > EVERY_S - 1e-6:
             face = unwrap(frame.rgb, mesh_px, head.eye_distance_px)
-            self._looks.append(Look(frame.time_s, face, presence))
+            self._looks.append(Unwrapped(frame.time_s, face, presence))
         shapes = self._landmarker.blendshapes(mesh_px)
         found = {name: float(shapes[place]) for name, place in _SHAPES.items()}
         return found | _of_head(mesh_px, head, (frame.rgb.shape[1], frame.rgb.shape[0]))

@@ -35,7 +35,7 @@ _FALL = 0.2, 0.6
 
 
 @dataclass(frozen=True)
-class Look:
+class Unwrapped:
     """The unwrapped face (S,S) of one frame, and how sure the network was of it, 0 to 1."""
 
     time_s: float
@@ -43,7 +43,7 @@ class Look:
     presence: float
 
 
-def covered_quarters(looks: Sequence[Look]) -> F32:
+def covered_quarters(looks: Sequence[Unwrapped]) -> F32:
     """F32 (L,4) of looks in order of time: share of each quarter of the face (upper left and right,
     lower left and right of the person) that does not look like it, 0 to 1, less where the network
     is as sure as of the open face."""
@@ -68,7 +68,7 @@ def covered_quarters(looks: Sequence[Look]) -> F32:
     return covered
 
 
-def at_frames(looks: Sequence[Look], time_s: F64) -> F32:
+def at_frames(looks: Sequence[Unwrapped], time_s: F64) -> F32:
     """F32 (N,4): ``covered_quarters`` of the look that is nearest to each frame; NaN where there is
     none within ``EVERY_S``."""
     found = np.full((len(time_s), 4), np.nan, np.float32)

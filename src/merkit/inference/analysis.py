@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -15,12 +15,22 @@ from merkit.progress import Progress, silent
 from merkit.spotting import SpotConfig, SpottedVideo, spot_video
 from merkit.types import Event, Stretch
 
-if TYPE_CHECKING:
-    from merkit.inference.recognizer import Recognizer
-
 #: A video no longer than this is taken for a cut clip of a database, onset to offset. Spotting
 #: needs rest before and after, which it lacks; to a model it is one event as it stands.
 CUT_CLIP_S = 0.8
+
+
+class Namer(Protocol):
+    """What names the micro-expressions of a video, such as ``Recognizer``."""
+
+    trained_on: tuple[str, ...]
+
+    @property
+    def track(self) -> TrackConfig: ...
+
+    def label(
+        self, spotted: SpottedVideo, fps_hz: float | None = None, progress: Progress = silent
+    ) -> tuple[Event, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Analysis:
 
 def analyse(
     video: Path | str,
-    recognizer: Recognizer | None = None,
+    recognizer: Namer | None = None,
     spot: SpotConfig | None = None,
     track: TrackConfig | None = None,
     fps_hz: float | None = None,
@@ -89,7 +99,7 @@ def analyse(
 def analysis_of(
     video: Path,
     spotted: SpottedVideo,
-    recognizer: Recognizer | None = None,
+    recognizer: Namer | None = None,
     fps_hz: float | None = None,
     progress: Progress = silent,
 ) -> Analysis:
