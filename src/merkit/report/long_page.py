@@ -7,7 +7,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from merkit.config import flat
 from merkit.files import write_text
 from merkit.report.long_result import LongResult
 from merkit.report.long_text import (
@@ -22,7 +21,7 @@ from merkit.report.long_text import (
     score_table,
     stretch_table,
 )
-from merkit.report.page import template
+from merkit.report.page import setting_rows, software_of, template
 from merkit.report.plots import interval_plot
 
 
@@ -56,9 +55,7 @@ def render_long(result: LongResult) -> str:
         kinds=kinds_table(result),
         recordings=recording_table(result),
         settings=_settings(result),
-        software=", ".join(f"{k} {v}" for k, v in run["versions"].items())
-        + f"; {run['platform']}"
-        + (f"; commit {run['git_commit'][:12]}" if run["git_commit"] else ""),
+        software=software_of(run),
     )
 
 
@@ -77,8 +74,6 @@ def _settings(result: LongResult) -> list[tuple[str, Any]]:
     names = ["data", "variant", "missing_offset", "bad_clips"]
     if result.scores.recognition:
         names += ["method", "classes", "protocol", "seeds", "model", "training", "recipe"]
-    groups = {name: settings[name] for name in names} | dict(result.document["spotting"])
-    return [
-        (name, ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value)
-        for name, value in flat(groups).items()
-    ]
+    return setting_rows(
+        {name: settings[name] for name in names} | dict(result.document["spotting"])
+    )

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
 
 from merkit.errors import StoreError
-from merkit.files import read_json, write_json
-from merkit.report.result import read_document, read_task
+from merkit.files import write_json
+from merkit.report.result import AGAIN, read_document, read_metrics, read_task
 from merkit.scoring.long_videos import LongScores
 from merkit.tables import read_parquet, write_parquet
 
 TABLES = ("recordings", "truth", "events", "stretches")
-_AGAIN = "run the same 'merkit evaluate' again; it goes on where it stopped"
 
 
 @dataclass(frozen=True)
@@ -52,23 +50,9 @@ def read_long_result(folder: Path) -> LongResult:
         StoreError: a run that is not finished, or damaged.
     """
     document = read_document(folder, read_task(folder))
-    path = folder / "metrics.json"
-    if not path.is_file():
-        raise StoreError(
-            f"{folder} has no metrics.json: the run is not finished", "a finished run", _AGAIN
-        )
-    content = read_json(path, LongScores.__dataclass_fields__, "JSON written by merkit", _AGAIN)
+    scores = read_metrics(folder, LongScores)
     try:
-        scores = TypeAdapter(LongScores).validate_python(content)
         tables = {name: read_parquet(folder / f"{name}.parquet") for name in TABLES}
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise StoreError(
-            f"{path}: {place} is {first['input']!r}: {first['msg'].lower()}",
-            "JSON written by merkit",
-            _AGAIN,
-        ) from None
     except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"{folder} cannot be read: {error}", "a finished run", _AGAIN) from None
+        raise StoreError(f"{folder} cannot be read: {error}", "a finished run", AGAIN) from None
     return LongResult(folder, document, scores, tables)

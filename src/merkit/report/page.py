@@ -65,9 +65,7 @@ def render(result: Result) -> str:
         clips_in_words=clips_in_words,
         no_published=_no_published(data),
         settings=_settings(settings),
-        software=", ".join(f"{k} {v}" for k, v in run["versions"].items())
-        + f"; {run['platform']}"
-        + (f"; commit {run['git_commit'][:12]}" if run["git_commit"] else ""),
+        software=software_of(run),
     )
 
 
@@ -194,8 +192,20 @@ def _no_published(data: Sequence[str]) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    groups = {name: settings[name] for name in ("protocol", "model", "training", "recipe")}
+    names = ("protocol", "model", "training", "recipe")
+    return setting_rows({name: settings[name] for name in names})
+
+
+def setting_rows(groups: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Settings one below the other, by their whole names."""
     return [
-        (name, ", ".join(map(str, value)) if isinstance(value, list) else value)
+        (name, ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else value)
         for name, value in flat(groups).items()
     ]
+
+
+def software_of(run: Mapping[str, Any]) -> str:
+    """With what a run was made, by its ``run.json``."""
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    commit = f"; commit {run['git_commit'][:12]}" if run["git_commit"] else ""
+    return f"{versions}; {run['platform']}{commit}"

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 from jinja2 import TemplateError
@@ -22,6 +22,10 @@ from merkit.scoring.scores import Scores
 from merkit.scoring.subjects import Pooling, SubjectTables, tabulate
 from merkit.tables import read_parquet, write_parquet
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+S = TypeVar("S", bound="DataclassInstance")
 #: of run.json
 FORMAT = 1
 RECOGNITION = "recognition"
@@ -37,7 +41,7 @@ _FOREIGN_VALUE = (
     ArithmeticError,
     TemplateError,
 )
-_AGAIN = "run the same 'merkit evaluate' again; it goes on where it stopped"
+AGAIN = "run the same 'merkit evaluate' again; it goes on where it stopped"
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ def as_written(folders: Sequence[Path]) -> Iterator[None]:
             f"{', '.join(map(str, folders))}: a value is not as merkit wrote it "
             f"({type(error).__name__}: {str(error)[:200]})",
             "finished runs as merkit wrote them",
-            _AGAIN,
+            AGAIN,
         ) from error
 
 
@@ -146,20 +150,29 @@ def read_scores(folder: Path) -> Scores:
     Raises:
         StoreError: the run is not finished, or the file is damaged.
     """
+    return read_metrics(folder, Scores)
+
+
+def read_metrics(folder: Path, kind: type[S]) -> S:
+    """The content of ``metrics.json`` as a dataclass of scores.
+
+    Raises:
+        StoreError: the run is not finished, or the file is damaged.
+    """
     path = folder / "metrics.json"
     if not path.is_file():
         raise StoreError(
-            f"{folder} has no metrics.json: the run is not finished", "a finished run", _AGAIN
+            f"{folder} has no metrics.json: the run is not finished", "a finished run", AGAIN
         )
     wanted = "JSON written by merkit"
     try:
-        content = read_json(path, Scores.__dataclass_fields__.keys(), wanted, _AGAIN)
-        return TypeAdapter(Scores).validate_python(content)
+        content = read_json(path, [field.name for field in fields(kind)], wanted, AGAIN)
+        return TypeAdapter(kind).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         found = f"{path}: {place} is {first['input']!r}: {first['msg'].lower()}"
-        raise StoreError(found, wanted, _AGAIN) from None
+        raise StoreError(found, wanted, AGAIN) from None
 
 
 def read_result(folder: Path, name: str = "") -> Result:
@@ -175,7 +188,7 @@ def read_result(folder: Path, name: str = "") -> Result:
         predictions = read_parquet(path)
         predictions[_COLUMNS]
     except (OSError, ValueError, KeyError) as error:
-        raise StoreError(f"{path} cannot be read: {error}", "a finished run", _AGAIN) from None
+        raise StoreError(f"{path} cannot be read: {error}", "a finished run", AGAIN) from None
     return Result(folder, document, scores, predictions, name or folder.name)
 
 
