@@ -94,6 +94,24 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_new_file(path: Path, overwrite: bool, option: str) -> None:
+    """Refuse a file that cannot be written, before any work is done.
+
+    Args:
+        option: of the command line, that names it.
+
+    Raises:
+        ConfigError: it exists and is not to be replaced, is a folder, or lies in what is none.
+    """
+    if path.is_dir() or (path.exists() and not overwrite):
+        raise ConfigError(
+            f"{path} exists", "a new file", f"choose another {option}, or --overwrite"
+        )
+    there = next(folder for folder in path.parents if folder.exists())
+    if not there.is_dir():
+        raise ConfigError(f"{there} is no folder", "a folder for the table")
+
+
 @contextmanager
 def sole_writer(path: Path, wait_s: float = 0.0) -> Iterator[None]:
     """Let no other merkit on this machine write ``path`` meanwhile, and take away what a killed one

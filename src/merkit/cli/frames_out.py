@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from merkit.errors import ConfigError
+from merkit.files import check_new_file
 
 
 def frame_tables(named: Path | None, videos: Sequence[Path], overwrite: bool) -> dict[Path, Path]:
@@ -38,11 +39,5 @@ def frame_tables(named: Path | None, videos: Sequence[Path], overwrite: bool) ->
             "read the folders one after another, each with a --frames-out of its own",
         )
     for path in tables.values():
-        there = next(folder for folder in path.parents if folder.exists())
-        if not there.is_dir():
-            raise ConfigError(f"{there} is no folder", "a folder for the tables of frames")
-        if path.exists() and not overwrite:
-            raise ConfigError(
-                f"{path} exists", "a new file", "choose another --frames-out, or --overwrite"
-            )
+        check_new_file(path, overwrite, "--frames-out")
     return tables

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from merkit.errors import ConfigError
-from merkit.files import atomic_file
+from merkit.files import atomic_file, check_new_file
 from merkit.registry import Registry
 
 if TYPE_CHECKING:
@@ -88,13 +88,10 @@ def check_target(path: Path, overwrite: bool, name: str = "") -> None:
     """Refuse a file that cannot be written, before any work is done.
 
     Raises:
-        ConfigError: a missing folder, an existing file, and as ``choose_exporter``.
+        ConfigError: as ``check_new_file`` and ``choose_exporter``.
     """
     choose_exporter(path, name)
-    if path.is_dir() or (path.exists() and not overwrite):
-        raise ConfigError(f"{path} exists", "a new file", "choose another --out, or --overwrite")
-    if path.parent.exists() and not path.parent.is_dir():
-        raise ConfigError(f"{path.parent} is no folder", "a folder for the table")
+    check_new_file(path, overwrite, "--out")
 
 
 def write_events(
