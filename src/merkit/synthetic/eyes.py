@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from merkit.synthetic.curves import smooth_step
-from merkit.synthetic.identity import MARGIN_PX, SUPERSAMPLE, Identity, sample
+from merkit.synthetic.identity import Identity, sample
 from merkit.types import F64, U8
 
 #: how much of the eye is held still: at each corner, in eye widths, and at each lid, as a share
@@ -23,10 +23,8 @@ def with_gaze(identity: Identity, gaze: F64) -> U8:
     """A copy of the person's canvas with both irises moved by ``gaze`` (2,): right and down, in
     eye widths."""
     canvas = identity.canvas.copy()
-    points = (identity.landmarks_px + MARGIN_PX) * SUPERSAMPLE
-    for first in (36, 42):
-        lower = [first, first + 5, first + 4, first + 3]
-        _turn_eye(canvas, points[first : first + 4], points[lower], gaze)
+    for top, bottom in identity.eyes_px():
+        _turn_eye(canvas, top, bottom, gaze)
     return canvas
 
 

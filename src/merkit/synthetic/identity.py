@@ -43,6 +43,14 @@ class Identity:
     scale: float  # frame pixels per pixel at 256 px face width
     closed: bool  # lips together, without teeth
 
+    def eyes_px(self) -> tuple[tuple[F64, F64], tuple[F64, F64]]:
+        """The upper and the lower lid (4, 2) of both eyes on the canvas, corner to corner."""
+        points = (self.landmarks_px + MARGIN_PX) * SUPERSAMPLE
+        return (
+            (points[36:40], points[[36, 41, 40, 39]]),
+            (points[42:46], points[[42, 47, 46, 45]]),
+        )
+
 
 def make_identity(config: SynthConfig, rng: np.random.Generator) -> Identity:
     """Draw a person and render them at rest in the frame's geometry."""

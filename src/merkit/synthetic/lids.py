@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from merkit.synthetic.identity import MARGIN_PX, SUPERSAMPLE, Identity, sample
+from merkit.synthetic.identity import Identity, sample
 from merkit.types import F64, U8
 
 #: lengths in eye widths
@@ -18,10 +18,8 @@ _ABOVE, _BELOW, _SOFT, _LASHES = 0.08, 0.05, 0.14, 0.03
 def with_lids_closed(identity: Identity, closure: float) -> U8:
     """A copy of the person's canvas with both eyes closed, from 0 (open) to 1."""
     canvas = identity.canvas.copy()
-    points = (identity.landmarks_px + MARGIN_PX) * SUPERSAMPLE
-    for first in (36, 42):
-        lower = [first, first + 5, first + 4, first + 3]
-        _close_eye(canvas, points[first : first + 4], points[lower], closure)
+    for top, bottom in identity.eyes_px():
+        _close_eye(canvas, top, bottom, closure)
     return canvas
 
 
