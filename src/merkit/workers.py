@@ -1,4 +1,4 @@
-"""Independent jobs side by side in fresh processes, in the order they finish."""
+"""Independent jobs side by side: in fresh processes, in the order they finish, or in threads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from functools import lru_cache
 from multiprocessing import connection, get_context
 from typing import TypeVar
 
@@ -54,3 +55,10 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="end with parent").start()
+
+
+@lru_cache(maxsize=1)
+def threads() -> ThreadPoolExecutor:
+    """Two threads for the process, for work in which OpenCV sets Python free. What runs in them
+    must not wait for more of them."""
+    return ThreadPoolExecutor(2, thread_name_prefix="merkit")

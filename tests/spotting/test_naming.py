@@ -18,7 +18,7 @@ from merkit.types import Event, EventKind, RegionMotion
 
 HZ, N = 30.0, 300
 CONFIG = SpotConfig()
-NOTHING = Behaviour(*(np.zeros(N, bool) for _ in range(6)), np.zeros(N, np.float32))
+NOTHING = Behaviour(*(np.zeros(N, bool) for _ in range(6)))
 
 
 def movement(

@@ -3,9 +3,6 @@ apex."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +12,7 @@ from merkit.flow.config import FlowConfig
 from merkit.flow.crop import crop_layout, cut, follow, weighed
 from merkit.flow.estimate import dominant_motion, estimate_flow, flow_map
 from merkit.types import F32, F64, I64, U8
+from merkit.workers import threads
 
 
 def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfig) -> F32:
@@ -51,7 +49,7 @@ def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfi
         return region_motion(grays[r], grays[t], layout, config, places[t] - places[r])
 
     still = np.zeros((config.regions, 2), np.float32)
-    return np.stack([still, *_threads().map(motion, range(1, len(grays)))])
+    return np.stack([still, *threads().map(motion, range(1, len(grays)))])
 
 
 def clip_flow_map(
@@ -109,9 +107,3 @@ def region_motion(
     elif config.nose_correction == "none":
         motion += shift.astype(np.float32)
     return motion
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    """Two threads for the process; OpenCV sets Python free while it works."""
-    return ThreadPoolExecutor(2, thread_name_prefix="merkit-flow")

@@ -25,13 +25,10 @@ from merkit.methods.base import ORACLE_AU
 from merkit.progress import Progress, silent
 from merkit.samples.batch import Arrays, collate
 from merkit.samples.recipes import Recipe
-from merkit.spotting import SpottedVideo, TrackedVideo
+from merkit.spotting import SpotConfig, SpottedVideo, TrackedVideo
 from merkit.training.device import choose_device
 from merkit.types import I64, Clip, Event, Frame, Frames, Sample
 from merkit.video import iter_frames
-
-#: A micro-expression lasts half a second at most (Yan et al. 2013, doi:10.1007/s10919-013-0159-8).
-MICRO_S = 0.5
 
 
 class Recognizer:
@@ -150,20 +147,11 @@ class Recognizer:
 
 def _whole_clip(seen: TrackedVideo) -> Event:
     """A cut clip as it stands, with the middle frame for an apex; how far it moved is not known."""
-    places = 0, len(seen.numbers) // 2, len(seen.numbers) - 1
-    onset_s, apex_s, offset_s = (float(seen.time_s[i]) for i in places)
-    onset, apex, offset = (int(seen.numbers[i]) for i in places)
-    return Event(
-        kind="micro" if offset_s - onset_s <= MICRO_S else "macro",
-        onset_s=onset_s,
-        apex_s=apex_s,
-        offset_s=offset_s,
-        onset_frame=onset,
-        apex_frame=apex,
-        offset_frame=offset,
-        motion_px=np.nan,
-        motion_share=np.nan,
-        threshold_px=np.nan,
+    last = len(seen.numbers) - 1
+    event = seen.event("micro", 0, (last + 1) // 2, last)
+    return replace(
+        event,
+        kind="micro" if event.duration_s <= SpotConfig().micro_max_s else "macro",
         quality=np.nan,
         reasons=("the whole clip, as it was cut",),
         found_share=seen.face.found_share,

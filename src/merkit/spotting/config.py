@@ -12,7 +12,8 @@ from merkit.spotting.motion import Head
 
 @dataclass(frozen=True)
 class SpotConfig:
-    """How brief and longer movements are found; nothing here is fitted to data.
+    """How brief and longer movements are found. Nothing is trained; the numbers were looked at on
+    generated recordings, none on a database.
 
     What is looked for: ``micro_min_s`` and ``micro_max_s`` bound a micro-expression (1/25 to 1/2
     second; Yan et al. 2013 give the upper limit from onset to offset); ``macro_max_s``: longer

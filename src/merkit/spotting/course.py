@@ -52,6 +52,11 @@ class Movement:
     long: bool
     part: Part
 
+    @property
+    def lengths_px(self) -> F64:
+        """(R,): how far each region moved, 0 where it is not known."""
+        return np.asarray(np.nan_to_num(np.hypot(*self.regions.T)))
+
     def moved(self, places: int) -> Movement:
         """The same among frames that are counted from another one."""
         return replace(

@@ -14,9 +14,7 @@ perspective): those of the points on bone are fitted, and taken from all.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -25,6 +23,7 @@ from merkit.spotting.look import EYE_DISTANCE_PX, SIDE_PX, Look
 from merkit.spotting.medians import median_of_known
 from merkit.spotting.regions import IN_REGION, REGIONS, REGIONS_AT, RIGID_AT
 from merkit.types import F64, Bool
+from merkit.workers import threads
 
 Head: TypeAlias = Literal["rigid", "nose", "none"]
 #: Side of the window of a point, levels of the pyramid above the picture, end of the iterations.
@@ -142,9 +141,3 @@ def _pooled(moved: F64) -> F64:
     pooled = median_of_known(values)
     pooled[2 * unknown.sum(axis=1) >= IN_REGION.sum(axis=1)] = np.nan
     return pooled
-
-
-@lru_cache(maxsize=1)
-def threads() -> ThreadPoolExecutor:
-    """Two threads for the process; OpenCV sets Python free while it works."""
-    return ThreadPoolExecutor(2, thread_name_prefix="merkit-spot")

@@ -9,7 +9,6 @@ import numpy as np
 from merkit.face.actions import FaceActions
 from merkit.face.behaviour import (
     ActionConfig,
-    covered,
     is_blinking,
     is_gaze_shift,
     is_head_fast,
@@ -21,7 +20,7 @@ from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement
 from merkit.spotting.look import EYE_DISTANCE_PX
 from merkit.spotting.regions import REGIONS
-from merkit.types import F32, F64, Bool, EventKind
+from merkit.types import Bool, EventKind
 
 #: Regions that move by less than this share of the strongest are not named.
 _NAMED_SHARE = 0.4
@@ -42,7 +41,7 @@ _MOST_SHARE = 0.3
 
 @dataclass(frozen=True, eq=False)
 class Behaviour:
-    """What the face as a whole did in each look, Bool (N,) each, and how covered it was.
+    """What the face as a whole did in each look, Bool (N,) each.
 
     ``talk`` goes on a little around what was seen of it. ``apart``: the lips are open, and not at
     rest.
@@ -54,7 +53,6 @@ class Behaviour:
     apart: Bool
     head: Bool
     occluded: Bool
-    covered: F32
 
     @classmethod
     def of(cls, actions: FaceActions, config: ActionConfig) -> Behaviour:
@@ -65,7 +63,6 @@ class Behaviour:
             _laughing(actions),
             is_head_fast(actions, config),
             is_occluded(actions, config),
-            covered(actions),
         )
 
 
@@ -76,14 +73,9 @@ def share(mask: Bool, m: Movement, around: int = 0) -> float:
     return float(part.mean()) if len(part) else 0.0
 
 
-def lengths(m: Movement) -> F64:
-    """(R,): how far each region moved, 0 where it is not known."""
-    return np.asarray(np.nan_to_num(np.hypot(*m.regions.T)))
-
-
 def moved(m: Movement) -> list[int]:
-    """The regions that moved, the strongest first. Lids only where something else moved less."""
-    far = lengths(m)
+    """The regions that moved, the strongest first."""
+    far = m.lengths_px
     least = max(m.threshold_px, _NAMED_SHARE * float(far.max()))
     return [int(r) for r in np.argsort(-far, kind="stable") if far[r] >= least]
 
@@ -97,7 +89,7 @@ def kind_of(
     brief = duration_s <= config.micro_max_s
     around = round(_AROUND_S * rate_hz)
     explained: dict[int, EventKind] = {}
-    regions = moved(m) or [int(lengths(m).argmax())]
+    regions = moved(m) or [int(m.lengths_px.argmax())]
     for kind, happens in (
         ("speech", config.name_speech and _speaks(m, brief, did)),
         ("gaze shift", config.name_gaze and brief and share(did.gaze, m, around) > 0),
@@ -113,7 +105,7 @@ def kind_of(
 def _speaks(m: Movement, brief: bool, did: Behaviour) -> bool:
     """Whether there is speech, or the lips never meet from onset to offset: then every breath and
     laugh moves the lower face a little, and the jaw for long."""
-    jaw = REGIONS[int(lengths(m).argmax())].name in ("chin", "lower lip")
+    jaw = REGIONS[int(m.lengths_px.argmax())].name in ("chin", "lower lip")
     return share(did.talk, m) >= _SPEECH_SHARE or ((brief or jaw) and share(did.apart, m) == 1)
 
 
@@ -129,7 +121,7 @@ def _lids_close(m: Movement) -> bool:
     brows = [r for r, region in enumerate(REGIONS) if region.part == "upper"]
     down = np.nan_to_num(m.regions[lids, 1])
     return bool(
-        down.min() > _LIDS_SHARE * EYE_DISTANCE_PX and down.min() >= lengths(m)[brows].max() / 2
+        down.min() > _LIDS_SHARE * EYE_DISTANCE_PX and down.min() >= m.lengths_px[brows].max() / 2
     )
 
 
@@ -161,7 +153,7 @@ def _explains(kind: str, r: int, m: Movement, config: SpotConfig) -> bool:
     if region.part == "lower":
         return region.name == "cheek"
     # lids draw the skin above them down; a brow that rises does so by itself
-    little = lengths(m)[r] < config.blink_reach_share * EYE_DISTANCE_PX
+    little = m.lengths_px[r] < config.blink_reach_share * EYE_DISTANCE_PX
     return bool(region.part == "eyes" or little or (kind == "blink" and m.regions[r, 1] > 0))
 
 

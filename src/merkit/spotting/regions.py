@@ -42,7 +42,7 @@ class Region:
 
 def _pair(
     name: str,
-    part: Literal["upper", "eyes", "lower"],
+    part: Part,
     right: tuple[int, ...],
     left: tuple[int, ...],
 ) -> tuple[Region, Region]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement
 from merkit.spotting.regions import of_part
@@ -62,18 +60,15 @@ def _stands_before(other: Movement, m: Movement) -> bool:
 
 def _is_seen_by(brief: Movement, m: Movement) -> bool:
     region = _strongest(m)
-    return bool(
-        brief.contains(m.apex)
-        and np.hypot(*m.regions[region]) <= _SAME * np.hypot(*brief.regions[region])
-    )
+    return bool(brief.contains(m.apex) and m.lengths_px[region] <= _SAME * brief.lengths_px[region])
 
 
 def _is_ripple(m: Movement, longer: Movement, config: SpotConfig) -> bool:
     region = _strongest(m)
-    whole = config.ripple_share * np.hypot(*longer.regions[region])
-    return bool(longer.contains(m.apex) and np.hypot(*m.regions[region]) < whole)
+    whole = config.ripple_share * longer.lengths_px[region]
+    return bool(longer.contains(m.apex) and m.lengths_px[region] < whole)
 
 
 def _strongest(m: Movement) -> int:
     """The region that moved furthest, of those that are read."""
-    return int((np.nan_to_num(np.hypot(*m.regions.T)) * _READ).argmax())
+    return int((m.lengths_px * _READ).argmax())

@@ -62,8 +62,8 @@ def short_scale(config: SpotConfig, rate_hz: float) -> Scale:
 
 
 def long_scale(lag_s: float, config: SpotConfig, rate_hz: float) -> Scale:
-    """For macro-expressions, They may fill the time around them, so what is there is no measure
-    of noise."""
+    """For macro-expressions. They may fill the time around them, so what is there is no measure of
+    noise."""
     return Scale(
         lag=max(1, round(lag_s * rate_hz)),
         floor_px=config.long_floor_share * EYE_DISTANCE_PX,

@@ -10,9 +10,10 @@ import numpy as np
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement, follow
 from merkit.spotting.look import EYE_DISTANCE_PX, Look
-from merkit.spotting.motion import UNKNOWN, Motion, motion_between, threads
+from merkit.spotting.motion import UNKNOWN, Motion, motion_between
 from merkit.spotting.resolve import resolve
 from merkit.spotting.signal import Scale, candidates, long_scale, short_scale
+from merkit.workers import threads
 
 #: Pairs of looks that are compared at a time, so that a fast reader fills no memory.
 _MOST_PENDING = 8

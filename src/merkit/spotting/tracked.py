@@ -19,7 +19,7 @@ from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement
 from merkit.spotting.look import look_at
 from merkit.spotting.spotter import Spotter
-from merkit.types import F64, I64, FaceTrack, Frame, VideoInfo
+from merkit.types import F64, I64, Event, EventKind, FaceTrack, Frame, VideoInfo
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,21 @@ class TrackedVideo:
     def time_at(self, place: float) -> float:
         """Seconds by the video's own clock of ``frame_at``."""
         return float(np.interp(self.frame_at(place), self.numbers, self.time_s))
+
+    def event(self, kind: EventKind, onset: float, apex: float, offset: float) -> Event:
+        """An event at these places, of which nothing else is known: its motion is NaN."""
+        return Event(
+            kind,
+            onset_s=self.time_at(onset),
+            apex_s=self.time_at(apex),
+            offset_s=self.time_at(offset),
+            onset_frame=self.frame_at(onset),
+            apex_frame=self.frame_at(apex),
+            offset_frame=self.frame_at(offset),
+            motion_px=np.nan,
+            motion_share=np.nan,
+            threshold_px=np.nan,
+        )
 
     @property
     def duration_s(self) -> float:

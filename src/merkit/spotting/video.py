@@ -15,7 +15,7 @@ from merkit.progress import Progress, silent
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement
 from merkit.spotting.look import EYE_DISTANCE_PX
-from merkit.spotting.naming import Behaviour, is_hidden, kind_of, lengths, moved
+from merkit.spotting.naming import Behaviour, is_hidden, kind_of, moved
 from merkit.spotting.quality import quality_of
 from merkit.spotting.regions import REGIONS
 from merkit.spotting.tracked import TrackedVideo, track_video
@@ -112,17 +112,11 @@ def _event(m: Movement, seen: TrackedVideo, did: Behaviour, config: SpotConfig) 
     found_share = float(seen.face.found[places].mean())
     eye_px = float(np.nanmedian(seen.actions.eye_distance_px[places]))
     quality, doubts = quality_of(m, eye_px, found_share, did)
-    onset_s, offset_s = seen.time_at(m.onset), seen.time_at(m.offset)
-    kind = kind_of(m, offset_s - onset_s, seen.rate_hz, did, config)
-    height_px = float(lengths(m).max())
-    return Event(
-        kind=kind,
-        onset_s=onset_s,
-        apex_s=seen.time_at(m.apex),
-        offset_s=offset_s,
-        onset_frame=seen.frame_at(m.onset),
-        apex_frame=seen.frame_at(m.apex),
-        offset_frame=seen.frame_at(m.offset),
+    duration_s = seen.time_at(m.offset) - seen.time_at(m.onset)
+    kind = kind_of(m, duration_s, seen.rate_hz, did, config)
+    height_px = float(m.lengths_px.max())
+    return replace(
+        seen.event(kind, m.onset, m.apex, m.offset),
         motion_px=height_px,
         motion_share=height_px / EYE_DISTANCE_PX,
         threshold_px=m.threshold_px,
@@ -156,21 +150,8 @@ def _of_run(kind: EventKind, first: int, last: int, seen: TrackedVideo, same: li
     if kind == "blink":
         lids = np.fmin(seen.actions.lid_left, seen.actions.lid_right)[first : last + 1]
         middle = first + int(np.nanargmin(lids))
-    onset_s, apex_s, offset_s = (seen.time_at(place) for place in (first, middle, last))
-    bare = Event(
-        kind=kind,
-        onset_s=onset_s,
-        apex_s=apex_s,
-        offset_s=offset_s,
-        onset_frame=int(seen.numbers[first]),
-        apex_frame=int(seen.numbers[middle]),
-        offset_frame=int(seen.numbers[last]),
-        motion_px=np.nan,
-        motion_share=np.nan,
-        threshold_px=np.nan,
-        reasons=_why_not(kind),
-    )
-    with_it = [e for e in same if e.onset_s <= offset_s and onset_s <= e.offset_s]
+    bare = replace(seen.event(kind, first, middle, last), reasons=_why_not(kind))
+    with_it = [e for e in same if e.onset_s <= bare.offset_s and bare.onset_s <= e.offset_s]
     if not with_it:
         return bare
     most = max(with_it, key=lambda event: event.motion_px)
