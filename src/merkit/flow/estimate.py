@@ -121,7 +121,14 @@ def optical_strain(flow: F32) -> F32:
 
 
 def flow_map(onset: U8, apex: U8, config: FlowConfig) -> U8:
-    """Flow image of two grey face crops (S,S): U8 (3,M,M), M = ``config.map_size_px``.
+    """Flow image of two grey face crops (S,S): U8 (3,M,M), M = ``config.map_size_px``; see
+    :func:`map_of_flow`."""
+    flow = estimate_flow(onset, apex, config.estimator, config.dis_stride_px)
+    return map_of_flow(flow, config.map_size_px)
+
+
+def map_of_flow(flow: F32, size_px: int) -> U8:
+    """Flow image U8 (3,M,M), M = ``size_px``, of a flow field (H,W,2).
 
     Channels in B,G,R order, as OpenCV loads the public STSTNet images: optical strain,
     vertical v, horizontal u (docs/datasets.md). Flow and strain are taken at full size and
@@ -130,10 +137,8 @@ def flow_map(onset: U8, apex: U8, config: FlowConfig) -> U8:
     """
     import cv2
 
-    flow = estimate_flow(onset, apex, config.estimator, config.dis_stride_px)
     channels = (optical_strain(flow), flow[..., 1], flow[..., 0])
-    size = (config.map_size_px, config.map_size_px)
-    small = [cv2.resize(channel, size, interpolation=cv2.INTER_AREA) for channel in channels]
+    small = [cv2.resize(c, (size_px, size_px), interpolation=cv2.INTER_AREA) for c in channels]
     return np.stack([_to_bytes(cast(F32, channel)) for channel in small])
 
 

@@ -6,3 +6,28 @@ units an emotion; ``dials`` everything that is varied; ``actions`` what is drawn
 drawn; ``picture`` and ``moving`` textured pictures before and after it; ``flow_maps`` onset-apex
 maps of them; ``make`` many, in processes. Nothing here needs torch.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from merkit.simulate.dials import Dials as Dials
+    from merkit.simulate.flow_maps import FlowMaps as FlowMaps
+    from merkit.simulate.make import Source as Source
+    from merkit.simulate.make import make_flow_maps as make_flow_maps
+
+_LAZY = {
+    "Dials": "merkit.simulate.dials",
+    "FlowMaps": "merkit.simulate.flow_maps",
+    "Source": "merkit.simulate.make",
+    "make_flow_maps": "merkit.simulate.make",
+}
+__all__ = ["Dials", "FlowMaps", "Source", "make_flow_maps"]
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'merkit.simulate' has no attribute '{name}'")

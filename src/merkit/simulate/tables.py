@@ -27,6 +27,8 @@ CLASSES = GENERIC_MAPS["3"].classes
 NOTHING = len(CLASSES)
 #: action units that labels are given for
 LABELLED_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
+#: the unit that a blink is
+EYES_CLOSED = 43
 
 _COLUMNS = {
     "action_units": ("au", "shape", "low", "high", "source"),
@@ -73,7 +75,7 @@ class Tables:
         shapes = tuple(_unit_shape(*row) for row in _rows("action_units", action_units))
         prototypes = tuple(_prototype(*row) for row in _rows("emotions", emotions))
         tables = cls(shapes, prototypes)
-        used = {unit for p in prototypes for unit in p.units} | set(LABELLED_UNITS)
+        used = {unit for p in prototypes for unit in p.units} | {*LABELLED_UNITS, EYES_CLOSED}
         if missing := sorted(used - set(tables.units)):
             where = action_units or "action_units.csv"
             raise ConfigError(f"{where} has no shape for action units {missing}", "a row for each")
