@@ -11,6 +11,7 @@ from typing import cast
 
 import cv2
 import numpy as np
+from scipy.special import expit
 
 from merkit.simulate.picture_dials import GeometricNoise
 from merkit.types import F32
@@ -37,50 +38,51 @@ def imitated(
         mask: (G,G) where the face is.
     """
     n, side = flow_px.shape[:2]
-    noise = _noise(n, side, dials, rng)
+    seen = np.moveaxis(flow_px, -1, 1) * _kept(n, side, dials, rng)
     snr = np.exp(dials.snr_log_mean + dials.snr_log_sd * rng.standard_normal(n))
-    strength = dials.strength * amplitude_px / snr / _REACH
-    beside = dials.background * rng.random((n, 1, 1)) * ~mask
-    noise *= (strength[:, None, None] * (1 + beside))[..., None].astype(np.float32)
-    seen = flow_px * _kept(n, side, dials, rng)[..., None] + noise
+    strength = (dials.strength * amplitude_px / snr / _REACH)[:, None, None, None]
+    beside = 1 + dials.background * rng.random((n, 1, 1, 1)) * ~mask
+    seen += (strength * beside).astype(np.float32) * _noise(n, side, dials, rng)
     share = rng.uniform(*dials.smooth, (n, 1, 1, 1)).astype(np.float32)
-    return seen + share * (_smoothed(seen) - seen)
+    seen += share * (_smoothed(seen) - seen)
+    return np.moveaxis(seen, 1, -1)
 
 
 def _noise(n: int, side: int, dials: GeometricNoise, rng: np.random.Generator) -> F32:
-    """(N,G,G,2)"""
+    """(N,2,G,G)"""
     noise = np.zeros((n, 2, side, side), np.float32)
     for knots in (*_SCALES, side):
-        drawn = _knots((n, 2), knots, side, rng)
-        size = np.exp(dials.scale_log_sd * rng.standard_normal((n, 1, 1, 1)))
-        noise += size.astype(np.float32) * drawn
-    return np.moveaxis(noise / np.float32(_SD), 1, -1)
+        size = np.exp(dials.scale_log_sd * rng.standard_normal((n, 1, 1, 1))) / _SD
+        drawn = rng.standard_normal((n, 2, knots, knots), dtype=np.float32)
+        noise += _interpolated(drawn * size.astype(np.float32), side)
+    return noise
 
 
 def _kept(n: int, side: int, dials: GeometricNoise, rng: np.random.Generator) -> F32:
-    """(N,G,G): share of the movement that is seen, 1 where there is texture everywhere."""
-    texture = _knots((n,), _PATCHES, side, rng)
-    kept = 1 / (1 + np.exp(-(_STEEP * texture + _MEAN)))
-    on = rng.random((n, 1, 1)) < dials.still_chance
-    return np.where(on, kept, 1).astype(np.float32)
+    """(N,1,G,G): share of the movement that is seen, 1 where there is texture everywhere."""
+    drawn = rng.standard_normal((n, 1, _PATCHES, _PATCHES), dtype=np.float32)
+    kept = expit(_STEEP * _interpolated(drawn, side) + _MEAN)
+    on = rng.random((n, 1, 1, 1)) < dials.still_chance
+    return np.where(on, kept, np.float32(1))
 
 
 def _smoothed(flow: F32) -> F32:
-    """Means of 2 x 2 cells, and lines between them."""
-    n, side = flow.shape[:2]
-    half = flow.reshape(n, side // 2, 2, side // 2, 2, 2).mean((2, 4))
-    between = _between(side // 2, side)
-    rows = np.einsum("ab,nbcd->nacd", between, half, optimize=True)
-    return cast(F32, np.einsum("ab,ncbd->ncad", between, rows, optimize=True))
+    """Flows (N,2,G,G) as means of 2 x 2 cells, and lines between them."""
+    side = flow.shape[-1]
+    planes = flow.reshape(-1, side, side)
+    smooth = np.empty_like(planes)
+    for plane, out in zip(planes, smooth, strict=True):
+        half = cv2.resize(plane, (side // 2, side // 2), interpolation=cv2.INTER_AREA)
+        cv2.resize(half, (side, side), dst=out, interpolation=cv2.INTER_LINEAR)
+    return smooth.reshape(flow.shape)
 
 
-def _knots(shape: tuple[int, ...], knots: int, side: int, rng: np.random.Generator) -> F32:
-    """Normal draws at knots x knots places, and lines between them: (*shape, side, side)."""
-    drawn = rng.standard_normal((*shape, knots, knots), dtype=np.float32)
-    if knots == side:
-        return drawn
-    between = _between(knots, side)
-    return cast(F32, between @ drawn @ between.T)
+def _interpolated(knots: F32, side: int) -> F32:
+    """Values (...,K,K) at knots, and lines between them: (...,side,side)."""
+    if knots.shape[-1] == side:
+        return knots
+    between = _between(knots.shape[-1], side)
+    return cast(F32, between @ knots @ between.T)
 
 
 @cache

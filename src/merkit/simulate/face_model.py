@@ -1,7 +1,7 @@
 """A parametric face: a neutral mesh, shapes of identity, and shapes of expression.
 
 The face model is no part of merkit; ``docs/simulate.md`` says how its file is made of ICT FaceKit
-(Li et al. 2020, MIT licence, https://github.com/USC-ICT/ICT-FaceKit).
+(Li et al. 2020, MIT licence, https://github.com/ICT-VGL/ICT-FaceKit).
 Axes of the model: x to the person's left, y up, z forward.
 """
 
