@@ -31,6 +31,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "seen from behind": ({"neutral": GOOD["neutral"] * np.float32([1, 1, -1])}, "z forward"),
     "a name twice": ({"expression_names": np.full(len(GOOD["expression"]), "a")}, "twice"),
     "little skin": ({"skin_vertices": np.array(9)}, "skin vertices"),
+    "skin is a list": ({"skin_vertices": np.arange(9)}, "skin_vertices has shape"),
+    "skin is no number": ({"skin_vertices": np.array("all")}, "whole numbers"),
 }
 
 

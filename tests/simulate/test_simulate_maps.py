@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 
 from merkit.cli import main
+from merkit.config import to_mapping
 from merkit.errors import ConfigError, MerkitError, MissingDataError, StoreError
 from merkit.flow.estimate import map_of_flow
 from merkit.simulate import Dials, FlowMaps, Source, make_flow_maps
+from merkit.simulate.config import SimulateConfig
 from merkit.simulate.dials import OFF
 from merkit.simulate.flow_maps import Kind, geometric_maps
-from merkit.simulate.make import MAPS_PER_VIEW, actions_of
+from merkit.simulate.make import MAPS_PER_VIEW, actions_of, write_flow_maps
 from merkit.simulate.movement import draw_movement
 from merkit.simulate.picture_dials import Estimators
 from merkit.simulate.view import draw_view
@@ -160,6 +162,29 @@ def test_the_command(tiny_file: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert main([*words, "--overwrite"]) == 0
     assert out.read_bytes() != before
     assert [p.name for p in tmp_path.iterdir()] == ["maps.npz"]
+
+
+def test_an_interrupted_command_goes_on(tiny_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "maps.npz"
+    count = 2 * MAPS_PER_VIEW["estimated"]
+    config = SimulateConfig(out=out, count=count, workers=1, dials=to_mapping(QUICK))
+    told: list[float] = []
+
+    def interrupted(stage: str, done: float, total: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_flow_maps(config, tiny_file, interrupted)
+    (parts,) = tmp_path.iterdir()
+    (part,) = parts.iterdir()
+    marked = FlowMaps.load(part)
+    marked.classes[:] = 3  # so that it is seen again
+    marked.save(part)
+    whole = write_flow_maps(config, tiny_file, lambda stage, done, total: told.append(done))
+    assert (whole.classes[: count // 2] == 3).all()
+    assert not (whole.classes[count // 2 :] == 3).all()
+    assert told == [count // 2, count]
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.parametrize(

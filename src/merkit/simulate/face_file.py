@@ -22,7 +22,7 @@ SHAPES: Mapping[str, tuple[str | int, ...]] = {
     "expression": ("E", "V", 3),
     "expression_names": ("E",),
 }
-_KINDS = {"quads": "iu", "expression_names": "U"}
+_KINDS = {"quads": "iu", "landmarks": "iu", "skin_vertices": "iu", "expression_names": "U"}
 _KIND_NAMES = {"f": "real numbers", "iu": "whole numbers", "U": "text"}
 #: the ways in which NumPy finds out that a file is no such archive, or damaged
 _UNREADABLE = (
@@ -54,6 +54,8 @@ def read_face_file(path: Path) -> dict[str, Any]:
     if "landmarks" not in arrays:
         arrays["landmarks"] = _landmarks_beside(path)
     _check_array(path, "landmarks", arrays, (LANDMARKS,), sizes)
+    if "skin_vertices" in arrays:
+        _check_array(path, "skin_vertices", arrays, (), sizes)
     for name in ("quads", "landmarks"):
         low, high = int(arrays[name].min()), int(arrays[name].max())
         if low < 0 or high >= sizes["V"]:
@@ -92,7 +94,7 @@ def _check_array(
         fits = fits and known == size
     if not fits:
         raise ConfigError(f"{path}: {name} has shape {found.shape}", f"({named})", _FIX)
-    kind = "iu" if name == "landmarks" else _KINDS.get(name, "f")
+    kind = _KINDS.get(name, "f")
     if found.dtype.kind not in kind:
         raise ConfigError(f"{path}: {name} holds {found.dtype}", _KIND_NAMES[kind], _FIX)
     if kind == "f" and not np.isfinite(found).all():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from merkit.config import from_mapping, to_mapping
+from merkit.config import from_mapping, hash_of, to_mapping
 from merkit.errors import ConfigError
-from merkit.files import check_new_file, file_hash
+from merkit.files import check_new_file, file_hash, sole_writer
 from merkit.progress import Progress, silent
 from merkit.seeds import derived_seed
 from merkit.simulate.actions import Actions
@@ -22,6 +24,8 @@ from merkit.simulate.flow_maps import FlowMaps, Kind, maps_of_view
 from merkit.simulate.tables import Tables
 from merkit.workers import run_jobs
 
+#: raised when the same settings would give other maps than before
+SIMULATION_VERSION = 1
 #: maps of each view: making a view takes as long as some dozens of geometric maps, so those share
 #: one for longer
 MAPS_PER_VIEW: dict[Kind, int] = {"estimated": 24, "geometric": 240}
@@ -43,7 +47,8 @@ class _Job:
     kind: Kind
     seed: int
     view: int
-    maps: int
+    #: where the maps of a view are kept until all are made; None: nowhere
+    parts: Path | None
 
 
 def make_flow_maps(
@@ -54,6 +59,7 @@ def make_flow_maps(
     seed: int = 0,
     dials: Dials | None = None,
     workers: int = 0,
+    parts: Path | None = None,
     progress: Progress = silent,
 ) -> FlowMaps:
     """``count`` maps with their labels.
@@ -63,6 +69,8 @@ def make_flow_maps(
         kind: flow ``estimated`` between textured pictures, or ``geometric``: exact, with noise.
         seed: same seed, same maps; a larger count begins with the same ones.
         workers: processes, 0 for one a core; they change the time, not the maps.
+        parts: a folder for what is made, a file a view; what it holds is not made again, so it must
+            be of the same source, kind, seed and dials.
 
     Raises:
         MissingDataError, ConfigError: see :meth:`FaceModel.load` and :meth:`Tables.load`; a count
@@ -74,18 +82,14 @@ def make_flow_maps(
     if count < 1 or seed < 0:
         raise ConfigError(f"count {count}, seed {seed}", "count 1 or more, seed 0 or more")
     actions_of(origin)  # faults of the files are found here, not in every process
-    starts = range(0, count, MAPS_PER_VIEW[kind])
-    jobs = [
-        _Job(origin, dials or Dials(), kind, seed, view, min(starts.step, count - start))
-        for view, start in enumerate(starts)
-    ]
-    parts: list[FlowMaps] = []
-    done = 0
+    per_view = MAPS_PER_VIEW[kind]
+    views = range(-(-count // per_view))
+    jobs = [_Job(origin, dials or Dials(), kind, seed, view, parts) for view in views]
+    made: list[FlowMaps] = []
     for part in run_jobs(_run, jobs, workers):
-        parts.append(part)
-        done += len(part)
-        progress("simulating maps", done, count)
-    return FlowMaps.joined(sorted(parts, key=lambda part: int(part.views[0])))
+        made.append(part)
+        progress("simulating maps", min(len(made) * per_view, count), count)
+    return FlowMaps.joined(sorted(made, key=lambda part: int(part.views[0])))[:count]
 
 
 @lru_cache(maxsize=2)
@@ -96,35 +100,64 @@ def actions_of(source: Source) -> Actions:
 
 
 def _run(job: _Job) -> FlowMaps:
-    """The maps of one view. All of a whole view are drawn, so that their number changes none."""
+    """All maps of one view."""
+    part = job.parts / f"{job.kind}-{job.view}.npz" if job.parts else None
+    if part and part.is_file():
+        return FlowMaps.load(part)
     rng = np.random.default_rng(derived_seed(job.seed, "view", job.kind, job.view))
-    drawn = maps_of_view(
+    maps = maps_of_view(
         actions_of(job.source), job.dials, job.kind, job.view, MAPS_PER_VIEW[job.kind], rng
     )
-    return drawn[: job.maps]
+    if part:
+        maps.save(part)
+    return maps
 
 
 def write_flow_maps(
     config: SimulateConfig, model_file: Path, progress: Progress = silent
 ) -> FlowMaps:
-    """What ``merkit simulate`` does; the file appears whole or not at all.
+    """What ``merkit simulate`` does. The file appears whole or not at all; until then what is made
+    lies beside it, and the same settings go on from there.
 
     Raises:
-        ConfigError: ``out`` exists or cannot be written, an unknown dial; and see
-            :func:`make_flow_maps`.
+        ConfigError: ``out`` exists or cannot be written, another process writes it, an unknown
+            dial; and see :func:`make_flow_maps`.
     """
     check_new_file(config.out, config.overwrite, "--out")
     dials = from_mapping(Dials, config.dials, "dials").without(*config.without)
-    maps = make_flow_maps(
-        Source(model_file, config.action_units, config.emotions),
-        config.count,
-        config.kind,
-        seed=config.seed,
-        dials=dials,
-        workers=config.workers,
-        progress=progress,
-    )
-    made = {"kind": config.kind, "count": config.count, "seed": config.seed}
-    about = {**made, "face_model": file_hash(model_file), "dials": to_mapping(dials)}
-    maps.save(config.out, json.dumps(about))
+    source = Source(model_file, config.action_units, config.emotions)
+    about = _about(config, source, dials)
+    parts = config.out.with_name(f"{config.out.name}.parts-{hash_of(about)}")
+    with sole_writer(config.out):
+        maps = make_flow_maps(
+            source,
+            config.count,
+            config.kind,
+            seed=config.seed,
+            dials=dials,
+            workers=config.workers,
+            parts=parts,
+            progress=progress,
+        )
+        maps.save(config.out, json.dumps({**about, "count": config.count}))
+        shutil.rmtree(parts, ignore_errors=True)
     return maps
+
+
+def _about(config: SimulateConfig, source: Source, dials: Dials) -> dict[str, Any]:
+    """All that the maps of a view follow from.
+
+    Raises:
+        MissingDataError, ConfigError: a file of the source is missing or faulty.
+    """
+    actions_of(source)
+    files = {"face_model": source.face_model}
+    files |= {"action_units": source.action_units} if source.action_units else {}
+    files |= {"emotions": source.emotions} if source.emotions else {}
+    return {
+        "version": SIMULATION_VERSION,
+        "kind": config.kind,
+        "seed": config.seed,
+        "dials": to_mapping(dials),
+        **{name: file_hash(path) for name, path in files.items()},
+    }
