@@ -257,6 +257,12 @@ class RegionFlowRecipe(SequenceRecipe):
 
     flow: FlowConfig = field(default_factory=FlowConfig)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        holds = self.flow.crop == "square"
+        wanted = "square: sizes of regions are in its pixels"
+        check_settings(self.flow, "recipe.flow", {"crop": (holds, wanted)})
+
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         return {"flow": clip_flow(frames.rgb, first_landmarks(face), self.flow)}
 
