@@ -116,7 +116,7 @@ class Recipe(ABC):
             raise ConfigError(
                 f"clip '{clip.clip_id}' is one flow image, which does not serve: "
                 f"{self.no_flow_image}",
-                "a method that reads flow maps: ststnet, or linear-probe with "
+                "a method that reads flow maps: sim-flow, ststnet, or linear-probe with "
                 "model.picture=flow-map",
                 "choose another --method, or the database with its frames",
             )
