@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 
 from memory_samples import memory_reader
 from merkit.errors import ConfigError, MissingWeightsError
+from merkit.inference.modelfolder import load_model, save_model
 from merkit.methods import make_method
 from merkit.methods.bundled import BUNDLED, CLASSES, read_recogniser
 from merkit.methods.sim_flow import SimFlow
@@ -21,6 +23,8 @@ from merkit.types import Fold
 from placeholder_recogniser import sim_flow_folder
 
 IDS = tuple(f"c{i}" for i in range(9))
+#: what the class has no part in
+UNIT_HEADS = {f"{head}_head.{part}" for head in ("unit", "nothing") for part in ("weight", "bias")}
 
 
 @pytest.fixture(scope="module")
@@ -86,18 +90,32 @@ def test_tuning_begins_at_the_recogniser_and_leaves_it(folder: Path) -> None:
     method = SimFlow(weights=folder).started("sim-flow").for_classes(CLASSES)
     begun = method.build(3).eval()
     np.testing.assert_allclose(method.probabilities(begun, batch()), said(folder), rtol=1e-5)
-    frozen = {name for name, p in begun.named_parameters() if not p.requires_grad}
-    assert frozen == {f"{head}_head.{part}" for head in ("unit", "nothing") for part in WB}
+    frozen = begun.state_dict().keys() - dict(begun.named_parameters()).keys()
+    assert frozen == UNIT_HEADS
     model = method.fit(reader(), FitContext(1)).model
-    moved = {n for n, p in model.named_parameters() if not torch.equal(p, begun.state_dict()[n])}
-    assert moved == {name for name, _ in begun.named_parameters()} - frozen
+    before = begun.state_dict()
+    moved = {n for n, tensor in model.state_dict().items() if not torch.equal(tensor, before[n])}
+    assert moved == before.keys() - frozen
     labels = np.arange(len(IDS)) % 3
-    before, after = (method.probabilities(m, batch()) for m in (begun, model))
+    begin, after = (method.probabilities(m, batch()) for m in (begun, model))
     rows = np.arange(len(IDS))
-    assert np.log(after[rows, labels]).mean() > np.log(before[rows, labels]).mean() + 0.1
+    assert np.log(after[rows, labels]).mean() > np.log(begin[rows, labels]).mean() + 0.1
 
 
-WB = ("weight", "bias")
+def test_a_tuned_model_is_whole_but_for_the_form_of_its_recogniser(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Other weights in the place of those that it began with change nothing of it."""
+    place = sim_flow_folder(tmp_path / "place")
+    method = SimFlow(weights=place, start="tuned").for_classes(CLASSES)
+    model = method.fit(reader(), FitContext(1)).model
+    save_model(tmp_path / "model", method, model, CLASSES, {})
+    shutil.rmtree(place)
+    sim_flow_folder(place, seed=7)
+    loaded = load_model(tmp_path / "model")
+    found = [m(batch()) for m in (model, loaded.model)]
+    torch.testing.assert_close(found[1].logits, found[0].logits, rtol=0, atol=0)
+    torch.testing.assert_close(found[1].aux["units"], found[0].aux["units"], rtol=0, atol=0)
 
 
 def test_a_random_start_is_the_same_network_with_the_same_training(folder: Path) -> None:

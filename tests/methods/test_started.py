@@ -20,7 +20,7 @@ from merkit.methods.base import Method
 from merkit.methods.bundled import CLASSES, read_recogniser
 from merkit.methods.started import Started
 from merkit.methods.started_network import GAIN_RATE, StartedNetwork
-from merkit.methods.still_norm import StillNorm, with_still_norms
+from merkit.methods.still import StillNorm, with_still_norms
 from merkit.samples.batch import Inputs
 from merkit.training.config import make_optimiser
 from merkit.training.loop import FitContext

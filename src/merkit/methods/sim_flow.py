@@ -26,7 +26,7 @@ from merkit.methods.bundled import Recogniser, read_recogniser
 from merkit.methods.sim_flow_network import SimFlowNetwork
 from merkit.methods.started import start_mark
 from merkit.methods.started_network import StartedNetwork
-from merkit.methods.still_norm import freeze_unreached, with_still_norms
+from merkit.methods.still import keep_unreached, with_still_norms
 from merkit.samples.batch import Inputs
 from merkit.samples.flow_augment import mirror_map
 from merkit.samples.recipes import FlowMapRecipe, Recipe
@@ -103,7 +103,7 @@ class SimFlow(Method):
         if classes == known:
             size = cast(FlowMapRecipe, self.recipe).flow.map_size_px
             example = {"flow_map": torch.zeros(2, 3, size, size)}
-            freeze_unreached(model, model(example).logits.sum())
+            keep_unreached(model, model(example).logits.sum())
         return model
 
     def started(self, init: str) -> Method:

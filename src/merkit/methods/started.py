@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from merkit.config import to_mapping
 from merkit.errors import ConfigError
 from merkit.methods import METHODS
 from merkit.methods.base import Method
@@ -83,6 +82,8 @@ class Started(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        own = replace(self.own, training=self.training, recipe=self.recipe)
+        object.__setattr__(self, "own", own)
         for name in ("name", "title", "citation"):
             object.__setattr__(self, name, getattr(self.own, name))
 
@@ -110,9 +111,7 @@ class Started(Method):
         return {**self.own.hashes(), "recogniser": self.recogniser.sha256}
 
     def settings(self) -> dict[str, Any]:
-        """Those of the method as they are used here, and ``init``."""
-        used = {"training": to_mapping(self.training), "recipe": to_mapping(self.recipe)}
-        return {**self.own.settings(), **used, "init": self.init}
+        return {**self.own.settings(), "init": self.init}
 
     def probabilities(self, model: Model, inputs: Inputs) -> np.ndarray:
         return self.own.probabilities(model, inputs)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from merkit.methods.bundled import Recogniser
 from merkit.methods.losses import soft_cross_entropy
-from merkit.methods.still_norm import with_still_norms
+from merkit.methods.still import with_still_norms
 from merkit.samples.batch import Inputs
 from merkit.training.network import Network, Output
 

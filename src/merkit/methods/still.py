@@ -1,7 +1,8 @@
-"""Batch normalisation whose statistics stay those of an earlier training."""
+"""What stays of an earlier training while the rest of a network is trained on."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -43,9 +44,16 @@ def with_still_norms(network: N) -> N:
     return network
 
 
-def freeze_unreached(network: nn.Module, score: Tensor) -> None:
-    """Freeze the parameters that have no part in a score (one number): nothing trains them."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    gradients = torch.autograd.grad(score, parameters, allow_unused=True)
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.requires_grad_(gradient is not None)
+def keep_unreached(network: nn.Module, score: Tensor) -> None:
+    """Make buffers of the parameters that have no part in a score (one number): nothing trains
+    them, and a model that is saved is whole with them."""
+    named = dict(network.named_parameters())
+    gradients: Sequence[Tensor | None] = torch.autograd.grad(
+        score, list(named.values()), allow_unused=True
+    )
+    for (name, parameter), gradient in zip(named.items(), gradients, strict=True):
+        if gradient is None:
+            place, _, own = name.rpartition(".")
+            owner = network.get_submodule(place)
+            delattr(owner, own)
+            owner.register_buffer(own, parameter.detach())
