@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from merkit.flow.config import FlowConfig
-from merkit.methods.base import RegionFlowMethod
 from merkit.methods.bundled import UNITS, save_bundled
 from merkit.methods.losses import soft_cross_entropy
 from merkit.methods.sim_flow import SimFlow
+from merkit.methods.simulated import SimulatedMethod
 from merkit.samples.batch import Inputs
+from merkit.samples.flow_augment import mirror
 from merkit.samples.recipes import RegionFlowRecipe
-from merkit.training.config import TrainConfig
 from merkit.training.network import Network, Output
 
 
@@ -26,21 +26,24 @@ def sim_flow_folder(folder: Path, seed: int = 0) -> Path:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegionRecogniser(RegionFlowMethod):
+class RegionRecogniser(SimulatedMethod):
     """Stands for a recogniser of region sequences."""
 
     name: ClassVar[str] = "region-recogniser"
     title: ClassVar[str] = "A recogniser of region sequences for tests"
     citation: ClassVar[str] = "nobody"
 
-    def build(self, n_classes: int) -> RegionNetwork:
+    def scratch(self, n_classes: int) -> RegionNetwork:
         return RegionNetwork(self, n_classes)
 
-    def default_recipe(self) -> RegionFlowRecipe:
+    def scratch_recipe(self) -> RegionFlowRecipe:
         return RegionFlowRecipe(frames=6, flow=FlowConfig(reference="first"))
 
-    def default_training(self) -> TrainConfig:
-        return TrainConfig()
+    def example(self) -> Inputs:
+        return {"flow": torch.zeros(2, 6, 18, 2)}
+
+    def mirrored(self, inputs: Inputs) -> Inputs:
+        return mirror(inputs)
 
 
 class RegionNetwork(Network):
@@ -61,14 +64,14 @@ class RegionNetwork(Network):
 
 def region_folder(folder: Path, seed: int = 0) -> Path:
     """A recogniser of regions; ``RegionRecogniser`` must be registered to read it again."""
-    return _write(folder, RegionRecogniser(), seed)
+    return _write(folder, RegionRecogniser(start="random"), seed)
 
 
-def _write(folder: Path, method: SimFlow | RegionRecogniser, seed: int) -> Path:
+def _write(folder: Path, method: SimulatedMethod, seed: int) -> Path:
     torch.manual_seed(seed)
-    network = method.build(3)
+    network = method.scratch(3)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.mul_(2)
-    save_bundled(folder, method, network, {"made_by": "a test"}, "# For tests\n")  # type: ignore[arg-type]
+    save_bundled(folder, method, network, {"made_by": "a test"}, "# For tests\n")
     return folder

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from merkit.errors import ConfigError, MissingWeightsError, StoreError
+from merkit.inference.modelfolder import load_model
 from merkit.methods.bundled import BUNDLED, CLASSES, UNITS, read_recogniser, save_bundled
 from merkit.methods.sim_flow import SimFlow
 from placeholder_recogniser import sim_flow_folder
@@ -33,7 +34,7 @@ def test_a_folder_gives_the_network_that_was_written(tmp_path: Path) -> None:
     torch.manual_seed(3)
     method = SimFlow(start="random")
     network = method.build(3).eval()
-    save_bundled(tmp_path / "a", method, network, {"seed": 3}, "# What it is\n")  # type: ignore[arg-type]
+    save_bundled(tmp_path / "a", method, network, {"seed": 3}, "# What it is\n")
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == [
         "CARD.md",
         "config.json",
@@ -109,6 +110,18 @@ def test_what_comes_with_merkit_is_whole_and_small() -> None:
         assert len((found.folder / "CARD.md").read_text()) > 500
     files = [path for name in made for path in BUNDLED[name].iterdir()]
     assert sum(path.stat().st_size for path in files) <= 2_000_000
+
+
+def test_a_bundled_one_is_loaded_by_its_name_as_a_model_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(BUNDLED, "sim-flow", folder)  # type: ignore[arg-type]
+    loaded = load_model("sim-flow")
+    assert (loaded.classes, loaded.data) == (CLASSES, ("simulation",))
+    assert loaded.method.marks() == ("bundled-weights",)
+    inputs = {"flow_map": torch.randint(0, 256, (2, 3, 28, 28), dtype=torch.uint8)}
+    wanted = read_recogniser(folder).network()(inputs).logits
+    torch.testing.assert_close(loaded.model(inputs).logits, wanted, rtol=0, atol=0)
 
 
 def test_a_list_of_them_needs_no_torch() -> None:

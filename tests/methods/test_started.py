@@ -124,6 +124,16 @@ def test_a_recogniser_may_stay_as_it_is(case: tuple[Method, str]) -> None:
     assert not begun.train().recogniser.training
 
 
+def test_a_recogniser_of_regions_is_used_as_it_is_too(folders: dict[str, Path]) -> None:
+    method = RegionRecogniser(weights=folders["flow"]).for_classes(CLASSES)
+    clips = reader("flow")
+    model = method.fit(clips, FitContext(0)).model
+    assert clips.served == {}
+    found = method.probabilities(model, batch("flow"))
+    torch.testing.assert_close(torch.from_numpy(found), said(folders["flow"], "flow"))
+    assert method.units(model, batch("flow")).shape == (12, 12)
+
+
 def test_each_part_has_its_learning_rate(folders: dict[str, Path]) -> None:
     method = make_method("ststnet", {}, {"init_rate": 0.25}, init=str(folders["flow_map"]))
     model = started(method)

@@ -17,6 +17,7 @@ from merkit.errors import ConfigError, MissingDataError, MissingWeightsError, St
 from merkit.files import atomic_folder, read_json, write_json
 from merkit.methods import make_method
 from merkit.methods.base import Method
+from merkit.methods.bundled import BUNDLED, read_recogniser
 from merkit.training.network import Model
 from merkit.training.stored import fill
 
@@ -71,13 +72,16 @@ def save_model(
 
 
 def load_model(name: str | Path) -> LoadedModel:
-    """Read a model folder, or fetch it from the Hugging Face Hub (``user/name``).
+    """Read a model folder, or fetch it from the Hugging Face Hub (``user/name``); or one of the
+    recognisers that come with merkit, by its name.
 
     Raises:
         MissingDataError: no such folder, or files missing in it.
         MissingWeightsError: the Hub cannot be reached or has no such model.
         StoreError: damaged files, or weights that do not fit the configuration.
     """
+    if str(name) in BUNDLED:
+        return _bundled(str(name))
     folder = _local_folder(name)
     path = folder / "config.json"
     config = _read_config(path)
@@ -98,6 +102,13 @@ def load_model(name: str | Path) -> LoadedModel:
     fill(model, folder / "model.safetensors", "write the model again with 'merkit train'")
     data = tuple(map(str, config.get("data") or ()))
     return LoadedModel(method, model.eval(), classes, data)
+
+
+def _bundled(name: str) -> LoadedModel:
+    """A recogniser as it is; no database had a part in it."""
+    classes = read_recogniser(name).classes
+    method = make_method(name).for_classes(classes)
+    return LoadedModel(method, method.build(len(classes)).eval(), classes, ("simulation",))
 
 
 def _local_folder(name: str | Path) -> Path:

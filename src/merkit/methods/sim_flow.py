@@ -3,177 +3,40 @@
 The movement of facial muscles is geometry, and the optical flow of geometry is exact: a face model
 that is moved by action units gives any number of maps with known classes and units. Used as it is,
 it needs no training data; it is also a start for training on real clips.
-
-Shapes: B clips, C classes.
 """
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass, replace
-from functools import cached_property
-from pathlib import Path
-from typing import ClassVar, Literal, cast
+from dataclasses import dataclass
+from typing import ClassVar
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from merkit.errors import ConfigError, MissingWeightsError
 from merkit.flow.config import FlowConfig
-from merkit.methods.base import OWN, Method
-from merkit.methods.bundled import Recogniser, read_recogniser
 from merkit.methods.sim_flow_network import SimFlowNetwork
-from merkit.methods.started import start_mark
-from merkit.methods.started_network import StartedNetwork
-from merkit.methods.still import keep_unreached, with_still_norms
+from merkit.methods.simulated import SimulatedMethod
 from merkit.samples.batch import Inputs
 from merkit.samples.flow_augment import mirror_map
-from merkit.samples.recipes import FlowMapRecipe, Recipe
-from merkit.training.config import TrainConfig
-from merkit.training.loop import FitContext, Fitted, Observer, summary
-from merkit.training.network import Model, Network
-from merkit.training.reader import ClipReader
+from merkit.samples.recipes import FlowMapRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimFlow(Method):
-    """``start``: ``as-it-is``, nothing is trained and its weights answer; ``tuned``, they are where
-    training begins; ``random``, the same network without them, as a control.
-
-    ``weights``: folder of another recogniser than the bundled one
-    (:func:`merkit.methods.bundled.save_bundled` wrote it). ``classes``: names of the run's classes,
-    which the run itself sets; none stands for those of the recogniser.
-    """
+class SimFlow(SimulatedMethod):
+    """See :class:`SimulatedMethod`."""
 
     name: ClassVar[str] = "sim-flow"
     title: ClassVar[str] = "Recogniser of onset-apex flow trained on simulated faces alone"
     citation: ClassVar[str] = "merkit; docs/methods/sim-flow.md"
 
-    weights: Path | None = None
-    start: Literal["as-it-is", "tuned", "random"] = "as-it-is"
-    classes: tuple[str, ...] = ()
+    def scratch(self, n_classes: int) -> SimFlowNetwork:
+        return SimFlowNetwork(self, n_classes)
 
-    @cached_property
-    def recogniser(self) -> Recogniser:
-        """Where the weights come from."""
-        return read_recogniser(self.weights or self.name)
-
-    @property
-    def trains(self) -> bool:
-        return self.start != "as-it-is"
-
-    def default_recipe(self) -> Recipe:
-        """That of the recogniser; where it is not made, or not wanted, flow by DIS in the tight
-        crop."""
-        if self.start != "random":
-            try:
-                return self.recogniser.recipe
-            except MissingWeightsError:  # told when a network is asked for
-                pass
+    def scratch_recipe(self) -> FlowMapRecipe:
+        """Flow by DIS in the tight crop."""
         return FlowMapRecipe(flow=FlowConfig(crop="tight"))
 
-    def default_training(self) -> TrainConfig:
-        """A short tuning [D]; the same for ``random``, so that the start is all that differs."""
-        return TrainConfig(
-            optimiser="adamw",
-            learning_rate=3e-4,
-            weight_decay=0.01,
-            batch_size=32,
-            epochs=30,
-            patience=0,
-            selection="last",
-            class_weights="inverse",
-            augment=False,
-        )
-
-    def build(self, n_classes: int) -> Model:
-        if self.start == "random":
-            return SimFlowNetwork(self, n_classes)
-        known = self.recogniser.classes
-        classes = self.classes or known
-        if len(classes) != n_classes:
-            raise ConfigError(f"{n_classes} classes", f"names of that many, not {list(classes)}")
-        if classes != known:
-            model: Network = StartedNetwork(self, n_classes, self.recogniser, classes, None)
-        else:
-            model = with_still_norms(self.recogniser.network())
-        if not self.trains:
-            return model.requires_grad_(False)
-        if classes == known:
-            size = cast(FlowMapRecipe, self.recipe).flow.map_size_px
-            example = {"flow_map": torch.zeros(2, 3, size, size)}
-            keep_unreached(model, model(example).logits.sum())
-        return model
-
-    def started(self, init: str) -> Method:
-        """See ``Method.started``: of its own name, the network itself is tuned."""
-        if init == "random":
-            return replace(self, start="random", weights=None)
-        if init == self.name:
-            return replace(self, start="tuned")
-        recogniser = read_recogniser(init)
-        if recogniser.name != self.name:
-            raise ConfigError(f"'{init}' is a recogniser '{recogniser.name}'", f"a '{self.name}'")
-        own = self.recipe != self.default_recipe()
-        recipe = self.recipe if own else OWN
-        return replace(self, start="tuned", weights=recogniser.folder.resolve(), recipe=recipe)
-
-    def for_classes(self, classes: tuple[str, ...]) -> SimFlow:
-        if not self.trains and set(classes) != set(self.recogniser.classes):
-            raise ConfigError(
-                f"{self.name} as it is tells {', '.join(self.recogniser.classes)} apart, and the "
-                f"classes are {', '.join(classes)}",
-                "a label map with these three: '3' of any database, or one whose name has -3",
-                "choose it with --classes, or train on your classes: --init sim-flow",
-            )
-        return replace(self, classes=classes)
-
-    def fit(
-        self, clips: ClipReader, context: FitContext, observer: Observer | None = None
-    ) -> Fitted:
-        """See ``Method.fit``; as it is, no clip is read."""
-        if self.trains:
-            return super().fit(clips, context, observer)
-        begun = time.perf_counter()
-        model = self.build(clips.n_classes).to(clips.device).eval()
-        return Fitted(model, summary(model, clips, 0, (), time.perf_counter() - begun))
+    def example(self) -> Inputs:
+        return {"flow_map": torch.zeros(2, 3, 28, 28, dtype=torch.uint8)}
 
     def mirrored(self, inputs: Inputs) -> Inputs:
         return {**inputs, "flow_map": mirror_map(inputs["flow_map"])}
-
-    def marks(self) -> tuple[str, ...]:
-        if self.start == "random":
-            return ()
-        if self.start == "tuned":
-            return (start_mark(self.recogniser),)
-        return ("bundled-weights" if self.weights is None else "given-weights",)
-
-    def hashes(self) -> dict[str, str]:
-        return {"recogniser": self.recogniser.sha256} if self.start != "random" else {}
-
-    @torch.no_grad()
-    def unit_sides(self, model: Model, inputs: Inputs) -> np.ndarray:
-        """Probabilities (B,12,2) of the action units of ``bundled.UNITS`` on the left and right of
-        the person; with ``training.mirror_at_test`` the mean with those of the mirrored clips.
-
-        Raises:
-            ConfigError: a network that never learned them.
-        """
-        if self.start == "random":
-            raise ConfigError("action units of a random start", "a recogniser that learned them")
-        shares = self._units(model, inputs)
-        if self.training.mirror_at_test:
-            shares = (shares + self._units(model, self.mirrored(inputs)).flip(-1)) / 2
-        return np.asarray(shares.cpu().numpy())
-
-    def units(self, model: Model, inputs: Inputs) -> np.ndarray:
-        """Probabilities (B,12) of the action units on either side: the greater of the two, since
-        the sides of a face seldom act apart."""
-        sides: np.ndarray = self.unit_sides(model, inputs).max(axis=-1)
-        return sides
-
-    @staticmethod
-    def _units(model: Model, inputs: Inputs) -> Tensor:
-        logits: Tensor = model(inputs).aux["units"]
-        return logits.float().sigmoid()

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from merkit.config import flat
 from merkit.files import write_text
+from merkit.methods.bundled import BUNDLED
 from merkit.report.plots import confusion_plot, curves_plot, score_plot
 from merkit.report.published import PublishedScore, clips_in_words, published_for
 from merkit.report.result import Result
@@ -34,8 +35,11 @@ MARKS = {
     "here.",
     "given-weights": "Weights of a recogniser's file: nothing was trained here. What they were "
     "trained on, and whether people of this data had a part in it, only its card can say.",
-    "init-sim-flow": "Training began at the bundled recogniser sim-flow, which was trained on "
-    "simulated faces alone.",
+    **{
+        f"init-{name}": f"Training began at the bundled recogniser {name}, which was trained on "
+        "simulated faces alone."
+        for name in BUNDLED
+    },
     "init-given": "Training began at a recogniser's file. What it was trained on, and whether "
     "people of this data had a part in it, only its card can say.",
     "shuffled-labels": "Control run: training labels were shuffled inside each fold, so this "
