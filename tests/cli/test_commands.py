@@ -188,7 +188,9 @@ def test_models_and_doctor_say_whether_a_trained_recogniser_is_whole(
     code, line = told("doctor")
     assert (code, line.split()[0]) == (0, "-")
     sim_flow_folder(folder)
-    assert "negative, positive, surprise; 12 action units; 0.4 MB; card: " in told("models")[1]
+    line = told("models")[1]
+    assert "negative, positive, surprise; 12 action units; " in line
+    assert line.endswith(f" MB; card: {folder / 'CARD.md'}")
     assert told("doctor")[1].startswith("ok       recogniser sim-flow")
     (folder / "model.safetensors").write_bytes(b"cut off")
     assert "not as it was written" in told("models")[1]
