@@ -17,7 +17,9 @@ from merkit.datasets.synthetic import load
 from merkit.errors import ConfigError
 from merkit.inference.modelfolder import load_model
 from merkit.methods import METHODS
+from merkit.methods.bundled import BUNDLED
 from merkit.runs.config import EvaluateConfig
+from placeholder_recogniser import sim_flow_folder
 
 SET = ["--set", "training.epochs=4", "model.encoder.name=tiny"]
 
@@ -170,6 +172,29 @@ def test_models_lists_every_method_and_every_setting_of_one(
     assert "training.optimiser = adamw" in shown
     assert "recipe.frames = 8" in shown
     assert "model.lambda_koleo = 0.5" in shown
+
+
+def test_models_and_doctor_say_whether_a_trained_recogniser_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "sim_flow"
+    monkeypatch.setitem(BUNDLED, "sim-flow", folder)  # type: ignore[arg-type]
+
+    def told(command: str) -> tuple[int, str]:
+        code, shown = main([command]), capsys.readouterr().out
+        return code, next(line for line in reversed(shown.splitlines()) if "sim-flow" in line)
+
+    assert told("models")[1].startswith("sim-flow      recogniser 'sim-flow' is not made")
+    code, line = told("doctor")
+    assert (code, line.split()[0]) == (0, "-")
+    sim_flow_folder(folder)
+    line = told("models")[1]
+    assert "negative, positive, surprise; 12 action units; " in line
+    assert line.endswith(f" MB; card: {folder / 'CARD.md'}")
+    assert told("doctor")[1].startswith("ok       recogniser sim-flow")
+    (folder / "model.safetensors").write_bytes(b"cut off")
+    assert "not as it was written" in told("models")[1]
+    assert told("doctor")[0] == 3
 
 
 def test_doctor_says_what_is_there_and_what_it_gives(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,12 +6,13 @@ annotation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-#: A transformers folder with random weights, filled in by the test (see ``small_model``).
-FOLDER = "<random DINOv2>"
+#: A transformers folder with random weights, and the folder of a recogniser with such, both filled
+#: in by the test.
+FOLDER, RECOGNISER = "<random DINOv2>", "<random recogniser>"
 
 _TINY = {
     "name": "tiny",
@@ -56,6 +57,8 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     "stag:oracle": {"frames": 6, "au": {"source": "oracle"}, "use_transformer": False},
     "evodyn": {"sequence_length": 6, "width": 16, "depth": 1, "heads": 2, "head_width": 8},
+    "sim-flow": {"weights": RECOGNISER},
+    "sim-flow:tuned": {"weights": RECOGNISER, "start": "tuned"},
     "ststnet": {},
     "lbp-top": {"frames": 4, "size_px": 24, "blocks": [2, 2, 1]},
     "hoof": {"frames": 4},
@@ -87,11 +90,11 @@ ANNOTATIONS: dict[str, str] = {
 }
 
 
-def with_folder(settings: Any, folder: Path) -> Any:
-    """The settings with ``FOLDER`` replaced by a real one."""
+def with_folders(settings: Any, folders: Mapping[str, Path]) -> Any:
+    """The settings with ``FOLDER`` and ``RECOGNISER`` replaced by real ones."""
     if isinstance(settings, dict):
-        return {name: with_folder(value, folder) for name, value in settings.items()}
-    return str(folder) if settings == FOLDER else settings
+        return {name: with_folders(value, folders) for name, value in settings.items()}
+    return str(folders[settings]) if settings in (FOLDER, RECOGNISER) else settings
 
 
 def entries(methods: Iterable[str]) -> list[str]:

@@ -55,7 +55,7 @@ def test_every_config_is_whole(path: Path) -> None:
 def test_every_method_has_a_config() -> None:
     methods = {config.method for path in CONFIGS for config in configs_of(path).values()}
     assert {"sfa-dgat", "hlora-mer", "stag", "evodyn", "ststnet", "lbp-top", "hoof"} <= methods
-    assert {"majority", "linear-probe"} <= methods
+    assert {"majority", "linear-probe", "sim-flow"} <= methods
 
 
 def test_every_config_is_in_the_docs_and_nothing_else_is() -> None:

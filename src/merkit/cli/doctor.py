@@ -13,8 +13,10 @@ from pathlib import Path
 
 from merkit.cli.licences import installed_licences
 from merkit.cli.options import parse
+from merkit.errors import MerkitError, MissingWeightsError
 from merkit.face.landmarker import MODEL, MODEL_SHA256
 from merkit.files import file_hash
+from merkit.methods.bundled import BUNDLED, read_recogniser
 from merkit.types import Finding, Level
 
 #: optional package -> (what it gives, how to get it)
@@ -120,5 +122,17 @@ def _weights() -> list[Finding]:
             rows.append(Finding("note", name, how))
     return [
         *rows,
+        *map(_recogniser, BUNDLED),
         Finding("ok", "tiny encoder", "built in, trained from scratch, needs no weights"),
     ]
+
+
+def _recogniser(name: str) -> Finding:
+    """One that comes trained: a checkout may lack it, a damaged one must be mended."""
+    try:
+        read_recogniser(name).check()
+    except MissingWeightsError as error:
+        return Finding("note", f"recogniser {name}", error.found)
+    except MerkitError as error:
+        return Finding("broken", f"recogniser {name}", error.found)
+    return Finding("ok", f"recogniser {name}", "whole; trained on simulated faces alone")

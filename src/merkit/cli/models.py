@@ -1,4 +1,4 @@
-"""``merkit models``: the methods, or every setting of one."""
+"""``merkit models``: the methods and the recognisers that come trained, or every setting of one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Annotated
 import tyro
 
 from merkit.cli.options import listed, parse
+from merkit.errors import MerkitError
+from merkit.methods.bundled import BUNDLED, CARD, MODEL, read_recogniser
 
 
 @dataclass(frozen=True)
 class Options:
-    """List the methods, or the settings of one with their defaults."""
+    """List the methods and the recognisers that come trained, or the settings of one with their
+    defaults."""
 
     name: Annotated[str, tyro.conf.Positional] = ""
     """a method; empty lists all"""
@@ -34,8 +37,23 @@ def run(words: Sequence[str]) -> int:
         print(f"{name:<{width}}  {method.title}\n{'':<{width}}  {method.citation}")
         if METHODS.origin(name) != "merkit":
             print(f"{'':<{width}}  from {METHODS.origin(name)}")
+    print("\ntrained on simulated faces alone, to start from with --init:")
+    for name in BUNDLED:
+        print(f"{name:<{width}}  {_recogniser(name)}")
     print("\nsettings of one: merkit models NAME")
     return 0
+
+
+def _recogniser(name: str) -> str:
+    """What a recogniser tells apart, and where its card lies; or why it does not serve."""
+    try:
+        found = read_recogniser(name)
+        found.check()
+    except MerkitError as error:
+        return error.found
+    size = (found.folder / MODEL).stat().st_size / 1e6
+    says = f"{', '.join(found.classes)}; {len(found.units)} action units; {size:.1f} MB"
+    return f"{says}; card: {found.folder / CARD}"
 
 
 def _show(options: Options) -> None:

@@ -130,8 +130,9 @@ def align_points(points_px: F32, transforms: F32) -> F32:
     return np.asarray(moved, np.float32)
 
 
-def warp(rgb: U8, transform: F32, size_px: int) -> U8:
-    """Resample one picture: u8 (H,W,3), transform (2,3) -> u8 (size,size,3).
+def warp(rgb: U8, transform: F32 | F64, size_px: int) -> U8:
+    """Resample one picture: u8 (H,W,3), transform (2,3) -> u8 (size,size,3); a grey one (H,W) stays
+    grey.
 
     Bicubic, since bilinear interpolation blurs by an amount that changes with the sub-pixel
     phase, which would look like motion. Where the picture shrinks by more than 1.5, a Gaussian
@@ -219,7 +220,7 @@ def _smooth(landmarks: F32, frames: int) -> F32:
     return np.stack(smooth)
 
 
-def _needed_part(rgb: U8, transform: F32, size_px: int) -> tuple[U8, F32]:
+def _needed_part(rgb: U8, transform: F32 | F64, size_px: int) -> tuple[U8, F32]:
     """The part of the picture that the square is made of, and its left top corner (x, y).
 
     At least one pixel of the nearest border, when the square lies outside.

@@ -12,6 +12,7 @@ from merkit.face.regions import RegionWindows
 Estimator = Literal["farneback", "dis", "tvl1"]
 Reference = Literal["first", "previous"]
 NoseCorrection = Literal["field", "pooled", "none"]
+CropKind = Literal["square", "tight"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class FlowConfig:
 
     Crop (eqs 3-4), in units of half the distance g of the inner eye corners:
     ``crop_half_width_g`` to each side, ``crop_above_g`` and ``crop_below_g``, resized to
-    ``crop_size_px`` squared. ``map_size_px``: side of the onset-apex flow image.
+    ``crop_size_px`` squared. ``crop``: this ``square``, or ``tight``, with eyes and mouth at fixed
+    places (:mod:`merkit.flow.tight`), for flow maps alone; ``crop_upright`` levels the eyes in it.
+    ``map_size_px``: side of the onset-apex flow image.
     """
 
     estimator: Estimator = "dis"
@@ -65,6 +68,8 @@ class FlowConfig:
     crop_below_g: float = 5.0
     crop_size_px: int = 256
     map_size_px: int = 28
+    crop: CropKind = "square"
+    crop_upright: bool = True
 
     def __post_init__(self) -> None:
         allowed = {
@@ -73,6 +78,7 @@ class FlowConfig:
             "nose_correction": get_args(NoseCorrection),
             "regions": (18, 14),
             "gray_order": ("rgb", "bgr"),
+            "crop": get_args(CropKind),
         }
         wanted = {
             name: (getattr(self, name) in values, f"one of: {', '.join(map(str, values))}")

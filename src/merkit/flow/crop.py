@@ -1,9 +1,9 @@
-"""The face crop in which motion is measured: one square for a clip, that may follow the nose."""
+"""The face crop in which motion is measured: one for a clip, that may follow the nose."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ from merkit.face.regions import (
 )
 from merkit.flow.config import FlowConfig
 from merkit.flow.estimate import dominant_motion, estimate_flow
+from merkit.flow.gray import to_gray
+from merkit.flow.tight import TightCrop, tight_crop
 from merkit.types import F64, U8
 
 #: Flow for following the nose is estimated this far around the nose-tip box.
@@ -47,6 +49,41 @@ class FaceCrop:
         """The same square elsewhere."""
         return replace(self, left=self.left + right, top=self.top + down)
 
+    @property
+    def place_px(self) -> F64:
+        """Where the crop lies (2,), in crop pixels; ``moved`` changes it."""
+        return np.array([self.left * self.scale, self.top * self.scale])
+
+    def in_source(self, u: float, v: float) -> tuple[float, float]:
+        """A motion in the crop as one in source pixels."""
+        return u / self.scale, v / self.scale
+
+    def overlaps(self, image: U8) -> bool:
+        """Whether any of the crop lies on the image."""
+        height, width = image.shape[:2]
+        across = -self.side_px < self.left < int(width)
+        return across and -self.side_px < self.top < int(height)
+
+    def cut(self, image: U8) -> U8:
+        """Grey u8 (size,size) of a source image that it overlaps. Shrinking averages areas, so that
+        fine texture does not alias; growing is bilinear."""
+        import cv2
+
+        height, width = image.shape[:2]
+        left, top = max(self.left, 0), max(self.top, 0)
+        right, bottom = min(self.left + self.side_px, width), min(self.top + self.side_px, height)
+        part = to_gray(image[top:bottom, left:right])
+        if part.shape != (self.side_px, self.side_px):
+            above, below = top - self.top, self.top + self.side_px - bottom
+            before, after = left - self.left, self.left + self.side_px - right
+            part = np.pad(part, ((above, below), (before, after)), mode="edge")
+        method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_LINEAR
+        return cast(U8, cv2.resize(part, (self.size_px, self.size_px), interpolation=method))
+
+
+#: A place in the source in which motion is measured.
+Crop: TypeAlias = FaceCrop | TightCrop
+
 
 def face_crop(landmarks_px: npt.NDArray[np.floating], config: FlowConfig) -> FaceCrop:
     """The crop around a face (docs/methods/stag.md eqs 3-4).
@@ -72,44 +109,34 @@ def face_crop(landmarks_px: npt.NDArray[np.floating], config: FlowConfig) -> Fac
 
 def crop_layout(
     landmarks_px: npt.NDArray[np.floating], config: FlowConfig
-) -> tuple[FaceCrop, RegionLayout]:
-    """The crop around a face, and where its regions lie in it; see ``face_crop``."""
-    crop = face_crop(landmarks_px, config)
+) -> tuple[Crop, RegionLayout]:
+    """The crop around a face as ``config.crop`` wants it, and where its regions lie in it."""
+    of_kind = tight_crop if config.crop == "tight" else face_crop
+    crop: Crop = of_kind(landmarks_px, config)
     return crop, region_layout(crop.points(landmarks_px), config.windows, config.crop_size_px)
 
 
-def cut(image: U8, crop: FaceCrop) -> U8:
-    """Cut the crop out of a source image (H,W,3) RGB or (H,W) grey: grey u8 (size,size).
-
-    Beyond the image its border pixels are repeated. Shrinking averages areas, so that fine
-    texture does not alias; growing is bilinear.
+def cut(image: U8, crop: Crop) -> U8:
+    """Cut the crop out of a source image (H,W,3) RGB or (H,W) grey: grey u8 (size,size). Beyond the
+    image its border pixels are repeated.
 
     Raises:
         FaceError: the crop lies outside the image.
     """
-    import cv2
-
+    if crop.overlaps(image):
+        return crop.cut(image)
     height, width = image.shape[:2]
-    left, top = max(crop.left, 0), max(crop.top, 0)
-    right, bottom = min(crop.left + crop.side_px, width), min(crop.top + crop.side_px, height)
-    if left >= right or top >= bottom:
-        raise FaceError(
-            f"face crop {crop.side_px} px wide at ({crop.left}, {crop.top})",
-            f"one that overlaps the {width}x{height} image",
-            "check that the landmarks belong to this video",
-        )
-    part = to_gray(image[top:bottom, left:right])
-    if part.shape != (crop.side_px, crop.side_px):
-        above, below = top - crop.top, crop.top + crop.side_px - bottom
-        before, after = left - crop.left, crop.left + crop.side_px - right
-        part = np.pad(part, ((above, below), (before, after)), mode="edge")
-    method = cv2.INTER_AREA if crop.scale < 1 else cv2.INTER_LINEAR
-    return cast(U8, cv2.resize(part, (crop.size_px, crop.size_px), interpolation=method))
+    left, top = crop.in_source(*crop.place_px)
+    raise FaceError(
+        f"face crop at ({left:.0f}, {top:.0f})",
+        f"one that overlaps the {width}x{height} image",
+        "check that the landmarks belong to this video",
+    )
 
 
 def follow(
-    image: U8, crop: FaceCrop, reference: U8, layout: RegionLayout, config: FlowConfig
-) -> tuple[FaceCrop, U8]:
+    image: U8, crop: Crop, reference: U8, layout: RegionLayout, config: FlowConfig
+) -> tuple[Crop, U8]:
     """Move the crop until the nose tip lies where it lies in ``reference``: docs/methods/evodyn.md.
 
     Starts from ``crop``, the place in the frame before. Motion is converted to source pixels, so
@@ -121,32 +148,17 @@ def follow(
     gray = cut(image, crop)
     if not config.follow_nose:
         return crop, gray
-    scale = crop.scale if config.follow_scaled else 1.0
     for _ in range(config.follow_iterations):
         u, v = _nose_motion(reference, gray, layout, config)
         if u * u + v * v <= config.follow_above_px2:
             break
-        right, down = round(u / scale), round(v / scale)
+        step = crop.in_source(u, v) if config.follow_scaled else (u, v)
+        right, down = round(step[0]), round(step[1])
         moved = crop.moved(right, down)
-        if (right, down) == (0, 0) or not _overlaps(moved, image):
+        if (right, down) == (0, 0) or not moved.overlaps(image):
             break
         crop, gray = moved, cut(image, moved)
     return crop, gray
-
-
-def weighed(rgb: U8, config: FlowConfig) -> U8:
-    """Colour frames (...,3) in the order in which ``config`` wants them made grey; grey ones (H,W)
-    as they are."""
-    return rgb[..., ::-1] if config.gray_order == "bgr" and rgb.ndim > 2 else rgb
-
-
-def to_gray(image: U8) -> U8:
-    """Grey u8 (H,W) of an RGB image (H,W,3); a grey one comes back as it is."""
-    import cv2
-
-    if image.ndim == 2:
-        return image
-    return cast(U8, cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY))
 
 
 def _nose_motion(before: U8, after: U8, layout: RegionLayout, config: FlowConfig) -> list[float]:
@@ -158,9 +170,3 @@ def _nose_motion(before: U8, after: U8, layout: RegionLayout, config: FlowConfig
     box = layout.nose_tip_px - [left, top, left, top]
     motion: list[float] = dominant_motion(flow, box, config.q_nose_tip).tolist()
     return motion
-
-
-def _overlaps(crop: FaceCrop, image: U8) -> bool:
-    height, width = image.shape[:2]
-    across = -crop.side_px < crop.left < int(width)
-    return across and -crop.side_px < crop.top < int(height)

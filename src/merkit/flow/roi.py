@@ -9,8 +9,9 @@ import numpy.typing as npt
 from merkit.errors import FaceError
 from merkit.face.regions import RegionLayout, region_indices
 from merkit.flow.config import FlowConfig
-from merkit.flow.crop import crop_layout, cut, follow, weighed
+from merkit.flow.crop import crop_layout, cut, follow
 from merkit.flow.estimate import dominant_motion, estimate_flow, flow_map
+from merkit.flow.gray import weighed
 from merkit.types import F32, F64, I64, U8
 from merkit.workers import threads
 
@@ -42,7 +43,7 @@ def clip_flow(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfi
         crop, gray = follow(image, crops[-1], grays[0], layout, config)
         crops.append(crop)
         grays.append(gray)
-    places = np.array([[crop.left * crop.scale, crop.top * crop.scale] for crop in crops])
+    places = [crop.place_px for crop in crops]
 
     def motion(t: int) -> F32:
         r = 0 if config.reference == "first" else t - 1

@@ -36,7 +36,14 @@ def _train(config: FinalConfig, progress: Progress) -> FitSummary:
     if config.out.exists():
         raise ConfigError(f"{config.out} exists", "a new model folder", "choose another --out")
     method, device = config.make(), choose_device(config.device)
+    if not method.trains:
+        raise ConfigError(
+            f"'{method.name}' is used as it is, and nothing of it is trained",
+            "a method that is trained",
+            f"tune it with --init {method.name}; 'merkit evaluate' scores it as it is",
+        )
     data = load_clips(config)
+    method = method.for_classes(data.classes)
     method.build(len(data.classes))  # what is missing is told before the long work begins
     data, samples = prepare_clips(data, method.recipe, config, progress)
     context = FitContext(config.seed, device, worker_count(config.workers, 64), config.bf16)

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from merkit.errors import ConfigError, MissingDataError, MissingWeightsError, StoreError
 from merkit.files import atomic_folder, read_json, write_json
 from merkit.methods import make_method
 from merkit.methods.base import Method
+from merkit.methods.bundled import BUNDLED, read_recogniser
 from merkit.training.network import Model
+from merkit.training.stored import fill
 
 FORMAT = 2
 #: what config.json holds at least, and of which kind
@@ -71,19 +72,26 @@ def save_model(
 
 
 def load_model(name: str | Path) -> LoadedModel:
-    """Read a model folder, or fetch it from the Hugging Face Hub (``user/name``).
+    """Read a model folder, or fetch it from the Hugging Face Hub (``user/name``); or one of the
+    recognisers that come with merkit, by its name.
 
     Raises:
         MissingDataError: no such folder, or files missing in it.
         MissingWeightsError: the Hub cannot be reached or has no such model.
         StoreError: damaged files, or weights that do not fit the configuration.
     """
+    if str(name) in BUNDLED:
+        return _bundled(str(name))
     folder = _local_folder(name)
     path = folder / "config.json"
     config = _read_config(path)
     try:
         method = make_method(
-            config["method"], config["model"], config["training"], config["recipe"]
+            config["method"],
+            config["model"],
+            config["training"],
+            config["recipe"],
+            config.get("init", ""),
         )
     except ConfigError as error:
         raise StoreError(
@@ -91,9 +99,16 @@ def load_model(name: str | Path) -> LoadedModel:
         ) from None
     classes = tuple(config["classes"])
     model = method.build(len(classes))
-    _fill(model, folder / "model.safetensors")
+    fill(model, folder / "model.safetensors", "write the model again with 'merkit train'")
     data = tuple(map(str, config.get("data") or ()))
     return LoadedModel(method, model.eval(), classes, data)
+
+
+def _bundled(name: str) -> LoadedModel:
+    """A recogniser as it is; no database had a part in it."""
+    classes = read_recogniser(name).classes
+    method = make_method(name).for_classes(classes)
+    return LoadedModel(method, method.build(len(classes)).eval(), classes, ("simulation",))
 
 
 def _local_folder(name: str | Path) -> Path:
@@ -131,25 +146,3 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not config["classes"] or not all(isinstance(name, str) for name in config["classes"]):
         raise StoreError(f"{path}: classes is {config['classes']!r}", "the names of classes")
     return config
-
-
-def _fill(model: Model, path: Path) -> None:
-    if not path.is_file():
-        raise MissingDataError(f"{path.parent} has no model.safetensors", "a whole model folder")
-    try:
-        state = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise StoreError(f"{path} cannot be read: {error}", "safetensors weights") from None
-    wanted = model.trainable_state()
-    wrong = sorted(
-        name
-        for name in wanted.keys() | state.keys()
-        if name not in wanted or name not in state or wanted[name].shape != state[name].shape
-    )
-    if wrong:
-        raise StoreError(
-            f"{path} does not fit its config.json: {len(wrong)} tensors, first '{wrong[0]}'",
-            "weights and configuration of one training",
-            "write the model again with 'merkit train'",
-        )
-    model.load_state_dict(state, strict=False)

@@ -17,6 +17,7 @@ METHODS: Registry[type[Method]] = Registry(
         "hlora-mer": "merkit.methods.hlora_mer:HloraMer",
         "stag": "merkit.methods.stag:Stag",
         "evodyn": "merkit.methods.evodyn:Evodyn",
+        "sim-flow": "merkit.methods.sim_flow:SimFlow",
         "ststnet": "merkit.methods.ststnet:Ststnet",
         "lbp-top": "merkit.methods.lbp_top:LbpTop",
         "hoof": "merkit.methods.hoof:Hoof",
@@ -32,10 +33,16 @@ def make_method(
     model: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     recipe: Mapping[str, Any] | None = None,
+    init: str = "",
 ) -> Method:
     """A method by its registered name, with settings laid over its own defaults.
 
+    Args:
+        init: what it starts from (``Method.started``); "": as it does by itself.
+
     Raises:
-        ConfigError: an unknown method, setting or value.
+        ConfigError: an unknown method, setting, value or start.
+        MissingWeightsError, StoreError: the weights that it starts from are not there, or damaged.
     """
-    return METHODS[name].from_settings(model or {}, training or {}, recipe or {})
+    method = METHODS[name].from_settings(model or {}, training or {}, recipe or {})
+    return method.started(init) if init else method

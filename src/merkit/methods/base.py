@@ -79,6 +79,35 @@ class Method(ABC):
             MissingWeightsError: pretrained weights cannot be had.
         """
 
+    @property
+    def trains(self) -> bool:
+        """Whether anything is fitted to the clips of a fold; False of what is used as it is."""
+        return True
+
+    def started(self, init: str) -> Method:
+        """The method with what it starts from: ``random`` weights of its own, or a recogniser that
+        was trained on simulated faces, by its name or folder.
+
+        Raises:
+            ConfigError: no such recogniser, or one that the method cannot start from.
+            MissingWeightsError, StoreError: its files are not there, or damaged.
+        """
+        from merkit.methods.started import start_from
+
+        return start_from(self, init)
+
+    def for_classes(self: M, classes: tuple[str, ...]) -> M:
+        """The method for a run with classes of these names; most know their number alone.
+
+        Raises:
+            ConfigError: it cannot tell these.
+        """
+        return self
+
+    def hashes(self) -> dict[str, str]:
+        """Identity of the files that decide what it says, beside its settings."""
+        return {}
+
     def fit(
         self, clips: ClipReader, context: FitContext, observer: Observer | None = None
     ) -> Fitted:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from merkit.config import flat
 from merkit.files import write_text
+from merkit.methods.bundled import BUNDLED
 from merkit.report.plots import confusion_plot, curves_plot, score_plot
 from merkit.report.published import PublishedScore, clips_in_words, published_for
 from merkit.report.result import Result
@@ -30,6 +31,17 @@ MARKS = {
     "on a new video.",
     "predicted-au": "Action units come from a predictor that was trained inside each fold, so the "
     "score asks no human coder.",
+    "bundled-weights": "Bundled weights, trained on simulated faces alone: nothing was trained "
+    "here.",
+    "given-weights": "Weights of a recogniser's file: nothing was trained here. What they were "
+    "trained on, and whether people of this data had a part in it, only its card can say.",
+    **{
+        f"init-{name}": f"Training began at the bundled recogniser {name}, which was trained on "
+        "simulated faces alone."
+        for name in BUNDLED
+    },
+    "init-given": "Training began at a recogniser's file. What it was trained on, and whether "
+    "people of this data had a part in it, only its card can say.",
     "shuffled-labels": "Control run: training labels were shuffled inside each fold, so this "
     "score shows what the pipeline makes of nothing. It must sit at chance.",
 }
@@ -144,12 +156,13 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     run, settings = result.document, result.settings
     per_class = ", ".join(f"{name} {n}" for name, n in run["clips_per_class"].items())
     protocol = f"{settings['protocol']['name']}, {result.scores.n_folds} folds"
+    chosen = _selection(settings) if result.scores.training.epochs_max else "nothing trained"
     return [
         ("data", result.data),
         ("clips", f"{run['clips']} ({per_class})"),
         ("subjects", str(run["subjects"])),
         ("classes", f"{run['label_map']}: {run['label_map_citation']}"),
-        ("protocol", f"{protocol}; {_selection(settings)}"),
+        ("protocol", f"{protocol}; {chosen}"),
         ("fold hash", result.scores.fold_hash),
         ("seeds", ", ".join(map(str, settings["seeds"]))),
         ("recipe", run["recipe_key"]),

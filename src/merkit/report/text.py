@@ -48,6 +48,8 @@ def score_lines(scores: Scores) -> list[str]:
 
 def seeds_in_words(scores: Scores) -> str:
     """How far the score moves with the training seed."""
+    if scores.training.epochs_max == 0:
+        return "Nothing was trained, so no seed moves the score."
     if len(scores.per_seed) == 1:
         return (
             "One training seed: how far the score would move with another seed is not measured, "

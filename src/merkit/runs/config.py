@@ -81,6 +81,8 @@ class MethodConfig:
         model: settings of the method (``merkit models NAME`` lists them).
         recipe: settings of its preprocessing.
         training: settings of its training.
+        init: what the method starts from: a recogniser that merkit brings, such as ``sim-flow``, or
+            the folder of one; ``random``, weights of its own; empty: as it does by itself.
         device: ``auto`` takes a GPU where there is one.
         threads: CPU threads of one training; folds run side by side, so one is the default
             and makes a score independent of the number of workers.
@@ -92,6 +94,7 @@ class MethodConfig:
     model: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    init: str = ""
     device: str = "auto"
     threads: int = 1
     bf16: bool = False
@@ -103,11 +106,12 @@ class MethodConfig:
         """The method with these settings.
 
         Raises:
-            ConfigError: an unknown method, setting or value.
+            ConfigError: an unknown method, setting, value or start.
+            MissingWeightsError, StoreError: what it starts from is not there, or damaged.
         """
         from merkit.methods import make_method
 
-        return make_method(self.method, self.model, self.training, self.recipe)
+        return make_method(self.method, self.model, self.training, self.recipe, self.init)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,7 @@ def _evaluate(config: EvaluateConfig, progress: Progress) -> Result:
     run.check_free()
     method, device = config.make(), choose_device(config.device)
     data = load_clips(config)
+    method = method.for_classes(data.classes)
     make_folds(data.rows, config.protocol)  # what cannot work is told before the long work begins
     if not run.finished:
         method.build(len(data.classes))
@@ -60,7 +61,7 @@ def _evaluate(config: EvaluateConfig, progress: Progress) -> Result:
     doubts = [asdict(finding) for finding in find_doubts(data, folds, looks)]
     facts = data.facts() | {"refused_clips": dict(samples.refused), "findings": doubts}
     pending = run.pending(config.seeds, folds)
-    run.begin(config, method, folds, facts, data.hashes() | samples.hashes())
+    run.begin(config, method, folds, facts, data.hashes() | samples.hashes() | method.hashes())
     context = FitContext(0, device, config.threads, config.bf16)
     trainings = Trainings(
         method, data, samples, context, config.shuffle_labels, config.oracle_epoch
@@ -90,7 +91,8 @@ def train_folds(
     jobs = [trainings.job(fold, seed) for fold, seed in pending]
     folds = {fold.name: fold for fold, _ in pending}
     progress("training folds", 0, len(jobs))
-    count = workers if trainings.context.device == "cpu" else 1
+    side_by_side = trainings.context.device == "cpu" and trainings.method.trains
+    count = workers if side_by_side else 1  # to start a process takes longer than to train nothing
     for done, outcome in enumerate(run_jobs(run_fold, jobs, count), start=1):
         audit_reads(folds[outcome.fold], outcome.summary.served, table)
         run.write_fold(outcome)

@@ -59,6 +59,7 @@ class SpotRecognition:
                 "see 'merkit models', or turn its action units off",
             )
         window_folds(make_folds(data.rows, config.protocol), data.rows, (), config.protocol)
+        method = method.for_classes(data.classes)
         method.build(len(data.classes))
         return cls(config, method, data)
 
@@ -91,7 +92,8 @@ class SpotRecognition:
             "refused_windows": dict(windows.refused),
             "findings": [*facts["findings"], *map(asdict, find_doubts(data, annotated, {}))],
         }
-        contents = data.hashes() | samples.hashes() | {"recordings": recordings_hash(watched)}
+        contents = data.hashes() | samples.hashes() | self.method.hashes()
+        contents |= {"recordings": recordings_hash(watched)}
         run = RunFolder(config.out)
         pending = run.pending(config.seeds, folds)
         run.begin(config, self.method, folds, facts, contents)

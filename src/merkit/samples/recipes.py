@@ -116,7 +116,7 @@ class Recipe(ABC):
             raise ConfigError(
                 f"clip '{clip.clip_id}' is one flow image, which does not serve: "
                 f"{self.no_flow_image}",
-                "a method that reads flow maps: ststnet, or linear-probe with "
+                "a method that reads flow maps: sim-flow, ststnet, or linear-probe with "
                 "model.picture=flow-map",
                 "choose another --method, or the database with its frames",
             )
@@ -256,6 +256,12 @@ class RegionFlowRecipe(SequenceRecipe):
     )
 
     flow: FlowConfig = field(default_factory=FlowConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        holds = self.flow.crop == "square"
+        wanted = "square: sizes of regions are in its pixels"
+        check_settings(self.flow, "recipe.flow", {"crop": (holds, wanted)})
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         return {"flow": clip_flow(frames.rgb, first_landmarks(face), self.flow)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,7 +28,8 @@ class TrainConfig:
     2019, eq. 2). ``oversample``: how often each clip of the rarer classes is repeated at most.
     ``views``: number of augmented views drawn once per clip where frozen tokens are cached
     (view 0 is the clip itself); 0 draws afresh at every step. ``steps``: of the optimiser, which
-    say how long to train in place of ``epochs`` (0: the epochs do).
+    say how long to train in place of ``epochs`` (0: the epochs do). ``init_rate``: share of the
+    learning rate for the recogniser that another method starts from (0: it stays as it is).
     """
 
     optimiser: Literal["adam", "adamw"] = "adam"
@@ -52,6 +53,7 @@ class TrainConfig:
     swa_start: float = 0.0  # share of the epochs after which weights are averaged; 0: never
     swa_learning_rate: float = 1e-4
     mirror_at_test: bool = False
+    init_rate: float = 0.1
 
     def __post_init__(self) -> None:
         wanted = {
@@ -69,15 +71,30 @@ class TrainConfig:
             "class_weight_beta": (0 <= self.class_weight_beta < 1, "0 (all equal) to below 1"),
             "views": (self.views >= 0, "0 (drawn afresh) or more"),
             "swa_start": (0 <= self.swa_start < 1, "0 (never) to below 1"),
+            "init_rate": (0 <= self.init_rate <= 1, "0 (kept as it is) to 1"),
         }
         check_settings(self, "training", wanted)
 
 
-def make_optimiser(model: nn.Module, settings: TrainConfig) -> torch.optim.Optimizer:
-    """Adam or AdamW over the trainable parameters."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
+def make_optimiser(
+    model: nn.Module, settings: TrainConfig, rates: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
+    """Adam or AdamW over the trainable parameters.
+
+    Args:
+        rates: share of the learning rate for parameters whose name begins so; 1 for the others.
+    """
+    by_rate: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            own = [rate for start, rate in (rates or {}).items() if name.startswith(start)]
+            by_rate.setdefault(own[0] if own else 1.0, []).append(parameter)
+    groups = [
+        {"params": parameters, "lr": rate * settings.learning_rate, "rate": rate}
+        for rate, parameters in by_rate.items()
+    ]
     kind = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
-    return kind(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    return kind(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
 
 
 def make_schedule(optimiser: torch.optim.Optimizer, settings: TrainConfig) -> LambdaLR:

@@ -124,7 +124,7 @@ class _Trainer:
         self.steps_left = self.settings.steps or math.inf
         # not the stream that the first weights were drawn from
         self.generator = torch.Generator().manual_seed(derived_seed(context.seed, "order"))
-        self.optimiser = make_optimiser(model, self.settings)
+        self.optimiser = make_optimiser(model, self.settings, model.rates())
         self.schedule = make_schedule(self.optimiser, self.settings)
         weights = class_weights(self.train_labels.tolist(), clips.n_classes, self.settings)
         self.weights = None if weights is None else weights.to(clips.device)
@@ -221,7 +221,7 @@ class _Trainer:
             self.schedule.step()
             return
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.swa_learning_rate
+            group["lr"] = group["rate"] * self.settings.swa_learning_rate
         if self.average is None:
             self.average = AveragedModel(self.model)
         self.average.update_parameters(self.model)

@@ -65,6 +65,10 @@ class Network(Model):
     def start_epoch(self, epoch: int) -> None:
         """Called before each epoch of a training, the first of which is 1."""
 
+    def rates(self) -> Mapping[str, float]:
+        """Share of the learning rate for parameters whose name begins so; 1 for the others."""
+        return {}
+
     @abstractmethod
     def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
         """Scalar training loss for soft targets (B,C); ``class_weights`` is (C,) or None."""

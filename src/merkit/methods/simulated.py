@@ -1,0 +1,176 @@
+"""Methods whose weights were trained on simulated faces alone: as they are, tuned, from scratch.
+
+Shapes: B clips, C classes.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from merkit.errors import ConfigError, MerkitError
+from merkit.methods.base import OWN, Method
+from merkit.methods.bundled import Recogniser, read_recogniser
+from merkit.methods.started import start_mark
+from merkit.methods.started_network import StartedNetwork
+from merkit.methods.still import keep_unreached, with_still_norms
+from merkit.samples.batch import Inputs
+from merkit.samples.recipes import Recipe
+from merkit.training.config import TrainConfig
+from merkit.training.loop import FitContext, Fitted, Observer, summary
+from merkit.training.network import Model, Network
+from merkit.training.reader import ClipReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimulatedMethod(Method):
+    """``start``: ``as-it-is``, nothing is trained and its weights answer; ``tuned``, they are where
+    training begins; ``random``, the same network without them, as a control.
+
+    ``weights``: folder of another recogniser than the bundled one
+    (:func:`merkit.methods.bundled.save_bundled` wrote it). ``classes``: names of the run's classes,
+    which the run itself sets; none stands for those of the recogniser.
+    """
+
+    weights: Path | None = None
+    start: Literal["as-it-is", "tuned", "random"] = "as-it-is"
+    classes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def scratch(self, n_classes: int) -> Network:
+        """The network with random weights."""
+
+    @abstractmethod
+    def scratch_recipe(self) -> Recipe:
+        """The recipe that a recogniser is to be trained for."""
+
+    @abstractmethod
+    def example(self) -> Inputs:
+        """Two clips of the form that the recipe makes, without motion."""
+
+    @abstractmethod
+    def mirrored(self, inputs: Inputs) -> Inputs:
+        """See ``Method.mirrored``."""
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        """Where the weights come from."""
+        return read_recogniser(self.weights or self.name)
+
+    @property
+    def trains(self) -> bool:
+        return self.start != "as-it-is"
+
+    def default_recipe(self) -> Recipe:
+        """That of the recogniser; ``scratch_recipe`` where it is not made, or not wanted."""
+        if self.start != "random":
+            try:
+                return self.recogniser.recipe
+            except MerkitError:  # told when a network is asked for
+                pass
+        return self.scratch_recipe()
+
+    def default_training(self) -> TrainConfig:
+        """A short tuning [D]; the same for ``random``, so that the start is all that differs."""
+        return TrainConfig(
+            optimiser="adamw",
+            learning_rate=3e-4,
+            weight_decay=0.01,
+            batch_size=32,
+            epochs=30,
+            patience=0,
+            selection="last",
+            class_weights="inverse",
+            augment=False,
+        )
+
+    def build(self, n_classes: int) -> Model:
+        if self.start == "random":
+            return self.scratch(n_classes)
+        known = self.recogniser.classes
+        classes = self.classes or known
+        if len(classes) != n_classes:
+            raise ConfigError(f"{n_classes} classes", f"names of that many, not {list(classes)}")
+        if classes != known:
+            model: Network = StartedNetwork(self, n_classes, self.recogniser, classes, None)
+        else:
+            model = with_still_norms(self.recogniser.network())
+            keep_unreached(model, model(self.example()).logits.sum())
+        return model if self.trains else model.requires_grad_(False)
+
+    def started(self, init: str) -> Method:
+        """See ``Method.started``: of its own name, the network itself is tuned."""
+        if init == "random":
+            return replace(self, start="random", weights=None)
+        if init == self.name:
+            return replace(self, start="tuned")
+        recogniser = read_recogniser(init)
+        if recogniser.name != self.name:
+            raise ConfigError(f"'{init}' is a recogniser '{recogniser.name}'", f"a '{self.name}'")
+        own = self.recipe != self.default_recipe()
+        recipe = self.recipe if own else OWN
+        return replace(self, start="tuned", weights=recogniser.folder.resolve(), recipe=recipe)
+
+    def for_classes(self, classes: tuple[str, ...]) -> SimulatedMethod:
+        if not self.trains and set(classes) != set(self.recogniser.classes):
+            raise ConfigError(
+                f"{self.name} as it is tells {', '.join(self.recogniser.classes)} apart, and the "
+                f"classes are {', '.join(classes)}",
+                "a label map with these three: '3' of any database, or one whose name has -3",
+                f"choose it with --classes, or train on your classes: --init {self.name}",
+            )
+        return replace(self, classes=classes)
+
+    def fit(
+        self, clips: ClipReader, context: FitContext, observer: Observer | None = None
+    ) -> Fitted:
+        """See ``Method.fit``; as it is, no clip is read."""
+        if self.trains:
+            return super().fit(clips, context, observer)
+        begun = time.perf_counter()
+        model = self.build(clips.n_classes).to(clips.device).eval()
+        return Fitted(model, summary(model, clips, 0, (), time.perf_counter() - begun))
+
+    def marks(self) -> tuple[str, ...]:
+        if self.start == "random":
+            return ()
+        if self.start == "tuned":
+            return (start_mark(self.recogniser),)
+        return ("bundled-weights" if self.weights is None else "given-weights",)
+
+    def hashes(self) -> dict[str, str]:
+        return {"recogniser": self.recogniser.sha256} if self.start != "random" else {}
+
+    @torch.no_grad()
+    def unit_sides(self, model: Model, inputs: Inputs) -> np.ndarray:
+        """Probabilities (B,12,2) of the action units of ``bundled.UNITS`` on the left and right of
+        the person; with ``training.mirror_at_test`` the mean with those of the mirrored clips.
+
+        Raises:
+            ConfigError: a network that never learned them.
+        """
+        if self.start == "random":
+            raise ConfigError("action units of a random start", "a recogniser that learned them")
+        shares = _units(model, inputs)
+        if self.training.mirror_at_test:
+            shares = (shares + _units(model, self.mirrored(inputs)).flip(-1)) / 2
+        return np.asarray(shares.cpu().numpy())
+
+    def units(self, model: Model, inputs: Inputs) -> np.ndarray:
+        """Probabilities (B,12) of the action units on either side: the greater of the two, since
+        the sides of a face seldom act apart."""
+        sides: np.ndarray = self.unit_sides(model, inputs).max(axis=-1)
+        return sides
+
+
+def _units(model: Model, inputs: Inputs) -> Tensor:
+    logits: Tensor = model(inputs).aux["units"]
+    return logits.float().sigmoid()
