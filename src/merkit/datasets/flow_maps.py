@@ -13,8 +13,8 @@ adapter of its database, so that runs on both can be compared.
 
 The images come without action units. A sheet ``action_units.csv`` beside them, made from the coding
 sheets of CASME II and SAMM, gives them: column ``stem``, the file's name as far as ``.png``, and
-``aus``, its units divided by spaces. A clip with an empty cell there (SMIC is not coded), or with no
-row, has no codes.
+``aus``, its units divided by spaces. A clip with an empty cell there (SMIC is not coded), or
+without a row, has no codes.
 """
 
 from __future__ import annotations
