@@ -51,7 +51,7 @@ def render(result: Result) -> str:
         run=run,
         scores=scores,
         titles=scores.titles(),
-        selection=_selection(settings),
+        selection=selection_in_words(settings),
         score_svg=Markup(score_plot(scores)),
         confusion_svg=Markup(confusion_plot(scores.confusion, scores.classes)),
         curves_svg=Markup(curves_plot(scores.folds))
@@ -134,7 +134,7 @@ def _assurance(result: Result) -> str:
     )
 
 
-def _selection(settings: Mapping[str, Any]) -> str:
+def selection_in_words(settings: Mapping[str, Any]) -> str:
     """How the epoch was chosen, in a few words."""
     last = settings["training"]["selection"] == "last" or settings["protocol"]["val_share"] == 0
     return "last epoch, no choice" if last else "epoch chosen on validation subjects"
@@ -149,7 +149,7 @@ def _facts(result: Result) -> list[tuple[str, str]]:
         ("clips", f"{run['clips']} ({per_class})"),
         ("subjects", str(run["subjects"])),
         ("classes", f"{run['label_map']}: {run['label_map_citation']}"),
-        ("protocol", f"{protocol}; {_selection(settings)}"),
+        ("protocol", f"{protocol}; {selection_in_words(settings)}"),
         ("fold hash", result.scores.fold_hash),
         ("seeds", ", ".join(map(str, settings["seeds"]))),
         ("recipe", run["recipe_key"]),

@@ -45,22 +45,24 @@ def summarise(
     )
     result = Result(run.path, document, scores, predictions, run.path.name)
     result.write()
-    write_text(run.path / "log.jsonl", "".join(map(_log, trainings)))
+    write_text(run.path / "log.jsonl", "".join(map(log_lines, trainings)))
     write_report(result)
     return result
 
 
 def join_labels(parts: Sequence[pd.DataFrame], rows: Sequence[ClipRow]) -> pd.DataFrame:
     """One row a test prediction: clip_id, subject, dataset, fold, seed, y_true, y_pred, p_..."""
-    names = {"subject_key": "subject", "label": "y_true"}
-    known = pd.DataFrame(list(rows)).drop(columns="split").rename(columns=names)
+    columns = ["clip_id", "subject", "dataset", "y_true"]
+    known = pd.DataFrame(
+        [(row.clip_id, row.subject_key, row.dataset, row.label) for row in rows], columns=columns
+    )
     table = pd.concat(parts, ignore_index=True).merge(known, on="clip_id", validate="many_to_one")
     first = ["clip_id", "subject", "dataset", "fold", "seed", "y_true", "y_pred"]
     others = [name for name in table.columns if name not in first]
     return table[first + others].sort_values(["seed", "fold", "clip_id"], ignore_index=True)
 
 
-def _log(training: FoldTraining) -> str:
+def log_lines(training: FoldTraining) -> str:
     """One line an epoch."""
     place: dict[str, Any] = {"seed": training.seed, "fold": training.fold}
     return "".join(json.dumps(place | asdict(record)) + "\n" for record in training.history)
