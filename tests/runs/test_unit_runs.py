@@ -231,11 +231,26 @@ def test_other_units_or_another_threshold_do_not_resume_a_run(config: EvaluateCo
 
 
 def test_methods_that_cannot_or_must_not_are_refused(config: EvaluateConfig) -> None:
-    with pytest.raises(ConfigError, match="'hoof' names one class a clip"):
+    with pytest.raises(ConfigError, match="'hoof' does not name the action units 1, 12, 17"):
         evaluate_units(replace(config, method="hoof"))
     with pytest.raises(ConfigError, match=r"action units that a human coded, of test clips too"):
         evaluate_units(replace(config, method="stag", model={"au": {"source": "oracle"}}))
     assert not config.out.exists()
+
+
+def test_codes_of_the_tested_database_have_no_part_in_training(
+    finished: Path, settings: EvaluateConfig, tmp_path: Path
+) -> None:
+    """With every code of CASME II turned round, what its fold says of it stays bit by bit."""
+    root = write_maps(tmp_path / "maps")
+    sheet = (root / "action_units.csv").read_text().splitlines()
+    turned = [row.partition(",")[0] + ",17" if "_EP" in row else row for row in sheet]
+    (root / "action_units.csv").write_text("\n".join(turned) + "\n")
+    change = replace(settings, root=(root,), out=tmp_path / "run", oracle_epoch=False)
+    before, after = read_unit_result(finished).predictions, evaluate_units(change).predictions
+    for name, stays in (("casme2", True), ("samm", False)):
+        one, other = (columns(t[t.fold == name], "p") for t in (before, after))
+        assert np.array_equal(one, other) == stays
 
 
 def test_tasks_are_not_mixed_up(config: EvaluateConfig) -> None:

@@ -61,7 +61,7 @@ def test_a_network_learns_two_units_that_come_together_or_apart() -> None:
 
 
 class Parts(Network):
-    """A network whose loss of classes must not be used, and one part of which needs no labels."""
+    """A network whose distance from classes must not be used, and what it adds must."""
 
     def forward(self, inputs: Inputs) -> Output:
         raise NotImplementedError
@@ -69,17 +69,17 @@ class Parts(Network):
     def loss(self, output: Output, targets: torch.Tensor, weights: Any) -> torch.Tensor:
         raise AssertionError("the loss of classes")
 
-    def unlabelled_loss(self, output: Output) -> torch.Tensor:
-        return output.features.sum()
+    def extra_losses(self, output: Output) -> tuple[torch.Tensor, ...]:
+        return output.features.sum(), output.features.sum()
 
 
-def test_the_loss_is_binary_cross_entropy_and_the_part_without_labels() -> None:
+def test_the_loss_is_binary_cross_entropy_and_what_the_network_adds() -> None:
     logits, targets = torch.tensor([[2.0, -1.0], [0.0, 0.5]]), torch.tensor([[1.0, 0], [0, 1]])
     weights = torch.tensor([3.0, 0.5])
     p = torch.sigmoid(logits)
     by_hand = -(weights * targets * p.log() + (1 - targets) * (1 - p).log()).mean()
     loss = UNITS.loss(Parts(None, 2), Output(logits, torch.tensor([0.25])), targets, weights)
-    torch.testing.assert_close(loss, by_hand + 0.25)
+    torch.testing.assert_close(loss, by_hand + 2 * 0.25)
 
 
 def test_weights_of_units_come_from_the_training_clips() -> None:
@@ -130,7 +130,7 @@ def test_majority_gives_the_share_of_each_unit() -> None:
 
 def test_which_methods_name_units() -> None:
     """Those of gradient steps, ``majority``, and one that answers by itself."""
-    named = {name for name in METHODS if METHODS[name]().names_units()}
+    named = {name for name in METHODS if METHODS[name]().names_units((1, 12))}
     assert {"ststnet", "majority", "sfa-dgat", "stag", "evodyn", "hlora-mer"} <= named
     assert not named & {"hoof", "lbp-top"}
 
@@ -142,8 +142,8 @@ def test_which_methods_name_units() -> None:
         def unit_probabilities(self, *args: Any) -> np.ndarray:
             return np.zeros((1, 2))
 
-    assert not Solved().names_units()
-    assert Answers().names_units()
+    assert not Solved().names_units((1, 12))
+    assert Answers().names_units((1, 12))
 
 
 def test_mirrored_clips_have_their_part_in_the_probabilities() -> None:

@@ -88,9 +88,9 @@ class Method(ABC):
         """
         return train(self, clips, context, observer)
 
-    def names_units(self) -> bool:
-        """Whether the method can name action units: it is trained by gradient steps, where the loss
-        is replaced, or answers by itself (``unit_probabilities``)."""
+    def names_units(self, units: Sequence[int]) -> bool:
+        """Whether the method can name these action units: any that it is trained for by gradient
+        steps, where the loss is replaced; or it answers by itself (``unit_probabilities``)."""
         own = type(self)
         return own.fit is Method.fit or own.unit_probabilities is not Method.unit_probabilities
 

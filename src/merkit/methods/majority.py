@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,8 +33,8 @@ class Majority(ClassicalMethod):
     def default_recipe(self) -> None:
         """None: it runs on every database."""
 
-    def names_units(self) -> bool:
-        """Yes: a unit is called where half of the training clips or more show it."""
+    def names_units(self, units: Sequence[int]) -> bool:
+        """Yes, any: a unit is called where half of the training clips or more show it."""
         return True
 
 

@@ -88,10 +88,7 @@ def _notes(result: Result) -> list[str]:
             "(metric_pooling=fold_mean), not pooled over all test clips; the confusion matrix and "
             "the subjects are counts."
         )
-    notes += [
-        f"{finding['what'].capitalize()}: {finding['detail']}."
-        for finding in result.document.get("findings", [])[:_SHOWN_FINDINGS]
-    ]
+    notes += told_findings(result.document)
     if refused:
         names = ", ".join(sorted(refused)[:5]) + (" ..." if len(refused) > 5 else "")
         notes.append(f"{len(refused)} clips could not be prepared and were left out: {names}")
@@ -110,6 +107,12 @@ def _notes(result: Result) -> list[str]:
     notes.append(seeds_in_words(scores))
     notes += averaging_in_words([training.averaging for training in scores.folds])
     return notes + _share(result)
+
+
+def told_findings(run: Mapping[str, Any]) -> list[str]:
+    """The first findings of a run, by its ``run.json``; older runs have none."""
+    found = run.get("findings", [])[:_SHOWN_FINDINGS]
+    return [f"{finding['what'].capitalize()}: {finding['detail']}." for finding in found]
 
 
 def _share(result: Result) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from merkit.labels import ACTION_UNITS
 from merkit.report.long_text import number
-from merkit.report.page import FEW_SUBJECTS, MARKS
+from merkit.report.page import FEW_SUBJECTS, MARKS, told_findings
 from merkit.report.text import Table, averaging_in_words
 from merkit.report.unit_result import UnitResult
 from merkit.scoring.unit_counts import MAIN_UNIT_METRIC
@@ -140,7 +140,7 @@ def unit_notes(result: UnitResult) -> list[str]:
             f"{scores.n_subjects} test subjects: intervals over fewer than {FEW_SUBJECTS} cover "
             "the truth less often than they say."
         )
-    notes += [f"{f['what'].capitalize()}: {f['detail']}." for f in document.get("findings", [])]
+    notes += told_findings(document)
     notes.append(unit_seeds(scores))
     return notes + averaging_in_words([training.averaging for training in scores.folds])
 

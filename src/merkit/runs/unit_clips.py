@@ -53,8 +53,8 @@ class UnitClips(LabelledClips):
         }
 
 
-def refuse_unfit(method: Method) -> None:
-    """Refuse a method that cannot name action units, or is told those of test clips.
+def refuse_unfit(method: Method, units: Sequence[int]) -> None:
+    """Refuse a method that cannot name these action units, or is told those of test clips.
 
     Raises:
         ConfigError: names what is wrong.
@@ -65,9 +65,9 @@ def refuse_unfit(method: Method) -> None:
             "a method that is not told what it is to find",
             "see 'merkit models', or turn its action units off",
         )
-    if not method.names_units():
+    if not method.names_units(units):
         raise ConfigError(
-            f"'{method.name}' names one class a clip",
+            f"'{method.name}' does not name the action units {', '.join(map(str, units))}",
             "a method that is trained by gradient steps, or names action units by itself",
             "see 'merkit models'; 'majority' gives a floor",
         )

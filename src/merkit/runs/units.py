@@ -33,7 +33,7 @@ def evaluate_units(config: EvaluateConfig, progress: Progress = silent) -> UnitR
         raise ConfigError(f"task '{config.task}'", "au")
     with sole_writer(config.out):
         method = config.make()
-        refuse_unfit(method)
+        refuse_unfit(method, config.units)
         run, folds, data = trained(config, method, load_unit_clips, progress)
         return summarise_units(run, folds, data, config)
 

@@ -112,11 +112,11 @@ class Units:
     def loss(
         self, model: Network, output: Output, targets: Tensor, weights: Tensor | None
     ) -> Tensor:
-        """Binary cross-entropy, mean over clips and units, in place of the network's loss of
-        classes; the part of that which needs no labels stays."""
+        """Binary cross-entropy, mean over clips and units, in place of the network's distance from
+        classes; what its loss adds to that stays."""
         logits = output.logits.float()
         loss = binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
-        return loss + model.unlabelled_loss(output)
+        return sum(model.extra_losses(output), loss)
 
     def probabilities(self, method: Answers, model: Model, inputs: Inputs) -> np.ndarray:
         return method.unit_probabilities(model, inputs, self.numbers)
