@@ -16,6 +16,7 @@ from merkit.report.published import PublishedScore, clips_in_words, published_fo
 from merkit.report.result import Result
 from merkit.report.text import averaging_in_words, seeds_in_words
 from merkit.scoring.scores import Scores
+from merkit.scoring.unit_scores import UnitScores
 
 #: below these, bootstrap intervals over subjects are too narrow (docs/protocols.md)
 FEW_SUBJECTS = 20
@@ -58,7 +59,7 @@ def render(result: Result) -> str:
         if any(f.history for f in scores.folds)
         else "",
         notes=_notes(result),
-        assurance=_assurance(result),
+        assurance=assurance(scores),
         facts=_facts(result),
         training=_training(scores),
         published=_by_set(published_for(data, len(scores.classes)), run["clips_per_class"]),
@@ -127,13 +128,14 @@ def _share(result: Result) -> list[str]:
     ]
 
 
-def _assurance(result: Result) -> str:
-    if "subject-dependent" in result.scores.marks:
+def assurance(scores: Scores | UnitScores) -> str:
+    """What was audited; "" where people stand on both sides."""
+    if "subject-dependent" in scores.marks:
         return ""
     return (
-        f"No test subject had any part in training: {len(result.scores.folds)} trainings were "
+        f"No test subject had any part in training: {len(scores.folds)} trainings were "
         "audited for shared clips and subjects, for what every fitted quantity saw, and for the "
-        f"clips that chose the epoch. Division frozen as {result.scores.fold_hash[:16]}."
+        f"clips that chose the epoch. Division frozen as {scores.fold_hash[:16]}."
     )
 
 

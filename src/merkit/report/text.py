@@ -48,17 +48,19 @@ def score_lines(scores: Scores) -> list[str]:
 
 def seeds_in_words(scores: Scores) -> str:
     """How far the score moves with the training seed."""
-    if len(scores.per_seed) == 1:
+    values = [part.values[MAIN_METRIC] for part in scores.per_seed]
+    return spread_in_words(scores.titles()[MAIN_METRIC], values)
+
+
+def spread_in_words(title: str, values: Sequence[float]) -> str:
+    """How far a score moves with the training seed, by its value for each."""
+    if len(values) == 1:
         return (
             "One training seed: how far the score would move with another seed is not measured, "
             "and is not in its interval."
         )
-    values = [part.values[MAIN_METRIC] for part in scores.per_seed]
     spread = f"{min(values):.3f} to {max(values):.3f}, standard deviation {stdev(values):.3f}"
-    return (
-        f"{len(values)} training seeds: {scores.titles()[MAIN_METRIC]} {spread}; the interval "
-        "draws seeds too."
-    )
+    return f"{len(values)} training seeds: {title} {spread}; the interval draws seeds too."
 
 
 def averaging_in_words(trainings: Sequence[Averaging]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from merkit.files import write_text
-from merkit.report.page import selection_in_words, setting_rows, software_of, template
+from merkit.report.page import assurance, selection_in_words, setting_rows, software_of, template
 from merkit.report.plots import curves_plot, interval_plot
 from merkit.report.unit_result import UnitResult
 from merkit.report.unit_text import (
@@ -49,7 +49,7 @@ def render_units(result: UnitResult) -> str:
         svg=Markup(interval_plot({"mean F1": scores.main, **every})),
         curves=Markup(curves),
         notes=unit_notes(result),
-        assurance=_assurance(result),
+        assurance=assurance(scores),
         facts=_facts(result),
         by_unit=unit_table(scores),
         datasets=part_table(scores, "database", scores.per_dataset, mean=False),
@@ -59,16 +59,6 @@ def render_units(result: UnitResult) -> str:
         leaked=leaked_table(scores),
         settings=setting_rows({name: settings[name] for name in _SETTINGS}),
         software=software_of(run),
-    )
-
-
-def _assurance(result: UnitResult) -> str:
-    if "subject-dependent" in result.scores.marks:
-        return ""
-    return (
-        f"No test subject had any part in training: {len(result.scores.folds)} trainings were "
-        "audited for shared clips and subjects, for what every fitted quantity saw, and for the "
-        f"clips that chose the epoch. Division frozen as {result.scores.fold_hash[:16]}."
     )
 
 

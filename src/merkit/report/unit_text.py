@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 from merkit.labels import ACTION_UNITS
 from merkit.report.long_text import number
 from merkit.report.page import FEW_SUBJECTS, MARKS, told_findings
-from merkit.report.text import Table, averaging_in_words
+from merkit.report.text import Table, averaging_in_words, spread_in_words
 from merkit.report.unit_result import UnitResult
 from merkit.scoring.unit_counts import MAIN_UNIT_METRIC
 from merkit.scoring.unit_scores import UnitPart, UnitScores
@@ -60,15 +60,7 @@ def _part_line(part: UnitPart) -> str:
 def unit_seeds(scores: UnitScores) -> str:
     """How far the score moves with the training seed."""
     values = [part.values[MAIN_UNIT_METRIC] for part in scores.per_seed]
-    if len(values) == 1:
-        return (
-            "One training seed: how far the score would move with another seed is not measured, "
-            "and is not in its interval."
-        )
-    return (
-        f"{len(values)} training seeds: mean F1 {min(values):.3f} to {max(values):.3f}, standard "
-        f"deviation {stdev(values):.3f}; the interval draws seeds too."
-    )
+    return spread_in_words("mean F1", values)
 
 
 def unit_table(scores: UnitScores) -> Table:

@@ -6,7 +6,7 @@ This is where test labels meet predictions, and nowhere else (docs/architecture.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -31,23 +31,27 @@ def summarise(
     predictions = join_labels([fold.predictions for fold in stored], rows)
     recorded = [fold.epochs for fold in stored if fold.epochs is not None]
     epochs = join_labels(recorded, rows) if len(recorded) == len(stored) else None
-    shuffled = ["shuffled-labels"] if config.shuffle_labels else []
-    scores = score_run(
-        predictions,
-        document["classes"],
-        trainings,
-        epochs=epochs,
-        pooling=config.metric_pooling,
-        resamples=config.resamples,
-        list_folds=folds.protocol in PROTOCOLS and PROTOCOLS[folds.protocol].folds_matter,
-        marks=[*folds.marks, *document["method_marks"], *shuffled],
-        fold_hash=folds.hash,
-    )
+    how = how_to_score(folds, config, document)
+    scores = score_run(predictions, document["classes"], trainings, epochs=epochs, **how)
     result = Result(run.path, document, scores, predictions, run.path.name)
     result.write()
     write_text(run.path / "log.jsonl", "".join(map(log_lines, trainings)))
     write_report(result)
     return result
+
+
+def how_to_score(
+    folds: FoldSet, config: EvaluateConfig, document: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What scores follow from beside the predictions, as arguments of ``score_run``."""
+    shuffled = ["shuffled-labels"] if config.shuffle_labels else []
+    return {
+        "pooling": config.metric_pooling,
+        "resamples": config.resamples,
+        "list_folds": folds.protocol in PROTOCOLS and PROTOCOLS[folds.protocol].folds_matter,
+        "marks": [*folds.marks, *document["method_marks"], *shuffled],
+        "fold_hash": folds.hash,
+    }
 
 
 def join_labels(parts: Sequence[pd.DataFrame], rows: Sequence[ClipRow]) -> pd.DataFrame:

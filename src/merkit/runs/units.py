@@ -9,14 +9,14 @@ import pandas as pd
 from merkit.errors import ConfigError
 from merkit.files import sole_writer, write_text
 from merkit.progress import Progress, silent
-from merkit.protocols import PROTOCOLS, FoldSet
+from merkit.protocols import FoldSet
 from merkit.report.result import read_document
 from merkit.report.unit_page import write_unit_report
 from merkit.report.unit_result import UnitResult
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.evaluate import trained
 from merkit.runs.folder import RunFolder
-from merkit.runs.summary import log_lines
+from merkit.runs.summary import how_to_score, log_lines
 from merkit.runs.unit_clips import UnitClips, load_unit_clips, refuse_unfit
 from merkit.scoring.unit_scores import score_units
 
@@ -47,18 +47,9 @@ def summarise_units(
     trainings = [fold.training for fold in stored]
     predictions = join_units([fold.predictions for fold in stored], data)
     recorded = [fold.epochs for fold in stored if fold.epochs is not None]
-    shuffled = ["shuffled-labels"] if config.shuffle_labels else []
-    scores = score_units(
-        predictions,
-        data.classes,
-        trainings,
-        epochs=join_units(recorded, data) if len(recorded) == len(stored) else None,
-        pooling=config.metric_pooling,
-        resamples=config.resamples,
-        list_folds=folds.protocol in PROTOCOLS and PROTOCOLS[folds.protocol].folds_matter,
-        marks=[*folds.marks, *document["method_marks"], *shuffled],
-        fold_hash=folds.hash,
-    )
+    epochs = join_units(recorded, data) if len(recorded) == len(stored) else None
+    how = how_to_score(folds, config, document)
+    scores = score_units(predictions, data.classes, trainings, epochs=epochs, **how)
     result = UnitResult(run.path, document, scores, predictions)
     result.write()
     write_text(run.path / "log.jsonl", "".join(map(log_lines, trainings)))

@@ -7,7 +7,8 @@ those of :mod:`merkit.scoring.metrics`.
 A unit that no clip shows has F1 0 where it was called, and none where it was not. ``f1`` leaves it
 out of the mean; ``f1_all`` counts it as 0 either way, which is scikit-learn's default and what the
 code of MEB does, pooled and for each database (Varanka et al. 2022, arXiv:2211.11425;
-``MultiLabelF1Score`` and ``Printer.results_to_list`` of github.com/tvaranka/meb).
+``MultiLabelF1Score`` and ``Printer.results_to_list`` of github.com/tvaranka/meb, read at commits
+1b42c09 and 013b879).
 """
 
 from __future__ import annotations
