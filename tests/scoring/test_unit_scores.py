@@ -57,6 +57,9 @@ def test_databases_and_folds_are_scored_by_themselves() -> None:
             each = f1(predictions[predictions.dataset == part.name])
             assert part.values["f1"] == pytest.approx(each[:occurring].mean())
             assert part.values["f1_all"] == pytest.approx(each.mean())
+            alone = scored(predictions[predictions.dataset == part.name])
+            assert part.f1 == alone.main
+            assert part.f1.n_subjects == 4
     assert scores.per_dataset[1].clips["AU12"] == 0
     assert (scores.n_clips, scores.n_subjects, scores.n_folds) == (40, 8, 2)
 

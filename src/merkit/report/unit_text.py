@@ -50,11 +50,14 @@ def unit_lines(scores: UnitScores) -> list[str]:
 
 
 def _part_line(part: UnitPart) -> str:
-    occurring = sum(n > 0 for n in part.clips.values())
     return (
-        f"{part.name}: mean F1 {number(part.values['f1'])}, absent 0 "
-        f"{number(part.values['f1_all'])}; {part.n} clips, {occurring} of {len(part.clips)} units"
+        f"{part.name}: mean F1 {number(part.f1.value)} (95 % interval {part.f1.bounds()}), "
+        f"absent 0 {number(part.values['f1_all'])}; {part.n} clips, {_occurring(part)} units"
     )
+
+
+def _occurring(part: UnitPart) -> str:
+    return f"{sum(n > 0 for n in part.clips.values())} of {len(part.clips)}"
 
 
 def unit_seeds(scores: UnitScores) -> str:
@@ -76,19 +79,20 @@ def unit_table(scores: UnitScores) -> Table:
 
 
 def part_table(scores: UnitScores, what: str, parts: Sequence[UnitPart], mean: bool) -> Table:
-    """A row a part: every mean, and what calling everything gives; with ``mean`` a row of means."""
+    """A row a part: every mean, what calling everything gives and the interval of mean F1; with
+    ``mean`` a row of means."""
     titles = scores.titles()
     columns = [what, "clips", "units shown", *titles.values(), "all called"]
     rows = []
     for part in parts:
-        shown = f"{sum(n > 0 for n in part.clips.values())} of {len(scores.units)}"
         values = [*(part.values[name] for name in titles), part.floor[MAIN_UNIT_METRIC]]
-        rows.append([part.name, str(part.n), shown, *map(number, values)])
+        cells = [part.name, str(part.n), _occurring(part), *map(number, values)]
+        rows.append([*cells, part.f1.bounds()])
     if mean and parts:
         means = [fmean(part.values[name] for part in parts) for name in titles]
         means.append(fmean(part.floor[MAIN_UNIT_METRIC] for part in parts))
-        rows.append(["mean", "", "", *map(number, means)])
-    return columns, rows
+        rows.append(["mean", "", "", *map(number, means), ""])
+    return [*columns, "95 % interval of mean F1"], rows
 
 
 def part_unit_table(scores: UnitScores, what: str, parts: Sequence[UnitPart]) -> Table:

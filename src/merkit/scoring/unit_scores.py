@@ -43,11 +43,13 @@ class UnitScore:
 @dataclass(frozen=True)
 class UnitPart:
     """A part of a run: a database, a fold or a seed. ``n``: its clips; ``clips``: those that show
-    each unit; ``values`` and ``floor``: every metric, and what calling everything would give."""
+    each unit; ``f1``: the mean F1; ``values`` and ``floor``: every metric, and what calling
+    everything would give."""
 
     name: str
     n: int
     clips: Mapping[str, int]
+    f1: Interval
     values: Mapping[str, Number]
     floor: Mapping[str, Number]
 
@@ -124,9 +126,9 @@ def score_units(
         interval=str(how),
         pooling=pooling,
         per_unit=_per_unit(tables, units, scores),
-        per_dataset=_parts(tables, units, 2, [datasets[who] for who in tables.subjects]),
-        per_fold=_parts(tables, units, 1, tables.folds) if list_folds else (),
-        per_seed=_parts(tables, units, 0, tables.seeds),
+        per_dataset=_parts(tables, units, how, 2, [datasets[who] for who in tables.subjects]),
+        per_fold=_parts(tables, units, how, 1, tables.folds) if list_folds else (),
+        per_seed=_parts(tables, units, how, 0, tables.seeds),
         oracle=oracle,
         n_clips=int(predictions.clip_id.nunique()),
         n_subjects=len(tables.subjects),
@@ -198,16 +200,19 @@ def _floor(tables: SubjectTables, units: Sequence[str]) -> dict[str, float]:
 
 
 def _parts(
-    tables: SubjectTables, units: Sequence[str], axis: int, names: Sequence[str]
+    tables: SubjectTables, units: Sequence[str], how: Resampling, axis: int, names: Sequence[str]
 ) -> tuple[UnitPart, ...]:
     """The parts of one name each, along seeds (0), folds (1) or subjects (2)."""
     found = []
     for name in dict.fromkeys(names):
         part = tables.part(axis, [other == name for other in names])
+        tested = part.counts.sum(axis=(0, 1, 3, 4, 5)) > 0
+        part = part.part(2, tested.tolist())  # people of other folds have no part in an interval
         first = part.counts[0].sum(axis=(0, 1))  # (U,2,2)
         clips = dict(zip(units, first[:, 1].sum(axis=1).astype(int).tolist(), strict=True))
+        f1 = bootstrap_interval(part, unit_metrics(units)[MAIN_UNIT_METRIC], how)
         values, floor = _values(part, units), _floor(part, units)
-        found.append(UnitPart(name, int(first[0].sum()), clips, values, floor))
+        found.append(UnitPart(name, int(first[0].sum()), clips, f1, values, floor))
     return tuple(found)
 
 
