@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
+import tiny_pipeline as tiny
 from merkit.cli import main
 from merkit.datasets import load_dataset
 from merkit.errors import ConfigError, DatasetError
@@ -312,3 +313,22 @@ def test_words_of_the_command_line(
     assert "nothing is read" in capsys.readouterr().out
     assert main(["evaluate", *words, "--resamples", "20"]) == 0
     assert "AU12  F1 0.667, all called 0.667: 12 clips, 12 found" in capsys.readouterr().out
+
+
+def test_the_synthetic_database_and_a_method_with_a_frozen_part(
+    tiny_database: Path, tiny_store: Path, tmp_path: Path
+) -> None:
+    """Every generated clip is coded, whatever its emotion; samples and tokens are those of
+    recognition."""
+    config = tiny.evaluation(tiny_database, tiny_store, tmp_path / "run", task="au", seeds=(0, 1))
+    result = evaluate_units(config)
+    assert (result.scores.n_clips, result.scores.n_folds) == (12, 4)
+    assert len(result.predictions) == 24
+    truth = {c.clip_id: c.action_units for c in load_dataset("synthetic", tiny_database)}
+    shown = [sum(u.number == n for units in truth.values() for u in units or ()) for n in (1, 12)]
+    by_name = {unit.name: unit for unit in result.scores.per_unit}
+    assert [by_name["AU1"].clips, by_name["AU12"].clips] == shown
+    assert result.document["recipe_key"] == config.make().recipe.key()  # type: ignore[union-attr]
+    assert [part.name for part in result.scores.per_seed] == ["0", "1"]
+    again = evaluate_units(replace(config, task="au"))
+    assert again.scores.scores == result.scores.scores
