@@ -241,7 +241,8 @@ class Stretch:
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch: mean training loss, and the validation scores (None without validation)."""
+    """One epoch: mean training loss, and the validation scores (None without validation).
+    ``val_uf1``: of action units, mean F1."""
 
     epoch: int
     train_loss: float

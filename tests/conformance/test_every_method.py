@@ -29,6 +29,7 @@ from merkit.training.device import trains_in_half
 from merkit.training.loop import FitContext, predict
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader
+from merkit.training.targets import Units
 from merkit.types import ActionUnit, Clip, FaceTrack, Fold, Frames
 from placeholder_recogniser import sim_flow_folder
 
@@ -238,21 +239,41 @@ def test_forward_gives_logits_and_features(method: Method) -> None:
     assert torch.isfinite(output.logits).all()
 
 
-def test_backward_reaches_every_trainable_parameter(method: Method) -> None:
+def unreached(model: Network, loss: torch.Tensor) -> list[str]:
+    """Trainable parameters without a gradient of this loss; others must have none."""
+    loss.backward()
+    assert loss.ndim == 0
+    assert torch.isfinite(loss)
+    assert not [
+        n for n, p in model.named_parameters() if not p.requires_grad and p.grad is not None
+    ]
+    trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    return [n for n, p in trainable.items() if p.grad is None or not p.grad.abs().sum()]
+
+
+def ready_network(method: Method) -> Network:
+    """In training mode, and every parameter has its part in the output."""
     model = network(method).train()
     for name, parameter in model.named_parameters():
         if ".lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.1)  # zero at first, which blocks lora_A
-    loss = model.loss(model(batch(method, 6)), targets(6), None)
-    loss.backward()
-    assert loss.ndim == 0
-    assert torch.isfinite(loss)
-    trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    without = [n for n, p in trainable.items() if p.grad is None or not p.grad.abs().sum()]
-    assert not without, f"no gradient: {without}"
-    assert not [
-        n for n, p in model.named_parameters() if not p.requires_grad and p.grad is not None
-    ]
+    return model
+
+
+def test_backward_reaches_every_trainable_parameter(method: Method) -> None:
+    model = ready_network(method)
+    assert not unreached(model, model.loss(model(batch(method, 6)), targets(6), None))
+
+
+def test_action_units_are_trained_for_where_classes_are(method: Method) -> None:
+    model, units = ready_network(method), Units((1, 4, 12))
+    assert method.names_units(units.numbers)
+    shown = torch.tensor([[1.0, 0, 1], [0, 0, 0], [1, 1, 1]]).repeat(2, 1)
+    output = model(batch(method, 6))
+    assert not unreached(model, units.loss(model, output, shown, torch.tensor([2.0, 1.0, 0.5])))
+    found = method.unit_probabilities(model.eval(), batch(method, 2), units.numbers)
+    assert found.shape == (2, 3)
+    assert ((found > 0) & (found < 1)).all()
 
 
 def test_class_weights_and_soft_targets_are_accepted(method: Method) -> None:

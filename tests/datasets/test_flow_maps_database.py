@@ -18,6 +18,7 @@ from merkit.datasets.flow_maps import image_key
 from merkit.datasets.label_maps import class_counts
 from merkit.datasets.megc2019 import read_labels
 from merkit.errors import DatasetError, MissingDataError
+from merkit.types import ActionUnit
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,45 @@ def test_flat_layout_gives_the_same_clips(tmp_path: Path) -> None:
     assert all(c.media.is_file() and "_1 .png" not in c.media.name for c in flat)
     with pytest.raises(MissingDataError, match="variant flat"):
         load_dataset("flow-maps", tmp_path / "flat")
+
+
+UNIT_ROWS = (
+    "stem,dataset,subject,aus",
+    "sub01_EP98_01f,casme2,casme2/sub01,12",
+    "sub01_EP98_02,casme2,casme2/sub01,4 R10?",
+    "006_006_9_8,samm,samm/006,20",
+    "s03_s03_ne_98,smic,smic/s03,",
+)
+
+
+@pytest.mark.parametrize("variant", ["loso", "flat"])
+def test_action_units_come_from_a_sheet_beside_the_images(variant: str, tmp_path: Path) -> None:
+    write = write_flow_loso if variant == "loso" else write_flow_flat
+    root = write(tmp_path)
+    assert {c.action_units for c in load_dataset("flow-maps", root, variant)} == {None}
+    (root / "action_units.csv").write_text("\n".join(UNIT_ROWS) + "\n")
+    units = {c.clip_id: c.action_units for c in load_dataset("flow-maps", root, variant)}
+    assert len(units) == 7
+    assert units["casme2/sub01/EP98_01f"] == (ActionUnit(12),)
+    assert units["casme2/sub01/EP98_02"] == (ActionUnit(4), ActionUnit(10, "R", uncertain=True))
+    assert units["samm/006/006_9_8"] == (ActionUnit(20),)
+    assert units["smic/s03/s3_ne_98"] is None, "SMIC is not coded"
+    assert units["casme2/sub02/EP98_1_2"] is None, "the sheet has no row of it"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("sub01_EP98_01f,casme2,casme2/sub01,4", "'casme2/sub01/EP98_01f' comes twice"),
+        ("strange,casme2,casme2/sub01,4", "'strange' is no flow image"),
+        ("006_006_9_7,samm,samm/006,4 1017", "names the action unit 1017"),
+    ],
+)
+def test_a_bad_row_of_the_sheet_of_action_units(row: str, message: str, tmp_path: Path) -> None:
+    root = write_flow_flat(tmp_path)
+    (root / "action_units.csv").write_text("\n".join([*UNIT_ROWS, row]) + "\n")
+    with pytest.raises(DatasetError, match=message):
+        load_dataset("flow-maps", root, "flat")
 
 
 def test_published_counts_and_subjects(tmp_path: Path) -> None:

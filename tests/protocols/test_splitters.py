@@ -24,7 +24,13 @@ from merkit.protocols.config import PROTOCOLS
 from merkit.protocols.splitters import Division, Protocol
 
 QUICK = settings(max_examples=40, deadline=None)
-TESTED_ONCE = ("loso", "group_kfold", "stratified_kfold", "composite")
+TESTED_ONCE = (
+    "loso",
+    "group_kfold",
+    "stratified_kfold",
+    "composite",
+    "leave_one_database_out",
+)
 
 
 def _subjects(ids: tuple[str, ...], rows: list[ClipRow]) -> set[str]:
@@ -183,6 +189,21 @@ def test_three_databases_give_six_directions():
     assert names == ["a_to_b", "a_to_c", "b_to_a", "b_to_c", "c_to_a", "c_to_b"]
 
 
+def test_leave_one_database_out_trains_on_all_the_others():
+    """Against scikit-learn's LeaveOneGroupOut over the databases."""
+    rows = [row for d in "cab" for row in grid(4, 2, dataset=d)]
+    config = ProtocolConfig("leave_one_database_out", val_share=0.25)
+    foldset = make_folds(rows, config)
+    wanted = {}
+    datasets = np.array([row.dataset for row in rows])
+    for train, test in LeaveOneGroupOut().split(rows, groups=datasets):
+        name = str(datasets[test][0])
+        wanted[name] = {rows[i].clip_id for i in train}, {rows[i].clip_id for i in test}
+    assert {f.name: ({*f.train, *f.val}, {*f.test}) for f in foldset.folds} == wanted
+    for fold in foldset.folds:  # a quarter of the eight subjects trained on, whole
+        assert len(_subjects(fold.val, rows)) == 2
+
+
 def test_cross_database_joins_training_databases_and_leaves_others_out():
     rows = [row for d in "abcd" for row in grid(3, 1, dataset=d)]
     config = ProtocolConfig("cross_database", train_databases=("b", "a"), test_databases=("c",))
@@ -255,6 +276,7 @@ def test_a_class_of_one_subject_stays_in_training():
         ),
         (grid(4, 1), ProtocolConfig("composite"), "use protocol 'loso'"),
         (grid(4, 1), ProtocolConfig("holdout_database"), "two databases"),
+        (grid(4, 1), ProtocolConfig("leave_one_database_out"), "two databases"),
         (grid(4, 1), ProtocolConfig("loso", val_min_subjects=3), "left for training"),
         (grid(4, 1), ProtocolConfig("official"), "no clip is in split 'train'"),
         (_official_rows(), ProtocolConfig("official", test_splits=("testC",)), "testC"),
@@ -313,15 +335,15 @@ def test_every_protocol_says_what_it_is():
     assert once == set(TESTED_ONCE)
     dependent = {name for name, protocol in found.items() if protocol.subject_dependent}
     assert dependent == {"stratified_kfold"}
-    adaptable = {name for name, protocol in found.items() if protocol.adaptable}
-    assert adaptable == {"holdout_database", "cross_database"}
+    databases = {"holdout_database", "leave_one_database_out", "cross_database"}
+    assert {name for name, protocol in found.items() if protocol.adaptable} == databases
     by_itself = {name for name, protocol in found.items() if protocol.folds_matter}
-    assert by_itself == {"holdout_database", "cross_database", "official"}
+    assert by_itself == {*databases, "official"}
 
 
 @pytest.mark.parametrize("name", ["loso", "group_kfold", "official", "stratified_kfold"])
 def test_only_a_protocol_with_a_target_database_adapts(name):
-    with pytest.raises(ConfigError, match="one of holdout_database, cross_database"):
+    with pytest.raises(ConfigError, match="one of holdout_database, leave_one"):
         ProtocolConfig(name, adapt=True)
 
 

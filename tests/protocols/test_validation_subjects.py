@@ -74,3 +74,14 @@ def test_no_validation_side_on_request():
     folds = make_folds(grid(5, 1), ProtocolConfig("loso", val_share=0.0)).folds
     assert all(fold.val == () for fold in folds)
     assert all(len(fold.train) == 12 for fold in folds)
+
+
+def test_every_unit_that_a_clip_shows_counts():
+    """Each of six people shows unit 0; the second and third alone also unit 1, in the same clip."""
+    rows = [
+        ClipRow(f"d/s{s}/0", "d", f"d/s{s}", 0, units=(0, 1) if s in (1, 2) else (0,))
+        for s in range(6)
+    ]
+    for seed in range(10):
+        chosen = validation_subjects(tuple(rows), ProtocolConfig(seed=seed), "f")
+        assert len(chosen & {"d/s1", "d/s2"}) == 1, "one of two trains, the other validates"

@@ -361,7 +361,7 @@ def test_class_weights_are_inverse_and_average_to_one() -> None:
 def test_rarer_classes_are_repeated_up_to_the_limit() -> None:
     labels = np.array([0] * 6 + [1] * 2 + [2])
     for most, expected in ((1, [6, 2, 1]), (3, [6, 6, 3]), (10, [6, 6, 6])):
-        positions = oversampled(labels, most)
+        positions = oversampled(np.eye(labels.max() + 1, dtype=int)[labels], most)
         counts = np.bincount(labels[positions])
         assert counts.tolist() == expected
         assert set(positions) == set(range(9))  # nothing is dropped

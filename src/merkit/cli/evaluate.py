@@ -12,6 +12,8 @@ from merkit.runs.config import EvaluateConfig
 def run(words: Sequence[str]) -> int:
     config = parse_config(EvaluateConfig, "evaluate", words)
     config.sources()  # a usage error must not wait for heavy imports
+    if config.task == "au":
+        return _units(config)
     if config.task != "recognition":
         return _spotting(config)
     from merkit.report.text import score_lines
@@ -20,6 +22,17 @@ def run(words: Sequence[str]) -> int:
     with terminal_progress() as progress:
         result = evaluate(config, progress)
     print("\n".join(score_lines(result.scores)))
+    print(f"report: {result.folder / 'report.html'}")
+    return 0
+
+
+def _units(config: EvaluateConfig) -> int:
+    from merkit.report.unit_text import unit_lines
+    from merkit.runs.units import evaluate_units
+
+    with terminal_progress() as progress:
+        result = evaluate_units(config, progress)
+    print("\n".join(unit_lines(result.scores)))
     print(f"report: {result.folder / 'report.html'}")
     return 0
 

@@ -13,7 +13,7 @@ def run(words: Sequence[str]) -> int:
     config = parse_config(PrepareConfig, "prepare", words)
     config.sources()
     with terminal_progress() as progress:
-        if config.task != "recognition":
+        if config.task in ("spotting", "spot-recognise"):
             _spot(config, progress)
         if config.task != "spotting":
             _prepare(config, progress)
@@ -22,9 +22,11 @@ def run(words: Sequence[str]) -> int:
 
 def _prepare(config: PrepareConfig, progress: Progress) -> None:
     from merkit.runs.data import load_clips, prepare_clips
+    from merkit.runs.unit_clips import load_unit_clips
 
     method = config.make()
-    samples = prepare_clips(load_clips(config), method.recipe, config, progress)[1]
+    clips = load_unit_clips(config) if config.task == "au" else load_clips(config)
+    samples = prepare_clips(clips, method.recipe, config, progress)[1]
     where = samples.store.folder if samples.store else "no folder (nothing is read of them)"
     print(f"{len(samples.keys)} samples in {where} ({samples.made} new)")
     for clip_id, message in samples.refused.items():

@@ -43,11 +43,25 @@ def _report(options: Options) -> int:
     from merkit.report.result import RECOGNITION, read_result, read_task
     from merkit.report.text import score_lines
 
-    if read_task(options.runs[0]) != RECOGNITION:
+    task = read_task(options.runs[0])
+    if task == "au":
+        return _units(options.runs[0])
+    if task != RECOGNITION:
         return _spotting(options.runs[0])
     result = read_result(options.runs[0])
     print("\n".join(score_lines(result.scores)))
     print(f"report: {write_report(result)}")
+    return 0
+
+
+def _units(run: Path) -> int:
+    from merkit.report.unit_page import write_unit_report
+    from merkit.report.unit_result import read_unit_result
+    from merkit.report.unit_text import unit_lines
+
+    result = read_unit_result(run)
+    print("\n".join(unit_lines(result.scores)))
+    print(f"report: {write_unit_report(result)}")
     return 0
 
 

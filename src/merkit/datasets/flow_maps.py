@@ -10,6 +10,11 @@ subject; the clips are the images of all ``u_test``. ``flat``: one folder of ima
 index ``combined_3_class2_for_optical_flow.csv``; augmented copies (``_1``, ``_2``, ``_3``) are
 passed over. A clip's ``media`` is its image; its id, database and subject are those of the
 adapter of its database, so that runs on both can be compared.
+
+The images come without action units. A sheet ``action_units.csv`` beside them, made from the coding
+sheets of CASME II and SAMM, gives them: column ``stem``, the file's name as far as ``.png``, and
+``aus``, its units divided by spaces. A clip with an empty cell there (SMIC is not coded), or
+without a row, has no codes.
 """
 
 from __future__ import annotations
@@ -17,22 +22,24 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby, product
 from pathlib import Path
 from typing import Literal
 
+from merkit.datasets.action_units import parse_action_units
 from merkit.datasets.base import ContentKey, Database, sort_clips
 from merkit.datasets.layout import find_sheet, inside, optional_sheet, scan, walk
 from merkit.datasets.megc2019 import CLASSES, LABEL_COLUMNS, Label, canonical_key, read_labels
-from merkit.datasets.sheets import sheet_version
+from merkit.datasets.sheets import read_table, sheet_version
 from merkit.errors import DatasetError, MissingDataError
-from merkit.types import Clip, Finding
+from merkit.types import ActionUnit, Clip, Finding
 
 #: Of the recordings behind the images; a flow image itself has no time.
 FPS_HZ = {"smic": 100.0, "casme2": 200.0, "samm": 200.0}
 _INDEX = ("combined_3*class*optical_flow*.csv", "combined*3*class*.csv")
+_UNITS, _UNIT_COLUMNS = ("action_units.csv",), ("stem", "aus")
 _PARTS: tuple[Literal["train", "test"], ...] = ("train", "test")
 #: Form of the subject in a file's name -> database.
 _SUBJECT_FORMS = (
@@ -75,8 +82,17 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
     Raises:
         MissingDataError: no images in the layout, or for ``flat`` no index.
         DatasetError: an image under two labels or in two test folders, several copies of the
-            layout, or a file of another form.
+            layout, or a file of another form; a sheet of action units that names a clip twice, or
+            no clip.
     """
+    units = _action_units(root)
+    return tuple(
+        replace(clip, action_units=units.get(clip.clip_id)) for clip in _images(root, variant)
+    )
+
+
+def _images(root: Path, variant: str) -> tuple[Clip, ...]:
+    """One clip an image, without action units."""
     if variant == "loso":
         tests = [image for image in _loso_images(root) if image.part == "test"]
         return sort_clips(_clip(i.clip_id, i.path, CLASSES[i.label], {}) for i in tests)
@@ -88,6 +104,21 @@ def load(root: Path, variant: str) -> tuple[Clip, ...]:
         missing = inside(root, f"{label.subject}_{label.name} .png")
         clips.append(_clip(clip_id, images.get(clip_id, missing), label.emotion, raw))
     return sort_clips(clips)
+
+
+def _action_units(root: Path) -> dict[str, tuple[ActionUnit, ...] | None]:
+    """Clip id -> its units, of the sheet where there is one."""
+    sheet = optional_sheet(root, _UNITS)
+    found: dict[str, tuple[ActionUnit, ...] | None] = {}
+    for row in read_table(sheet, _UNIT_COLUMNS) if sheet else ():
+        key = image_key(f"{row['stem']}.png")
+        if key is None:
+            raise row.error(f"'{row['stem']}' is no flow image", "a stem such as 006_006_1_2")
+        if key in found:
+            raise row.error(f"'{key}' comes twice", "one row a clip", "delete the copy")
+        with row.located():
+            found[key] = parse_action_units("+".join(row["aus"].split())) if row["aus"] else None
+    return found
 
 
 def _clip(clip_id: str, path: Path, emotion: str, raw: dict[str, str]) -> Clip:

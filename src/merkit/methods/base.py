@@ -8,7 +8,7 @@ trained by gradient steps share ``fit``; others override it.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -117,14 +117,34 @@ class Method(ABC):
         """
         return train(self, clips, context, observer)
 
-    @torch.no_grad()
+    def names_units(self, units: Sequence[int]) -> bool:
+        """Whether the method can name these action units: any that it is trained for by gradient
+        steps, where the loss is replaced; or it answers by itself (``unit_probabilities``)."""
+        own = type(self)
+        return own.fit is Method.fit or own.unit_probabilities is not Method.unit_probabilities
+
     def probabilities(self, model: Model, inputs: Inputs) -> np.ndarray:
         """Class probabilities (B,C); with ``training.mirror_at_test`` the mean with those of the
         mirrored clips, where the method can mirror them."""
-        shares = model(inputs).logits.float().softmax(-1)
+        return self._shares(model, inputs, lambda logits: logits.softmax(-1))
+
+    def unit_probabilities(self, model: Model, inputs: Inputs, units: Sequence[int]) -> np.ndarray:
+        """Probability (B,U) that a clip shows each action unit; mirrored as ``probabilities`` is.
+
+        Args:
+            units: numbers of the units, in the order wanted: here those that the model was built
+                and fitted for.
+        """
+        return self._shares(model, inputs, torch.sigmoid)
+
+    @torch.no_grad()
+    def _shares(
+        self, model: Model, inputs: Inputs, share: Callable[[Tensor], Tensor]
+    ) -> np.ndarray:
+        shares = share(model(inputs).logits.float())
         twin = self.mirrored(inputs) if self.training.mirror_at_test else None
         if twin is not None:
-            shares = (shares + model(twin).logits.float().softmax(-1)) / 2
+            shares = (shares + share(model(twin).logits.float())) / 2
         return np.asarray(shares.cpu().numpy())
 
     def augmented(

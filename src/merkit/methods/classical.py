@@ -27,7 +27,7 @@ from merkit.training.loop import (
     FitContext,
     Fitted,
     Observer,
-    log_loss_and_uf1,
+    log_loss_and_score,
     require_training_clips,
     summary,
 )
@@ -101,10 +101,10 @@ class ClassicalMethod(Method):
         started = time.perf_counter()
         model = cast(ClassicalModel, self.build(clips.n_classes)).to(clips.device).eval()
         model.solve(clips, context)
-        train_loss, _ = log_loss_and_uf1(self, model, clips, clips.fold.train, "fit")
+        train_loss, _ = log_loss_and_score(self, model, clips, clips.fold.train, "fit")
         val_loss, val_uf1 = None, None
         if clips.fold.val:
-            val_loss, val_uf1 = log_loss_and_uf1(self, model, clips, clips.fold.val)
+            val_loss, val_uf1 = log_loss_and_score(self, model, clips, clips.fold.val)
         seconds = time.perf_counter() - started
         if observer is not None:
             observer(1, model)

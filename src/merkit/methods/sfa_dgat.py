@@ -294,10 +294,14 @@ class SfaDgatNetwork(EncoderNetwork):
 
         The base of the ablation (neither SFA nor DGAT) has cross-entropy alone.
         """
-        total = super().loss(output, targets, class_weights)
-        if output.aux:
-            total = total + self.config.lambda_koleo * koleo(output.features)
-        return total + self.unlabelled_loss(output)
+        return sum(self.extra_losses(output), super().loss(output, targets, class_weights))
+
+    def extra_losses(self, output: Output) -> tuple[Tensor, ...]:
+        """The second and third terms of ``loss``."""
+        distance = self.unlabelled_loss(output)
+        if not output.aux:
+            return (distance,)
+        return self.config.lambda_koleo * koleo(output.features), distance
 
     def unlabelled_loss(self, output: Output) -> Tensor:
         """lambda_consistency L_c(f_s, f_t), the part of the loss that needs no label.

@@ -161,9 +161,13 @@ class StagNetwork(Network):
         """Eqs 34 and 35, plus the AU head's cross-entropy under ``predicted``."""
         config = self.config
         loss = focal_loss(output.logits, targets, class_weights, config.gamma, config.smoothing)
+        return sum(self.extra_losses(output), loss)
+
+    def extra_losses(self, output: Output) -> tuple[Tensor, ...]:
+        """The AU head's cross-entropy, where it has targets."""
         if "au_target" not in output.aux:
-            return loss
-        return loss + config.au.weight * unit_loss(output)
+            return ()
+        return (self.config.au.weight * unit_loss(output),)
 
     @property
     def _fuses(self) -> bool:

@@ -20,6 +20,7 @@ PROTOCOLS: Registry[Protocol] = Registry(
         "group_kfold": "merkit.protocols.splitters:GROUP_KFOLD",
         "stratified_kfold": "merkit.protocols.splitters:STRATIFIED_KFOLD",
         "holdout_database": "merkit.protocols.splitters:HOLDOUT_DATABASE",
+        "leave_one_database_out": "merkit.protocols.splitters:LEAVE_ONE_DATABASE_OUT",
         "composite": "merkit.protocols.splitters:COMPOSITE",
         "cross_database": "merkit.protocols.splitters:CROSS_DATABASE",
         "official": "merkit.protocols.splitters:OFFICIAL",
@@ -37,7 +38,8 @@ class ProtocolConfig:
         name: of ``PROTOCOLS``. ``loso`` leave one subject out; ``group_kfold`` k folds of subjects;
             ``stratified_kfold`` k folds of clips, classes balanced, marked
             subject-dependent; ``holdout_database`` train on one database, test on another,
-            every direction (MEGC2018 HDE); ``composite`` leave one subject out over several
+            every direction (MEGC2018 HDE); ``leave_one_database_out`` train on all databases but
+            one, test on that one (CD6ME); ``composite`` leave one subject out over several
             databases (MEGC2019 CDE); ``cross_database`` train databases to test databases;
             ``official`` the split printed with the database (DFME test A and B); ``frozen``
             a manifest written before.

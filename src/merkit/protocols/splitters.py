@@ -126,6 +126,11 @@ def _holdout_database(table: Rows, config: ProtocolConfig) -> list[Division]:
     return [_direction(table, (a,), b) for a, b in permutations(databases, 2)]
 
 
+def _leave_one_database_out(table: Rows, config: ProtocolConfig) -> list[Division]:
+    databases = _several(table, config, "name another database")
+    return _by_test(table, {row.clip_id: row.dataset for row in table}, databases)
+
+
 def _several(table: Rows, config: ProtocolConfig, fix: str) -> tuple[str, ...]:
     """The databases of the rows, of which there have to be two."""
     databases = databases_of(table)
@@ -210,6 +215,14 @@ HOLDOUT_DATABASE = Protocol(
     "holdout_database",
     "train on one database, test on another, every direction (MEGC2018 HDE)",
     _holdout_database,
+    folds_matter=True,
+    adaptable=True,
+)
+LEAVE_ONE_DATABASE_OUT = Protocol(
+    "leave_one_database_out",
+    "train on all databases but one, test on that one (CD6ME)",
+    _leave_one_database_out,
+    tested_once=True,
     folds_matter=True,
     adaptable=True,
 )

@@ -19,6 +19,8 @@ class ClipRow:
 
     ``subject_key`` is unique across databases (``Clip.subject_key``); ``label`` is a class
     index; ``split`` names the official part the clip belongs to, "" where there is none.
+    ``units``: where clips show any number of classes (action units), their indices; ``label`` is
+    then the first of them.
     """
 
     clip_id: str
@@ -26,6 +28,12 @@ class ClipRow:
     subject_key: str
     label: int
     split: str = ""
+    units: tuple[int, ...] | None = None
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """Indices of every class that the clip shows."""
+        return (self.label,) if self.units is None else self.units
 
 
 def rows(clips: Iterable[Clip], label_of: Callable[[Clip], int | None]) -> tuple[ClipRow, ...]:

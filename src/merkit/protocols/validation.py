@@ -51,10 +51,11 @@ def validation_subjects(
 def _class_counts(train: tuple[ClipRow, ...], subjects: tuple[str, ...]) -> I64:
     """Clips of each subject in each class of the training side, (S, C)."""
     place = {subject: i for i, subject in enumerate(subjects)}
-    column = {label: i for i, label in enumerate(sorted({row.label for row in train}))}
+    labels = {label for row in train for label in row.shown}
+    column = {label: i for i, label in enumerate(sorted(labels))}
     counts = np.zeros((len(subjects), len(column)), dtype=np.int64)
     for row in train:
-        counts[place[row.subject_key], column[row.label]] += 1
+        counts[place[row.subject_key], [column[label] for label in row.shown]] += 1
     return counts
 
 

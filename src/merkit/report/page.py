@@ -16,7 +16,8 @@ from merkit.report.plots import confusion_plot, curves_plot, score_plot
 from merkit.report.published import PublishedScore, clips_in_words, published_for
 from merkit.report.result import Result
 from merkit.report.text import averaging_in_words, seeds_in_words
-from merkit.scoring.scores import Scores
+from merkit.scoring.scores import Scores, TrainingCost
+from merkit.scoring.unit_scores import UnitScores
 
 #: below these, bootstrap intervals over subjects are too narrow (docs/protocols.md)
 FEW_SUBJECTS = 20
@@ -63,14 +64,14 @@ def render(result: Result) -> str:
         run=run,
         scores=scores,
         titles=scores.titles(),
-        selection=_selection(settings),
+        selection=selection_in_words(settings, scores.training),
         score_svg=Markup(score_plot(scores)),
         confusion_svg=Markup(confusion_plot(scores.confusion, scores.classes)),
         curves_svg=Markup(curves_plot(scores.folds))
         if any(f.history for f in scores.folds)
         else "",
         notes=_notes(result),
-        assurance=_assurance(result),
+        assurance=assurance(scores),
         facts=_facts(result),
         training=_training(scores),
         published=_by_set(published_for(data, len(scores.classes)), run["clips_per_class"]),
@@ -100,10 +101,7 @@ def _notes(result: Result) -> list[str]:
             "(metric_pooling=fold_mean), not pooled over all test clips; the confusion matrix and "
             "the subjects are counts."
         )
-    notes += [
-        f"{finding['what'].capitalize()}: {finding['detail']}."
-        for finding in result.document.get("findings", [])[:_SHOWN_FINDINGS]
-    ]
+    notes += told_findings(result.document)
     if refused:
         names = ", ".join(sorted(refused)[:5]) + (" ..." if len(refused) > 5 else "")
         notes.append(f"{len(refused)} clips could not be prepared and were left out: {names}")
@@ -124,6 +122,12 @@ def _notes(result: Result) -> list[str]:
     return notes + _share(result)
 
 
+def told_findings(run: Mapping[str, Any]) -> list[str]:
+    """The first findings of a run, by its ``run.json``; older runs have none."""
+    found = run.get("findings", [])[:_SHOWN_FINDINGS]
+    return [f"{finding['what'].capitalize()}: {finding['detail']}." for finding in found]
+
+
 def _share(result: Result) -> list[str]:
     """What of the published set was scored, where that is not all of it."""
     ours = result.document["clips_per_class"]
@@ -136,18 +140,21 @@ def _share(result: Result) -> list[str]:
     ]
 
 
-def _assurance(result: Result) -> str:
-    if "subject-dependent" in result.scores.marks:
+def assurance(scores: Scores | UnitScores) -> str:
+    """What was audited; "" where people stand on both sides."""
+    if "subject-dependent" in scores.marks:
         return ""
     return (
-        f"No test subject had any part in training: {len(result.scores.folds)} trainings were "
+        f"No test subject had any part in training: {len(scores.folds)} trainings were "
         "audited for shared clips and subjects, for what every fitted quantity saw, and for the "
-        f"clips that chose the epoch. Division frozen as {result.scores.fold_hash[:16]}."
+        f"clips that chose the epoch. Division frozen as {scores.fold_hash[:16]}."
     )
 
 
-def _selection(settings: Mapping[str, Any]) -> str:
+def selection_in_words(settings: Mapping[str, Any], cost: TrainingCost) -> str:
     """How the epoch was chosen, in a few words."""
+    if cost.epochs_max == 0:
+        return "nothing trained"
     last = settings["training"]["selection"] == "last" or settings["protocol"]["val_share"] == 0
     return "last epoch, no choice" if last else "epoch chosen on validation subjects"
 
@@ -156,13 +163,12 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     run, settings = result.document, result.settings
     per_class = ", ".join(f"{name} {n}" for name, n in run["clips_per_class"].items())
     protocol = f"{settings['protocol']['name']}, {result.scores.n_folds} folds"
-    chosen = _selection(settings) if result.scores.training.epochs_max else "nothing trained"
     return [
         ("data", result.data),
         ("clips", f"{run['clips']} ({per_class})"),
         ("subjects", str(run["subjects"])),
         ("classes", f"{run['label_map']}: {run['label_map_citation']}"),
-        ("protocol", f"{protocol}; {chosen}"),
+        ("protocol", f"{protocol}; {selection_in_words(settings, result.scores.training)}"),
         ("fold hash", result.scores.fold_hash),
         ("seeds", ", ".join(map(str, settings["seeds"]))),
         ("recipe", run["recipe_key"]),

@@ -63,11 +63,11 @@ def confusion_plot(matrix: Sequence[Sequence[int]], classes: Sequence[str]) -> s
     return svg(figure)
 
 
-def curves_plot(trainings: Sequence[FoldTraining]) -> str:
-    """Training loss and validation UF1 by epoch: one thin line a fold, the mean in bold."""
+def curves_plot(trainings: Sequence[FoldTraining], chosen_by: str = "validation UF1") -> str:
+    """Training loss and validation score by epoch: one thin line a fold, the mean in bold."""
     figure = Figure(figsize=(8.5, 2.9), layout="constrained")
     for place, (key, title, colour) in enumerate(
-        [("train_loss", "training loss", ACCENT), ("val_uf1", "validation UF1", WARM)], start=1
+        [("train_loss", "training loss", ACCENT), ("val_uf1", chosen_by, WARM)], start=1
     ):
         axes = figure.add_subplot(1, 2, place)
         axes.spines[["top", "right"]].set_visible(False)

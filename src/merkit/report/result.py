@@ -87,7 +87,7 @@ class Result:
 
 
 def read_task(folder: Path) -> str:
-    """The task of a run: recognition, spotting or spot-recognise.
+    """The task of a run: recognition, au, spotting or spot-recognise.
 
     Raises:
         MissingDataError, StoreError: as ``read_document``.

@@ -16,6 +16,9 @@ from merkit.types import Averaging
 #: titles of columns, and rows of cells
 Table: TypeAlias = tuple[list[str], list[list[str]]]
 
+#: in place of the spread over seeds
+NO_SEED = "Nothing was trained, so no seed moves the score."
+
 
 def score_lines(scores: Scores) -> list[str]:
     """Every metric with its interval, chance, and the inflation where it was measured."""
@@ -49,18 +52,20 @@ def score_lines(scores: Scores) -> list[str]:
 def seeds_in_words(scores: Scores) -> str:
     """How far the score moves with the training seed."""
     if scores.training.epochs_max == 0:
-        return "Nothing was trained, so no seed moves the score."
-    if len(scores.per_seed) == 1:
+        return NO_SEED
+    values = [part.values[MAIN_METRIC] for part in scores.per_seed]
+    return spread_in_words(scores.titles()[MAIN_METRIC], values)
+
+
+def spread_in_words(title: str, values: Sequence[float]) -> str:
+    """How far a score moves with the training seed, by its value for each."""
+    if len(values) == 1:
         return (
             "One training seed: how far the score would move with another seed is not measured, "
             "and is not in its interval."
         )
-    values = [part.values[MAIN_METRIC] for part in scores.per_seed]
     spread = f"{min(values):.3f} to {max(values):.3f}, standard deviation {stdev(values):.3f}"
-    return (
-        f"{len(values)} training seeds: {scores.titles()[MAIN_METRIC]} {spread}; the interval "
-        "draws seeds too."
-    )
+    return f"{len(values)} training seeds: {title} {spread}; the interval draws seeds too."
 
 
 def averaging_in_words(trainings: Sequence[Averaging]) -> list[str]:

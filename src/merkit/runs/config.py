@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from merkit.config import check_settings
 from merkit.errors import ConfigError
+from merkit.labels import ACTION_UNITS
 from merkit.protocols.config import ProtocolConfig
 
 if TYPE_CHECKING:
     from merkit.methods.base import Method
 
 
-#: What is scored: the class of annotated clips, when something moves in long recordings, or both.
-Task: TypeAlias = Literal["recognition", "spotting", "spot-recognise"]
+#: What is scored: the class of annotated clips, their action units, when something moves in long
+#: recordings, or the first of all that moves there.
+Task: TypeAlias = Literal["recognition", "au", "spotting", "spot-recognise"]
+#: The action units of CD6ME, which six databases share (Varanka et al. 2022, arXiv:2211.11425).
+CD6ME_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,11 +127,17 @@ class EvaluateConfig(DataConfig, MethodConfig):
     ``track`` and ``missing_offset``. Task ``spot-recognise`` also has the method, trained on the
     annotated clips of other subjects, name the class of each micro-expression that was found.
 
+    Task ``au`` names the action units of annotated clips, each by itself, whatever their emotion:
+    ``classes`` is not read, and clips that nobody coded are left out.
+
     Args:
         out: the run folder. A folder with a part of the same run is resumed.
-        task: ``recognition`` of annotated clips, ``spotting`` in long recordings, or
-            ``spot-recognise``, both.
-        spot: settings of spotting, for the other two tasks.
+        task: ``recognition`` of annotated clips, ``au`` their action units, ``spotting`` in long
+            recordings, or ``spot-recognise``, the first and third.
+        units: numbers of the action units that task ``au`` names; any side counts.
+        uncertain_units: whether a unit counts as shown where its coder was not sure.
+        unit_threshold: a unit is called where its probability is this or more.
+        spot: settings of spotting, for the tasks on long recordings.
         track: settings of the face tracker while spotting.
         missing_offset: what an annotated event without an offset is, in spotting: one that ends
             at its apex, as public code has it, or none (``leave_out``).
@@ -144,6 +154,9 @@ class EvaluateConfig(DataConfig, MethodConfig):
 
     out: Path = Path("runs/run")
     task: Task = "recognition"
+    units: tuple[int, ...] = CD6ME_UNITS
+    uncertain_units: bool = True
+    unit_threshold: float = 0.5
     spot: Mapping[str, Any] = field(default_factory=dict)
     track: Mapping[str, Any] = field(default_factory=dict)
     missing_offset: Literal["apex", "leave_out"] = "apex"
@@ -158,7 +171,10 @@ class EvaluateConfig(DataConfig, MethodConfig):
         DataConfig.__post_init__(self)
         MethodConfig.__post_init__(self)
         different = 0 < len(self.seeds) == len(set(self.seeds))
+        coded = 0 < len(self.units) == len(set(self.units) & set(ACTION_UNITS))
         wanted = {
+            "units": (coded, f"one or more different ones of {', '.join(map(str, ACTION_UNITS))}"),
+            "unit_threshold": (0 < self.unit_threshold < 1, "between 0 and 1"),
             "seeds": (different and min(self.seeds) >= 0, "one or more different ones, from 0"),
             "resamples": (self.resamples >= 1, "1 or more"),
         }

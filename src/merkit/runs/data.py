@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from merkit.config import hash_of
 from merkit.datasets import label_map, load_dataset
@@ -20,8 +20,11 @@ from merkit.protocols.table import checked
 from merkit.runs.config import DataConfig
 from merkit.samples.prepare import SampleSet, default_store, prepare
 from merkit.samples.recipes import Recipe
+from merkit.training.targets import Classes, Label, Targets
 from merkit.types import Clip
 from merkit.video.fingerprint import content_key
+
+L = TypeVar("L", bound="LabelledClips")
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,14 @@ class LabelledClips:
         return self.maps[0].classes
 
     @property
-    def labels(self) -> dict[str, int]:
+    def labels(self) -> Mapping[str, Label]:
         """Class index of each clip."""
         return {row.clip_id: row.label for row in self.rows}
+
+    @property
+    def targets(self) -> Targets:
+        """What the labels are to a training."""
+        return Classes(len(self.classes))
 
     def contents(self) -> dict[str, str]:
         """Clip id -> hash of its frames, so that the audit sees one clip under two names; clips
@@ -112,8 +120,8 @@ def load_clips(config: DataConfig) -> LabelledClips:
 
 
 def prepare_clips(
-    data: LabelledClips, recipe: Recipe | None, config: DataConfig, progress: Progress = silent
-) -> tuple[LabelledClips, SampleSet]:
+    data: L, recipe: Recipe | None, config: DataConfig, progress: Progress = silent
+) -> tuple[L, SampleSet]:
     """The samples of the clips under a recipe, and the clips that could be prepared.
 
     Raises:

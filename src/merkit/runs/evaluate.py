@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from merkit.errors import ConfigError
 from merkit.files import sole_writer
+from merkit.methods.base import Method
 from merkit.progress import Progress, silent
-from merkit.protocols import ClipRow, audit_folds, audit_reads, make_folds
+from merkit.protocols import ClipRow, FoldSet, audit_folds, audit_reads, make_folds
 from merkit.report.result import Result
 from merkit.runs.config import EvaluateConfig
-from merkit.runs.data import load_clips, prepare_clips
+from merkit.runs.data import L, load_clips, prepare_clips
 from merkit.runs.findings import find_doubts
 from merkit.runs.fold import Trainings, run_fold
 from merkit.runs.folder import RunFolder
@@ -36,17 +37,32 @@ def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
         raise ConfigError(
             f"task '{config.task}'",
             "recognition",
-            "merkit.runs.long_videos.evaluate_spotting takes the others",
+            "merkit.runs.units.evaluate_units takes 'au', "
+            "merkit.runs.long_videos.evaluate_spotting the others",
         )
     with sole_writer(config.out):
-        return _evaluate(config, progress)
+        run, folds, data = trained(config, config.make(), load_clips, progress)
+        return summarise(run, folds, data.rows, config)
 
 
-def _evaluate(config: EvaluateConfig, progress: Progress) -> Result:
+def trained(
+    config: EvaluateConfig,
+    method: Method,
+    load: Callable[[EvaluateConfig], L],
+    progress: Progress = silent,
+) -> tuple[RunFolder, FoldSet, L]:
+    """Train and predict every fold that is not stored yet; the clips are those that were prepared.
+
+    Args:
+        load: opens the clips with their labels.
+
+    Raises:
+        MerkitError: as ``evaluate``.
+    """
     run = RunFolder(config.out)
     run.check_free()
-    method, device = config.make(), choose_device(config.device)
-    data = load_clips(config)
+    device = choose_device(config.device)
+    data = load(config)
     method = method.for_classes(data.classes)
     make_folds(data.rows, config.protocol)  # what cannot work is told before the long work begins
     if not run.finished:
@@ -69,7 +85,7 @@ def _evaluate(config: EvaluateConfig, progress: Progress) -> Result:
     if pending:
         trainings = trainings.encoded(sorted({seed for _, seed in pending}), progress)
     train_folds(run, trainings, pending, data.rows, config.workers, progress)
-    return summarise(run, folds, data.rows, config)
+    return run, folds, data
 
 
 def train_folds(

@@ -20,7 +20,7 @@ def find_doubts(
     """Doubts about people, classes that one person alone shows, and near copies of a clip on two
     sides of a fold; all but notes are warned of."""
     found = [
-        *people_findings(data.clips, data.labels),
+        *people_findings(data.clips, {row.clip_id: row.label for row in data.rows}),
         *_classes_of_one(data),
         *_copies_on_two_sides(folds, looks),
     ]
@@ -35,7 +35,8 @@ def _classes_of_one(data: LabelledClips) -> Iterator[Finding]:
     """A class that one subject alone shows is never trained on where it is tested."""
     people: defaultdict[int, set[str]] = defaultdict(set)
     for row in data.rows:
-        people[row.label].add(row.subject_key)
+        for label in row.shown:
+            people[label].add(row.subject_key)
     for label, keys in sorted(people.items()):
         if len(keys) == 1:
             who = next(iter(keys))

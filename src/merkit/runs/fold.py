@@ -1,6 +1,6 @@
 """One training as a job that any process can run.
 
-A job holds the classes of training and validation clips, and only the ids of test clips.
+A job holds the labels of training and validation clips, and only the ids of test clips.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from merkit.seeds import derived_seed
 from merkit.training.loop import FitContext, FitSummary, Fitted, Observer, predict
 from merkit.training.network import Model
 from merkit.training.reader import ClipReader
+from merkit.training.targets import Label, Targets
 from merkit.training.tokens import with_tokens
 from merkit.types import Fold
 
@@ -81,13 +82,14 @@ class Trainings:
         """
         classes, samples = self.data.classes, self.encodings.get(seed, self.samples)
         labels, annotations = self._labels(fold, seed), self._annotations(fold)
-        clips = ClipReader(fold, labels, samples, annotations, len(classes))
-        tests = ClipReader(fold, {}, samples, annotations, len(classes), ("predict",))
+        n, targets = len(classes), self.data.targets
+        clips = ClipReader(fold, labels, samples, annotations, n, targets=targets)
+        tests = ClipReader(fold, {}, samples, annotations, n, ("predict",), targets)
         context = replace(self.context, seed=derived_seed(seed, fold.name, "training"))
         return FoldJob(self.method, clips, tests, context, classes, seed, self.oracle)
 
-    def _labels(self, fold: Fold, seed: int) -> Mapping[str, int]:
-        """Classes of the training and validation clips, and of no others."""
+    def _labels(self, fold: Fold, seed: int) -> Mapping[str, Label]:
+        """Labels of the training and validation clips, and of no others."""
         known = self.data.labels
         ids = (*fold.train, *fold.val)
         labels = [known[clip_id] for clip_id in ids]
@@ -109,19 +111,19 @@ class FoldOutcome:
 
     fold: str
     seed: int
-    predictions: pd.DataFrame  # clip_id, y_pred, p_<class>...
+    predictions: pd.DataFrame  # clip_id, what is predicted (Targets.calls), p_<class>...
     summary: FitSummary
-    oracle: pd.DataFrame | None = None  # epoch, clip_id, y_pred
+    oracle: pd.DataFrame | None = None  # epoch, clip_id, what is predicted
 
 
 def run_fold(job: FoldJob) -> FoldOutcome:
     """Train on the fold's training clips, then predict its test clips."""
-    test = job.tests.fold.test
+    test, targets = job.tests.fold.test, job.tests.targets
     every_epoch: list[pd.DataFrame] = []
 
     def watch(epoch: int, model: Model) -> None:
-        chosen = predict(job.method, model, job.tests, test).argmax(1)
-        every_epoch.append(pd.DataFrame({"epoch": epoch, "clip_id": test, "y_pred": chosen}))
+        calls = targets.calls(predict(job.method, model, job.tests, test))
+        every_epoch.append(pd.DataFrame({"epoch": epoch, "clip_id": test, **calls}))
 
     fitted = job.fit(watch if job.oracle else None)
     probabilities = predict(job.method, fitted.model, job.tests, test)
@@ -129,15 +131,15 @@ def run_fold(job: FoldJob) -> FoldOutcome:
     return FoldOutcome(
         job.clips.fold.name,
         job.seed,
-        prediction_table(test, probabilities, job.classes),
+        prediction_table(test, probabilities, targets, job.classes),
         replace(fitted.summary, served=served),
         pd.concat(every_epoch, ignore_index=True) if every_epoch else None,
     )
 
 
 def prediction_table(
-    ids: Sequence[str], probabilities: np.ndarray, classes: Sequence[str]
+    ids: Sequence[str], probabilities: np.ndarray, targets: Targets, classes: Sequence[str]
 ) -> pd.DataFrame:
-    """Columns clip_id, y_pred, p_<class>...; one row a clip."""
+    """Columns clip_id, y_pred (or y_pred_<unit>...), p_<class>...; one row a clip."""
     columns = {f"p_{n}": probabilities[:, i].astype(np.float32) for i, n in enumerate(classes)}
-    return pd.DataFrame({"clip_id": list(ids), "y_pred": probabilities.argmax(1), **columns})
+    return pd.DataFrame({"clip_id": list(ids), **targets.calls(probabilities), **columns})

@@ -34,8 +34,8 @@ from merkit.types import Fold
 
 @dataclass(frozen=True)
 class StoredFold:
-    """A finished fold: ``predictions`` of its test clips (clip_id, y_pred, p_<class>..., fold,
-    seed) and, where asked for, of every epoch."""
+    """A finished fold: ``predictions`` of its test clips (clip_id, y_pred or y_pred_<unit>...,
+    p_<class>..., fold, seed) and, where asked for, of every epoch."""
 
     training: FoldTraining
     predictions: pd.DataFrame

@@ -37,13 +37,13 @@ def evaluate_spotting(config: EvaluateConfig, progress: Progress = silent) -> Lo
 
     Raises:
         ConfigError, DatasetError, MissingDataError, MissingWeightsError: before any work; also
-            where another process writes the run, and for the task recognition.
+            where another process writes the run, and for the other tasks.
         VideoError: recordings that cannot be read (unless ``bad_clips="skip"``).
         FaceError: annotated clips that cannot be prepared (unless ``bad_clips="skip"``).
         LeakError: a model would classify what was spotted of a subject that it was trained on.
     """
-    if config.task == "recognition":
-        raise ConfigError("task 'recognition'", "spotting or spot-recognise")
+    if config.task not in ("spotting", "spot-recognise"):
+        raise ConfigError(f"task '{config.task}'", "spotting or spot-recognise")
     with sole_writer(config.out):
         return _evaluate(config, progress)
 

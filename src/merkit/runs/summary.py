@@ -6,7 +6,7 @@ This is where test labels meet predictions, and nowhere else (docs/architecture.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -31,36 +31,42 @@ def summarise(
     predictions = join_labels([fold.predictions for fold in stored], rows)
     recorded = [fold.epochs for fold in stored if fold.epochs is not None]
     epochs = join_labels(recorded, rows) if len(recorded) == len(stored) else None
-    shuffled = ["shuffled-labels"] if config.shuffle_labels else []
-    scores = score_run(
-        predictions,
-        document["classes"],
-        trainings,
-        epochs=epochs,
-        pooling=config.metric_pooling,
-        resamples=config.resamples,
-        list_folds=folds.protocol in PROTOCOLS and PROTOCOLS[folds.protocol].folds_matter,
-        marks=[*folds.marks, *document["method_marks"], *shuffled],
-        fold_hash=folds.hash,
-    )
+    how = how_to_score(folds, config, document)
+    scores = score_run(predictions, document["classes"], trainings, epochs=epochs, **how)
     result = Result(run.path, document, scores, predictions, run.path.name)
     result.write()
-    write_text(run.path / "log.jsonl", "".join(map(_log, trainings)))
+    write_text(run.path / "log.jsonl", "".join(map(log_lines, trainings)))
     write_report(result)
     return result
 
 
+def how_to_score(
+    folds: FoldSet, config: EvaluateConfig, document: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What scores follow from beside the predictions, as arguments of ``score_run``."""
+    shuffled = ["shuffled-labels"] if config.shuffle_labels else []
+    return {
+        "pooling": config.metric_pooling,
+        "resamples": config.resamples,
+        "list_folds": folds.protocol in PROTOCOLS and PROTOCOLS[folds.protocol].folds_matter,
+        "marks": [*folds.marks, *document["method_marks"], *shuffled],
+        "fold_hash": folds.hash,
+    }
+
+
 def join_labels(parts: Sequence[pd.DataFrame], rows: Sequence[ClipRow]) -> pd.DataFrame:
     """One row a test prediction: clip_id, subject, dataset, fold, seed, y_true, y_pred, p_..."""
-    names = {"subject_key": "subject", "label": "y_true"}
-    known = pd.DataFrame(list(rows)).drop(columns="split").rename(columns=names)
+    columns = ["clip_id", "subject", "dataset", "y_true"]
+    known = pd.DataFrame(
+        [(row.clip_id, row.subject_key, row.dataset, row.label) for row in rows], columns=columns
+    )
     table = pd.concat(parts, ignore_index=True).merge(known, on="clip_id", validate="many_to_one")
     first = ["clip_id", "subject", "dataset", "fold", "seed", "y_true", "y_pred"]
     others = [name for name in table.columns if name not in first]
     return table[first + others].sort_values(["seed", "fold", "clip_id"], ignore_index=True)
 
 
-def _log(training: FoldTraining) -> str:
+def log_lines(training: FoldTraining) -> str:
     """One line an epoch."""
     place: dict[str, Any] = {"seed": training.seed, "fold": training.fold}
     return "".join(json.dumps(place | asdict(record)) + "\n" for record in training.history)

@@ -121,7 +121,7 @@ def score_run(
         epochs: the same after every epoch, in the column ``epoch``, where that was recorded.
         list_folds: whether a fold means something by itself.
     """
-    cost, metrics, how = _cost(trainings), metrics_of(classes), Resampling(resamples)
+    cost, metrics, how = cost_of(trainings), metrics_of(classes), Resampling(resamples)
     leaked = None if epochs is None else best_test_epochs(epochs)
     tables = tabulate(predictions, len(classes), pooling)
     scores = {name: bootstrap_interval(tables, metric, how) for name, metric in metrics.items()}
@@ -161,7 +161,8 @@ def score_run(
     )
 
 
-def _cost(trainings: Sequence[FoldTraining]) -> TrainingCost:
+def cost_of(trainings: Sequence[FoldTraining]) -> TrainingCost:
+    """All trainings together."""
     lengths = [len(training.history) for training in trainings]
     chosen = [training.chosen_epoch for training in trainings]
     return TrainingCost(

@@ -40,8 +40,9 @@ class SubjectScore:
 
 @dataclass(frozen=True, eq=False)
 class SubjectTables:
-    """``counts``: confusion matrices (K seeds, F folds, S subjects, C, C), zero where a fold does
-    not test a subject. ``seeds``, ``folds`` and ``subjects``: their names, sorted.
+    """``counts``: confusion matrices (K seeds, F folds, S subjects, C, C), or (K, F, S, ...) of
+    whatever else a metric is of; zero where a fold does not test a subject. ``seeds``, ``folds``
+    and ``subjects``: their names, sorted.
 
     A score is that of the folds together, or the mean over folds (``pooling``), and then the mean
     over seeds. A class may have no clips in a resample; ``merkit.scoring.metrics`` says how it is
@@ -81,7 +82,7 @@ class SubjectTables:
             return metric.of(_weighted(self.counts.sum(axis=1), weights), "skip")
         folds = self.counts.swapaxes(0, 1)
         values = np.stack([metric.of(_weighted(tables, weights), "skip") for tables in folds])
-        tested = (folds.sum(axis=(1, 3, 4)) > 0).astype(np.float64)
+        tested = (folds.sum(axis=(1, *range(3, folds.ndim))) > 0).astype(np.float64)
         drawn = (tested / np.maximum(tested.sum(axis=1, keepdims=True), 1.0)) @ weights.T
         used = np.where(np.isnan(values), 0.0, drawn[:, :, None])
         with np.errstate(invalid="ignore"):  # no fold has a score: neither has the mean
@@ -154,7 +155,7 @@ def tabulate(predictions: pd.DataFrame, n_classes: int, pooling: Pooling) -> Sub
     """
     if predictions.empty:
         raise ConfigError("no predictions to score", "at least one")
-    columns = [_places(predictions[name]) for name in ("seed", "fold", "subject")]
+    columns = [places(predictions[name]) for name in ("seed", "fold", "subject")]
     (seeds, seed), (folds, fold), (subjects, subject) = columns
     true, predicted = (predictions[name].to_numpy() for name in ("y_true", "y_pred"))
     shape = (len(seeds), len(folds), len(subjects), n_classes, n_classes)
@@ -167,24 +168,35 @@ def tabulate(predictions: pd.DataFrame, n_classes: int, pooling: Pooling) -> Sub
         ) from None
     ones = np.ones(len(cells))  # so that the counts come as floats at once: they may be many
     counts = np.asarray(np.bincount(cells, ones, int(np.prod(shape))), np.float64).reshape(shape)
-    clips = counts.sum(axis=-1)
-    if (clips != clips[0]).any():
-        raise ConfigError(
-            f"the {len(counts)} seeds did not score the same clips",
-            "every clip once a seed",
-            "finish the run, or leave the unfinished seed out",
-        )
+    refuse_other_clips(counts.sum(axis=-1))
     return SubjectTables(counts, seeds, folds, subjects, pooling)
 
 
-def _places(column: pd.Series) -> tuple[tuple[str, ...], I64]:
+def refuse_other_clips(clips: F64) -> None:
+    """Refuse seeds that scored other clips than the first.
+
+    Args:
+        clips: numbers of clips (K,...), of each seed.
+
+    Raises:
+        ConfigError: they differ.
+    """
+    if (clips != clips[0]).any():
+        raise ConfigError(
+            f"the {len(clips)} seeds did not score the same clips",
+            "every clip once a seed",
+            "finish the run, or leave the unfinished seed out",
+        )
+
+
+def places(column: pd.Series) -> tuple[tuple[str, ...], I64]:
     """The sorted values of a column, and the place of each row's among them."""
-    values, places = np.unique(np.asarray(column), return_inverse=True)
-    return tuple(map(str, values)), places
+    values, found = np.unique(np.asarray(column), return_inverse=True)
+    return tuple(map(str, values)), found
 
 
 def _weighted(tables: F64, weights: F64) -> F64:
-    """Weighted sums over subjects: (K,S,C,C) and (R,S) -> (R,K,C,C)."""
-    n_seeds, n_subjects, n_classes, _ = tables.shape
-    flat = tables.transpose(1, 0, 2, 3).reshape(n_subjects, -1)
-    return (weights @ flat).reshape(len(weights), n_seeds, n_classes, n_classes)
+    """Weighted sums over subjects: (K,S,...) and (R,S) -> (R,K,...)."""
+    n_seeds, n_subjects, *cells = tables.shape
+    flat = tables.swapaxes(0, 1).reshape(n_subjects, -1)
+    return (weights @ flat).reshape(len(weights), n_seeds, *cells)

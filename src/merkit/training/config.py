@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from merkit.config import check_settings
+from merkit.types import F64, I64
 
 ClassWeights = Literal["none", "inverse", "effective"]
 
@@ -124,11 +125,32 @@ def class_weights(labels: Sequence[int], n_classes: int, settings: TrainConfig) 
     if settings.class_weights == "none":
         return None
     counts = np.bincount(labels, minlength=n_classes)
-    if settings.class_weights == "inverse":
-        each = 1.0 / np.maximum(counts, 1)
-    else:
-        beta = settings.class_weight_beta
-        each = (1 - beta) / (1 - beta ** np.maximum(counts, 1))
-    weights = np.where(counts > 0, each, 0.0)
+    weights = np.where(counts > 0, 1 / _effective_number(counts, settings), 0.0)
     weights = weights * (counts > 0).sum() / weights.sum()
     return torch.tensor(weights, dtype=torch.float32)
+
+
+def unit_weights(shown: I64, settings: TrainConfig) -> Tensor | None:
+    """Weight of a clip that shows a unit against one that does not, f32 (U,): the number of those
+    that do not over the number of those that do, counted as ``class_weights`` says; 1 for a unit
+    that nobody shows, or everybody. None for equal weights.
+
+    Args:
+        shown: 0/1 (N,U) of the training clips of the fold.
+    """
+    if settings.class_weights == "none":
+        return None
+    with_it = shown.sum(axis=0)
+    without = len(shown) - with_it
+    ratio = _effective_number(without, settings) / _effective_number(with_it, settings)
+    weights = np.where((with_it > 0) & (without > 0), ratio, 1.0)
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+def _effective_number(counts: I64, settings: TrainConfig) -> F64:
+    """How many clips these numbers of clips count for; 1 for none."""
+    some = np.maximum(counts, 1).astype(np.float64)
+    if settings.class_weights == "inverse":
+        return some
+    beta = settings.class_weight_beta
+    return np.asarray((1 - beta**some) / (1 - beta))

@@ -16,17 +16,16 @@ from typing import Protocol, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 from merkit.errors import ConfigError
 from merkit.samples.batch import Inputs
-from merkit.scoring.metrics import confusion_matrix, uf1
 from merkit.seeds import derived_seed
-from merkit.training.config import TrainConfig, class_weights, make_optimiser, make_schedule
+from merkit.training.config import TrainConfig, make_optimiser, make_schedule
 from merkit.training.device import trains_in_half
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader, Served, Use
+from merkit.training.targets import Answers
 from merkit.types import I64, Averaging, EpochRecord
 
 
@@ -66,7 +65,7 @@ class Fitted:
 Observer = Callable[[int, Model], None]
 
 
-class Trainable(Protocol):
+class Trainable(Answers, Protocol):
     """What the loop asks of a method."""
 
     @property
@@ -79,8 +78,6 @@ class Trainable(Protocol):
     ) -> tuple[Inputs, Tensor]: ...
 
     def mirrored(self, inputs: Inputs) -> Inputs | None: ...
-
-    def probabilities(self, model: Model, inputs: Inputs) -> np.ndarray: ...
 
 
 def train(
@@ -119,14 +116,15 @@ class _Trainer:
         self.method, self.model, self.clips = method, model, clips
         self.context, self.observer = context, observer
         self.bf16 = context.bf16 and trains_in_half(model, str(clips.device), torch.bfloat16)
-        self.train_labels = clips.labels(clips.fold.train, "fit")
-        self.settings = in_epochs(method.training, self.train_labels)
+        train_labels = clips.labels(clips.fold.train, "fit")
+        self.shown = clips.targets.hot(train_labels)
+        self.settings = in_epochs(method.training, self.shown)
         self.steps_left = self.settings.steps or math.inf
         # not the stream that the first weights were drawn from
         self.generator = torch.Generator().manual_seed(derived_seed(context.seed, "order"))
         self.optimiser = make_optimiser(model, self.settings, model.rates())
         self.schedule = make_schedule(self.optimiser, self.settings)
-        weights = class_weights(self.train_labels.tolist(), clips.n_classes, self.settings)
+        weights = clips.targets.weights(train_labels, self.settings)
         self.weights = None if weights is None else weights.to(clips.device)
         self.average: AveragedModel | None = None
         self.best_state: dict[str, Tensor] | None = None
@@ -163,17 +161,16 @@ class _Trainer:
     def _train_epoch(self) -> float:
         self.model.train()
         total, count = 0.0, 0
-        for ids, labels in self._shuffled_batches():
-            loss = self._step(ids, labels)
+        for ids, targets in self._shuffled_batches():
+            loss = self._step(ids, targets)
             total, count = total + loss * len(ids), count + len(ids)
         return total / max(count, 1)
 
-    def _step(self, ids: list[str], labels: Tensor) -> float:
-        targets = one_hot(labels, self.clips.n_classes).float().to(self.clips.device)
-        inputs, targets = self._augmented(ids, targets)
+    def _step(self, ids: list[str], targets: Tensor) -> float:
+        inputs, targets = self._augmented(ids, targets.to(self.clips.device))
         with torch.autocast(self.clips.device.type, torch.bfloat16, self.bf16):
             output = self.model(inputs)
-            loss = self.model.loss(output, targets, self.weights)
+            loss = self.clips.targets.loss(self.model, output, targets, self.weights)
             loss = loss + self._unlabelled_loss(len(ids))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -203,9 +200,9 @@ class _Trainer:
         return self.model.unlabelled_loss(self.model(self.clips.inputs(ids, "adapt")))
 
     def _shuffled_batches(self) -> Iterator[tuple[list[str], Tensor]]:
-        positions = oversampled(self.train_labels, self.settings.oversample)
+        positions = oversampled(self.shown, self.settings.oversample)
         order = positions[torch.randperm(len(positions), generator=self.generator).numpy()]
-        labels = torch.from_numpy(self.train_labels)
+        targets = torch.from_numpy(self.shown).float()
         size = self.settings.batch_size
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
@@ -214,7 +211,7 @@ class _Trainer:
             if not self.steps_left:
                 return
             self.steps_left -= 1
-            yield [self.clips.fold.train[i] for i in chosen], labels[torch.from_numpy(chosen)]
+            yield [self.clips.fold.train[i] for i in chosen], targets[torch.from_numpy(chosen)]
 
     def _step_schedule(self, epoch: int) -> None:
         if not self._averages(epoch):
@@ -256,7 +253,7 @@ class _Trainer:
     def _validate(self) -> tuple[float | None, float | None]:
         if not self.clips.fold.val:
             return None, None
-        return log_loss_and_uf1(self.method, self._current(), self.clips, self.clips.fold.val)
+        return log_loss_and_score(self.method, self._current(), self.clips, self.clips.fold.val)
 
     def _remember(self, epoch: int, val_loss: float | None, val_uf1: float | None) -> None:
         """Keep the state of the best validation epoch; ties in UF1 go to the lower loss."""
@@ -291,29 +288,31 @@ def summary(
     )
 
 
-def log_loss_and_uf1(
+def log_loss_and_score(
     method: Trainable, model: Model, clips: ClipReader, ids: Sequence[str], use: Use = "select"
 ) -> tuple[float, float]:
-    """Mean log loss and UF1 of clips whose classes are known."""
+    """Mean log loss of clips whose labels are known, and the score that epochs are chosen by."""
     probabilities = predict(method, model, clips, ids, use)
-    labels = clips.labels(ids, use)
-    likelihood = probabilities[np.arange(len(labels)), labels]
-    matrix = confusion_matrix(labels, probabilities.argmax(1), clips.n_classes)
-    return float(-np.log(np.clip(likelihood, 1e-8, None)).mean()), float(uf1(matrix))
+    return clips.targets.score(probabilities, clips.labels(ids, use))
 
 
-def oversampled(labels: I64, most: int) -> I64:
-    """Positions of the clips, those of rarer classes repeated up to ``most`` times."""
-    counts = np.bincount(labels)
-    repeats = np.minimum(most, np.round(counts.max() / np.maximum(counts, 1))).astype(int)
-    return np.repeat(np.arange(len(labels)), repeats[labels])
+def oversampled(shown: I64, most: int) -> I64:
+    """Positions of the clips, those of rarer classes repeated up to ``most`` times; of several
+    units of a clip the rarest counts.
+
+    Args:
+        shown: 0/1 (N,C), what each clip shows.
+    """
+    counts = shown.sum(axis=0)
+    repeats = np.minimum(most, np.round(counts.max() / np.maximum(counts, 1))).astype(np.int64)
+    return np.repeat(np.arange(len(shown)), np.maximum(shown * repeats, 1).max(axis=1))
 
 
-def in_epochs(settings: TrainConfig, labels: I64) -> TrainConfig:
+def in_epochs(settings: TrainConfig, shown: I64) -> TrainConfig:
     """Settings whose ``epochs`` are as many as the wanted steps begin, where steps are wanted."""
     if not settings.steps:
         return settings
-    clips, size = len(oversampled(labels, settings.oversample)), settings.batch_size
+    clips, size = len(oversampled(shown, settings.oversample)), settings.batch_size
     batches = clips // size + (clips % size > 1 or clips == 1)
     return replace(settings, epochs=math.ceil(settings.steps / batches))
 
@@ -322,13 +321,13 @@ def in_epochs(settings: TrainConfig, labels: I64) -> TrainConfig:
 def predict(
     method: Trainable, model: Model, clips: ClipReader, ids: Sequence[str], use: Use = "predict"
 ) -> np.ndarray:
-    """Class probabilities (N,C) of clips, in order; the model's mode is left as it was."""
+    """Probabilities (N,C) of clips, in order; the model's mode is left as it was."""
     was_training = model.training
     model.eval()
     size = method.training.batch_size
     rows = [
-        method.probabilities(model, clips.inputs(ids[i : i + size], use))
+        clips.targets.probabilities(method, model, clips.inputs(ids[i : i + size], use))
         for i in range(0, len(ids), size)
     ]
     model.train(was_training)
-    return np.concatenate(rows) if rows else np.zeros((0, model.n_classes), np.float32)
+    return np.concatenate(rows) if rows else np.zeros((0, clips.n_classes), np.float32)

@@ -73,6 +73,11 @@ class Network(Model):
     def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
         """Scalar training loss for soft targets (B,C); ``class_weights`` is (C,) or None."""
 
+    def extra_losses(self, output: Output) -> tuple[Tensor, ...]:
+        """What ``loss`` adds to the distance from the targets, whatever these are: classes, or
+        action units, whose distance the loop takes itself (``training.targets.Units``)."""
+        return ()
+
     def unlabelled_loss(self, output: Output) -> Tensor:
         """The part of the loss that needs no labels, for target clips of a transductive
         protocol; zero where a network has none."""

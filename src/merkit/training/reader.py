@@ -16,6 +16,7 @@ import torch
 from merkit.errors import ConfigError, LeakError
 from merkit.samples.batch import MIRRORED, Arrays, Inputs, collate
 from merkit.samples.prepare import SampleSet
+from merkit.training.targets import Classes, Label, Targets
 from merkit.types import I64, Fold
 
 #: what clips are read for: to fit weights, or a normaliser; to select an epoch or a threshold; to
@@ -30,24 +31,28 @@ class ClipReader:
 
     Args:
         fold: which clips stand on which side.
-        labels: class of each clip that the training may know the class of; never a test clip's.
+        labels: class of each clip that the training may know the class of, or 0/1 for each action
+            unit; never a test clip's.
         samples: the samples of every clip of the run.
         annotations: what the method reads of clips' annotation, by clip id.
-        n_classes: C.
+        n_classes: C, classes or units.
         uses: what this reader may be asked for: a training's not to ``predict``, and the one that
             its test clips are predicted from, which no training holds, for nothing else.
+        targets: what the labels are; None for one of C classes.
     """
 
     def __init__(
         self,
         fold: Fold,
-        labels: Mapping[str, int],
+        labels: Mapping[str, Label],
         samples: SampleSet,
         annotations: Mapping[str, Arrays],
         n_classes: int,
         uses: Sequence[Use] = ("fit", "normalise", "select", "adapt"),
+        targets: Targets | None = None,
     ) -> None:
         self.fold, self.n_classes = fold, n_classes
+        self.targets = targets or Classes(n_classes)
         self._labels, self._samples, self._annotations = labels, samples, annotations
         self._uses = tuple(uses)
         self._served: dict[str, dict[str, None]] = {}
@@ -101,7 +106,7 @@ class ClipReader:
         return {name: tensor.to(self.device) for name, tensor in batch.items()}
 
     def labels(self, ids: Sequence[str], use: Use) -> I64:
-        """Class index of each clip (N,).
+        """Class index of each clip (N,), or 0/1 for each unit (N,C).
 
         Raises:
             LeakError: a clip whose class the training may not know, or a use as in ``inputs``.
