@@ -186,9 +186,10 @@ def test_the_command_line_and_yaml_name_the_start_alike(
 
 @pytest.mark.slow
 def test_videos_are_cropped_as_in_training(
-    tiny_database: Path, tiny_store: Path, folder: Path, tmp_path: Path
+    tiny_database: Path, folder: Path, tmp_path: Path
 ) -> None:
     settings = {"method": "sim-flow", "model": {"weights": str(folder)}, "training": {}}
-    result = evaluate(tiny.evaluation(tiny_database, tiny_store, tmp_path / "run", **settings))
+    store = tmp_path / "store"
+    result = evaluate(tiny.evaluation(tiny_database, store, tmp_path / "run", **settings))
     assert result.scores.n_clips == 12
     assert document(tmp_path / "run")["settings"]["recipe"]["flow"]["crop"] == "tight"
