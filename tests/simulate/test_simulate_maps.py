@@ -128,9 +128,11 @@ def test_files(geometric: FlowMaps, tmp_path: Path) -> None:
         (tmp_path / "bad.npz").write_bytes(content)
         with pytest.raises(StoreError, match="cannot be read"):
             FlowMaps.load(tmp_path / "bad.npz")
-    np.savez(tmp_path / "bad.npz", maps=np.zeros(3))
-    with pytest.raises(StoreError, match="cannot be read"):
-        FlowMaps.load(tmp_path / "bad.npz")
+    arrays = dict(np.load(path))
+    for bad in ({"maps": arrays["maps"]}, {**arrays, "views": arrays["views"][1:]}):
+        np.savez(tmp_path / "bad.npz", **bad)
+        with pytest.raises(StoreError, match="cannot be read"):
+            FlowMaps.load(tmp_path / "bad.npz")
 
 
 def test_bad_calls_are_refused(tiny_file: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from merkit.simulate.movement import Movement, draw_movement
 from merkit.simulate.moving import photographed, relit, upsampled, warp
 from merkit.simulate.picture import paint
 from merkit.simulate.picture_dials import Estimators
+from merkit.simulate.tables import LABELLED_UNITS
 from merkit.simulate.view import View, draw_view
 from merkit.types import F32, I64, U8
 
@@ -75,6 +76,16 @@ class FlowMaps:
         with atomic_file(path) as temporary, temporary.open("wb") as handle:
             np.savez(handle, allow_pickle=False, about=np.array(about), **arrays)
 
+    def _check(self) -> None:
+        shapes = {f.name: getattr(self, f.name).shape for f in fields(self)}
+        n = len(self.classes)
+        wanted = dict.fromkeys(shapes, (n,)) | {
+            "maps": (n, 3, MAP_PX, MAP_PX),
+            "units": (n, len(LABELLED_UNITS), 2),
+        }
+        if shapes != wanted:
+            raise ValueError(f"arrays of shapes {shapes}")
+
     @classmethod
     def load(cls, path: Path) -> FlowMaps:
         """What ``save`` wrote.
@@ -87,7 +98,9 @@ class FlowMaps:
             raise MissingDataError(f"there are no simulated maps at {path}", "a .npz file")
         try:
             with np.load(path, allow_pickle=False) as stored:
-                return cls(*(stored[f.name] for f in fields(cls)))
+                loaded = cls(*(stored[f.name] for f in fields(cls)))
+            loaded._check()
+            return loaded
         except Exception as error:  # NumPy and zipfile have many ways to say so
             wanted = "what merkit simulate wrote"
             raise StoreError(f"{path} cannot be read: {error}", wanted) from None
