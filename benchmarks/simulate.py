@@ -1,5 +1,6 @@
 """Speed of simulated maps against the conventional way, in one run.
 
+    export OPENBLAS_NUM_THREADS=1
     python benchmarks/simulate.py --face-model FILE [--maps 480] [--conventional 20]
 
 merkit: ``make_flow_maps`` in one process. Conventional: for every map the mesh is displaced by the
