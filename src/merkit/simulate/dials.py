@@ -196,6 +196,7 @@ OFF: Mapping[str, Mapping[str, Any]] = {
         "inner_mouth_gain": 1.0,
         "gain_sd": 0.0,
         "px": 0.0,
+        "landmark_sd_px": 0.0,
     },
 }
 

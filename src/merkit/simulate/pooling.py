@@ -11,7 +11,7 @@ from merkit.face.regions import region_layout
 from merkit.flow.config import FlowConfig
 from merkit.simulate.pose import Crop
 from merkit.simulate.view import View
-from merkit.types import F32, I64
+from merkit.types import F32, F64, I64
 
 #: the nose tip stands behind the regions
 _NOSE = 18
@@ -37,10 +37,11 @@ class Pooling:
     side: int
 
     @classmethod
-    def of_view(cls, view: View, config: FlowConfig) -> Pooling:
-        """Regions about the landmarks of a view whose crop is square."""
+    def of_view(cls, view: View, config: FlowConfig, beside_px: F64 | float = 0.0) -> Pooling:
+        """Regions about the landmarks of a view whose crop is square, each found so far beside its
+        place (68,2)."""
         size = config.crop_size_px
-        points = view.crop.shares(view.face.landmarks) * size - 0.5
+        points = view.crop.shares(view.face.landmarks) * size - 0.5 + beside_px
         layout = region_layout(points, config.windows, size)
         pixels = np.vstack([layout.boxes_px, layout.nose_tip_px])
         cells = np.rint(pixels * (view.side / size)).astype(np.int64)

@@ -140,7 +140,8 @@ def sequences_of_view(
     """
     dials = dials.without("wrong_apex")  # whole courses are seen
     seen = draw_view(actions.model, dials, rng, lambda points: square_crop(points, FLOW), GRID)
-    pooling = Pooling.of_view(seen, FLOW)
+    beside_px = rng.normal(0, dials.regions.landmark_sd_px, seen.face.landmarks.shape)
+    pooling = Pooling.of_view(seen, FLOW, beside_px)
     parts = actions.draw_parts(n, dials, rng)
     times = draw_times(n, FRAMES, dials, rng)
     moving = draw_moving(actions, seen, parts, times, dials, rng)
