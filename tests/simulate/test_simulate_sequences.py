@@ -151,10 +151,10 @@ def test_the_frame_rate_hardly_matters(tiny_file: Path) -> None:
     slow, fast = (made(tiny_file, replace(half, clip=Clip((hz,), 0.0))) for hz in (30.0, 200.0))
     assert np.array_equal(slow.units, fast.units)
     apart = np.abs(slow.flow - fast.flow) / np.abs(fast.flow).max((1, 2, 3), keepdims=True)
-    steepest = np.pi / 0.5  # of a raised cosine that rises within 0.25 s, and frames are rounded
-    at_most = np.cos(np.pi / 2 / (FRAMES - 1)) ** 2  # of the height, since no frame is at the apex
-    assert apart.max() < steepest * (0.5 / 30 + 0.5 / 200) / at_most**2
-    assert apart.mean() < 0.02
+    # frames of the fast clip are half of one beside at most, where the cosine is steepest; where
+    # cells of a region move alike, rounding may choose others
+    assert np.quantile(apart, 0.999) < 1.05 * (np.pi / 0.5) * (0.5 / 200)
+    assert apart.max() < 0.2
 
 
 def test_courses_rise_and_fall() -> None:
