@@ -216,6 +216,23 @@ def test_an_expression_has_its_amplitude_whatever_the_lids_do(actions: Actions, 
     np.testing.assert_allclose(peak, PLAIN.amplitude.range_eyes[0], rtol=0.02)
 
 
+def test_whole_blinks_have_their_own_size(actions: Actions, view: View) -> None:
+    """Nothing but blinks of height 1: lids close all the way, or as far as an expression goes."""
+    blink = replace(Dials().blink, chance=1.0, height=(1.0, 1.0), side_log_sd=0.0)
+    dials = replace(PLAIN, blink=blink, clip=Clip((200.0,), 0.0), nothing=Nothing(share=1.0))
+    lids = actions.model.index["eyeBlink_L"]
+    share = []
+    for chance in (1.0, 0.0):
+        rng = np.random.default_rng(0)
+        parts, times = actions.draw_parts(300, dials, rng), draw_times(300, FRAMES, dials, rng)
+        aside = replace(dials, aside=replace(dials.aside, whole_blink_chance=chance))
+        moving = draw_moving(actions, view, parts, times, aside, rng)
+        whole = actions.unit_weights(parts).sum(1)[:, lids]
+        share.append(np.abs(moving.weights[:, :, lids]).max(1) / whole)
+    assert 0.9 < share[0].max() < 1.001
+    np.testing.assert_allclose(share[1], share[0] * PLAIN.amplitude.range_eyes[0] / 0.14, rtol=1e-4)
+
+
 def test_same_seed_same_bytes_for_any_number_of_workers(tiny_file: Path, tmp_path: Path) -> None:
     for workers in (1, 2):
         two = make_sequences(tiny_file, 250, 3, workers=workers)

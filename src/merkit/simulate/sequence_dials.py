@@ -46,10 +46,12 @@ class Clip:
 @dataclass(frozen=True)
 class Aside:
     """Courses of what is no part of the expression: a blink takes ``blink_s`` (Kwon et al. 2013,
-    doi:10.1098/rsif.2013.0227: about a third of a second), eyes jump within ``gaze_s``, lips move
-    at ``talk_hz``, the head at ``head_hz``."""
+    doi:10.1098/rsif.2013.0227: about a third of a second), and ``whole_blink_chance`` of them have
+    their own size, whatever that of the expression; eyes jump within ``gaze_s``, lips move at
+    ``talk_hz``, the head at ``head_hz``."""
 
     blink_s: Pair = (0.15, 0.4)
+    whole_blink_chance: float = 0.5
     gaze_s: Pair = (0.03, 0.1)
     talk_hz: Pair = (2.0, 6.0)
     head_hz: Pair = (0.2, 2.5)

@@ -35,6 +35,8 @@ FRAMES = 16
 FLOW = FlowConfig(reference="first")
 #: flow of so many frames at a time, so that it stays in the processor's cache
 _ROWS = 256
+#: median amplitude of expressions at full height, of ICT FaceKit under the default dials
+_USUAL_PEAK_EYES = 0.14
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +87,15 @@ def draw_moving(
     units = actions.unit_weights(parts)
     lids = actions.tables.units.index(EYES_CLOSED)
     units *= _left(parts, units.shape[1], lids, dials, rng)[..., None]
+    heights = _heights(view, parts, units, lids, dials, rng)
+    own_size = rng.random(len(heights)) < dials.aside.whole_blink_chance
+    units[:, lids] /= np.where(own_size, heights, 1)[:, None]
     courses = unit_courses(times, units.shape[1], dials, rng)
     courses[:, lids] = blink_courses(times, dials, rng)
     weights = courses.transpose(0, 2, 1) @ units
     weights += gaze_courses(times, dials, rng)[..., None] * parts.gaze[:, None]
     weights += talk_courses(times, dials, rng)[..., None] * parts.speech[:, None]
-    weights *= _heights(view, parts, units, lids, dials, rng)[:, None, None]
+    weights *= heights[:, None, None]
     head = _head(times, dials.head, dials, rng)
     return Moving(weights - weights[:, :1], head - head[:, :1])
 
@@ -117,9 +122,7 @@ def _heights(
     amplitude = np.exp(rng.uniform(low, high, len(units)))
     shown = units.sum(1) - units[:, lids]
     peak = peak_eyes(view, view.flow(shown))
-    is_nothing = parts.classes == NOTHING
-    if not is_nothing.all():
-        peak[is_nothing] = np.median(peak[~is_nothing])
+    peak[parts.classes == NOTHING] = _USUAL_PEAK_EYES
     return (amplitude / peak).astype(np.float32)
 
 
