@@ -1,0 +1,155 @@
+"""A recogniser from simulated faces alone, top to bottom: simulate, learn, calibrate, write."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from merkit.config import from_mapping, hash_of, to_mapping
+from merkit.errors import ConfigError
+from merkit.files import file_hash, sole_writer
+from merkit.methods import make_method
+from merkit.methods.bundled import CLASSES, save_bundled
+from merkit.methods.simulated import SimulatedMethod
+from merkit.progress import Progress, silent
+from merkit.seeds import derived_seed
+from merkit.simulate.dials import Dials
+from merkit.simulate.flow_maps import Kind
+from merkit.simulate.make import Source, make_flow_maps
+from merkit.teaching.calibrate import calibrate
+from merkit.teaching.card import card
+from merkit.teaching.config import TeachConfig
+from merkit.teaching.fit import fit, teacher_loss
+from merkit.teaching.held_out import Marks, mark
+from merkit.teaching.lessons import Lessons
+from merkit.training.network import Network
+
+#: recogniser -> what is simulated for it
+_LESSONS = {"sim-flow": "flow maps"}
+
+
+def teach(config: TeachConfig, progress: Progress = silent) -> Marks:
+    """Make a recogniser and write its folder, whole or not at all.
+
+    Returns:
+        How it does on held-out simulated people.
+
+    Raises:
+        ConfigError: no such recogniser or dial, ``out`` exists or another process writes it.
+        MissingDataError: the face model or a table is not there.
+    """
+    if config.recogniser not in _LESSONS:
+        raise ConfigError(f"recogniser '{config.recogniser}'", f"one of: {', '.join(_LESSONS)}")
+    if config.out.exists():
+        raise ConfigError(f"{config.out} exists", "a new folder", "choose another --out")
+    begun = time.perf_counter()
+    method = cast(SimulatedMethod, make_method(config.recogniser, {"start": "random"}))
+    with sole_writer(config.out):
+        parts = config.out.with_name(f"{config.out.name}.parts-{hash_of(_about(config))}")
+        lessons = simulated(config, "learn", parts, progress)
+        network = learned(method, lessons, config, progress)
+        held_out = simulated(config, "held out", parts, progress)
+        temperatures = calibrate(network, held_out)
+        marks = mark(network, held_out)
+        minutes = round((time.perf_counter() - begun) / 60, 1)
+        facts = _about(config) | {
+            "temperatures": asdict(temperatures),
+            "held_out": asdict(marks),
+            "minutes": minutes,
+            "merkit": version("merkit"),
+            "torch": torch.__version__,
+        }
+        save_bundled(config.out, method, network, facts, card(config, facts, marks))
+        shutil.rmtree(parts, ignore_errors=True)
+    return marks
+
+
+def simulated(
+    config: TeachConfig, purpose: str, parts: Path | None = None, progress: Progress = silent
+) -> Lessons:
+    """Clips to ``learn`` from, or ``held out``: other people, never in a training. Half of the
+    latter are drawn as the former, estimated and geometric in the same shares."""
+    shares: dict[Kind, int] = {"estimated": config.count, "geometric": config.geometric}
+    total = sum(shares.values())
+    made = []
+    for kind, share in shares.items():
+        count = share if purpose == "learn" else round(config.held_out * share / total)
+        if count:
+            made.append(_maps(config, purpose, kind, count, parts, progress))
+    return Lessons.joined(made)
+
+
+def learned(
+    method: SimulatedMethod, lessons: Lessons, config: TeachConfig, progress: Progress = silent
+) -> Network:
+    """The network, or with several teachers one that learned to answer as they do in the mean."""
+    teachers = []
+    for number in range(config.teachers):
+        seed = derived_seed(config.seed, "teacher", number)
+        stage = f"training {number + 1} of {config.teachers}"
+        network = _fresh(method, seed)
+        teachers.append(fit(network, lessons, config.fit, seed, progress=progress, stage=stage))
+    if len(teachers) == 1:
+        return teachers[0]
+    seed, loss = derived_seed(config.seed, "pupil"), teacher_loss(teachers, config.fit)
+    return fit(_fresh(method, seed), lessons, config.fit, seed, loss, progress, "distilling")
+
+
+def _maps(
+    config: TeachConfig,
+    purpose: str,
+    kind: Kind,
+    count: int,
+    parts: Path | None,
+    progress: Progress,
+) -> Lessons:
+    folder = parts / purpose.replace(" ", "-") if parts else None
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    maps = make_flow_maps(
+        source_of(config),
+        count,
+        kind,
+        seed=derived_seed(config.seed, purpose),
+        dials=dials_of(config),
+        workers=config.workers,
+        parts=folder,
+        progress=progress,
+    )
+    return Lessons.of_maps(maps)
+
+
+def source_of(config: TeachConfig) -> Source:
+    """What the clips are simulated from."""
+    return Source(config.model_file(), config.action_units, config.emotions)
+
+
+def dials_of(config: TeachConfig) -> Dials:
+    """How they are simulated."""
+    return from_mapping(Dials, config.dials, "dials").without(*config.without)
+
+
+def _fresh(method: SimulatedMethod, seed: int) -> Network:
+    torch.manual_seed(seed)
+    return method.scratch(len(CLASSES))
+
+
+def _about(config: TeachConfig) -> dict[str, Any]:
+    """All that the recogniser follows from but the version of merkit."""
+    settings = to_mapping(config)
+    for name in ("out", "workers", "face_model", "action_units", "emotions"):
+        settings.pop(name)
+    files = {"face_model": config.model_file()}
+    files |= {"action_units": config.action_units} if config.action_units else {}
+    files |= {"emotions": config.emotions} if config.emotions else {}
+    missing = [path for path in files.values() if not path.is_file()]
+    if missing:
+        raise ConfigError(f"there is no file {missing[0]}", "a face model, or a table")
+    settings["dials"] = to_mapping(dials_of(config))
+    return settings | {f"{name}_sha256": file_hash(path) for name, path in files.items()}
