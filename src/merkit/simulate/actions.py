@@ -62,7 +62,7 @@ class Actions:
     def draw(self, n: int, dials: Dials, rng: np.random.Generator) -> Drawn:
         """N maps; labels are those of the clip, whatever the second picture shows of it."""
         nothing = dials.nothing.share
-        chances = [(1 - nothing) / len(CLASSES)] * len(CLASSES) + [nothing]
+        chances = [(1 - nothing) * chance for chance in dials.classes.chances] + [nothing]
         classes = rng.choice(NOTHING + 1, n, p=chances)
         heights = self._prototypes(classes, rng) * _heights(len(self.tables.units), n, dials, rng)
         heights *= self._sides(n, dials, rng)

@@ -11,12 +11,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import OneCycleLR
 
+from merkit.methods.bundled import CLASSES
 from merkit.progress import Progress, silent
 from merkit.samples.batch import Inputs
 from merkit.teaching.config import FitConfig
 from merkit.teaching.lessons import Lessons
 from merkit.training.network import Network, Output
 
+N_CLASSES = len(CLASSES)
 #: the learning rate rises over this share of the steps
 _RISE = 0.1
 
@@ -53,7 +55,7 @@ def fit(
     Returns:
         The average network, in evaluation mode.
     """
-    score = loss or label_loss(config)
+    score = loss or label_loss(lessons, config)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
@@ -73,17 +75,19 @@ def fit(
     return average.eval()
 
 
-def label_loss(config: FitConfig) -> Loss:
-    """Cross-entropy of the classes where something moved, and of each side of each action unit."""
+def label_loss(lessons: Lessons, config: FitConfig) -> Loss:
+    """Cross-entropy of the classes, and of each side of each action unit. Where nothing moved there
+    is nothing to tell classes by, so their shares among all lessons are what is right to say."""
+    smooth, targets = config.label_smoothing, torch.eye(N_CLASSES)
+    shares = torch.bincount(lessons.classes[lessons.moved], minlength=N_CLASSES).float()
+    told = torch.cat([targets * (1 - smooth) + smooth / N_CLASSES, shares[None] / shares.sum()])
 
     def loss(batch: Lessons, seen: Tensor, output: Output) -> Tensor:
-        moved = batch.moved
-        classes = F.cross_entropy(
-            output.logits[moved], batch.classes[moved], label_smoothing=config.label_smoothing
-        )
+        classes = F.cross_entropy(output.logits, told[batch.classes])
         units = F.binary_cross_entropy_with_logits(output.aux["units"], batch.units)
-        still = F.binary_cross_entropy_with_logits(output.aux["nothing"], (~moved).float())
-        return classes + config.unit_weight * units + config.nothing_weight * still
+        still = (~batch.moved).float()
+        nothing = F.binary_cross_entropy_with_logits(output.aux["nothing"], still)
+        return classes + config.unit_weight * units + config.nothing_weight * nothing
 
     return loss
 
