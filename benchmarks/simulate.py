@@ -1,5 +1,6 @@
 """Speed of simulated maps against the conventional way, in one run.
 
+    export OPENBLAS_NUM_THREADS=1
     python benchmarks/simulate.py --face-model FILE [--maps 480] [--conventional 20]
 
 merkit: ``make_flow_maps`` in one process. Conventional: for every map the mesh is displaced by the
@@ -23,7 +24,7 @@ import numpy as np
 
 from merkit.flow.config import FlowConfig
 from merkit.flow.estimate import flow_map, map_of_flow
-from merkit.simulate import Dials, Source, make_flow_maps
+from merkit.simulate import Dials, Source, make_flow_maps, make_sequences
 from merkit.simulate.dials import OFF
 from merkit.simulate.flow_maps import Kind
 from merkit.simulate.make import actions_of
@@ -124,6 +125,9 @@ def main() -> None:
             other = cpu_ms(conventional, given.conventional)
             line += f"; conventional {1000 / other:.0f} ({other:.1f} ms), ratio {other / ms:.1f}"
         print(line)
+    n = 10 * given.maps
+    ms = cpu_ms(lambda: make_sequences(given.face_model, n, workers=1), 1) / n
+    print(f"sequences of 16 frames: {1000 / ms:.0f} a second and core ({ms:.2f} ms)")
     print(f"correlation of the two flows: {agreement(view, weights):.4f}")
 
 

@@ -13,6 +13,7 @@ from merkit.flow.config import FlowConfig
 from merkit.methods.bundled import UNITS, save_bundled
 from merkit.methods.losses import soft_cross_entropy
 from merkit.methods.sim_flow import SimFlow
+from merkit.methods.sim_seq import SimSeq
 from merkit.methods.simulated import SimulatedMethod
 from merkit.samples.batch import Inputs
 from merkit.samples.flow_augment import mirror
@@ -23,6 +24,11 @@ from merkit.training.network import Network, Output
 def sim_flow_folder(folder: Path, seed: int = 0) -> Path:
     """A ``sim-flow`` whose classes differ from clip to clip."""
     return _write(folder, SimFlow(start="random"), seed)
+
+
+def sim_seq_folder(folder: Path, seed: int = 0) -> Path:
+    """A ``sim-seq`` whose classes differ from clip to clip."""
+    return _write(folder, SimSeq(start="random"), seed)
 
 
 @dataclass(frozen=True, kw_only=True)

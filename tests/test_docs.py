@@ -27,7 +27,7 @@ from merkit.types import EventKind, StretchKind
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]
-METHOD_PAGES = ("sfa-dgat", "hlora-mer", "stag", "evodyn", "sim-flow")
+METHOD_PAGES = ("sfa-dgat", "hlora-mer", "stag", "evodyn", "sim-flow", "sim-seq")
 #: groups whose table stands on one page and serves every method that has the group
 SHARED = ("model.encoder.", "model.flow.")
 #: of the tiny encoder, which no paper has; described in words

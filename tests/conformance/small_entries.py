@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-#: A transformers folder with random weights, and the folder of a recogniser with such, both filled
-#: in by the test.
-FOLDER, RECOGNISER = "<random DINOv2>", "<random recogniser>"
+#: A transformers folder with random weights, and folders of recognisers with such, all filled in by
+#: the test.
+FOLDER, RECOGNISER, SEQUENCES = "<random DINOv2>", "<random sim-flow>", "<random sim-seq>"
 
 _TINY = {
     "name": "tiny",
@@ -59,6 +59,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "evodyn": {"sequence_length": 6, "width": 16, "depth": 1, "heads": 2, "head_width": 8},
     "sim-flow": {"weights": RECOGNISER},
     "sim-flow:tuned": {"weights": RECOGNISER, "start": "tuned"},
+    "sim-seq": {"weights": SEQUENCES},
+    "sim-seq:tuned": {"weights": SEQUENCES, "start": "tuned"},
     "ststnet": {},
     "lbp-top": {"frames": 4, "size_px": 24, "blocks": [2, 2, 1]},
     "hoof": {"frames": 4},
@@ -91,10 +93,10 @@ ANNOTATIONS: dict[str, str] = {
 
 
 def with_folders(settings: Any, folders: Mapping[str, Path]) -> Any:
-    """The settings with ``FOLDER`` and ``RECOGNISER`` replaced by real ones."""
+    """The settings with names in angle brackets replaced by folders."""
     if isinstance(settings, dict):
         return {name: with_folders(value, folders) for name, value in settings.items()}
-    return str(folders[settings]) if settings in (FOLDER, RECOGNISER) else settings
+    return str(folders.get(settings, settings)) if isinstance(settings, str) else settings
 
 
 def entries(methods: Iterable[str]) -> list[str]:

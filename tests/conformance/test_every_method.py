@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from small_entries import FIXED_LENGTH, FOLDER, RECOGNISER, SMALL, entries, with_folders
+from small_entries import FIXED_LENGTH, FOLDER, RECOGNISER, SEQUENCES, SMALL, entries, with_folders
 
 from memory_samples import memory_samples
 from merkit.config import flat
@@ -31,7 +31,7 @@ from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader
 from merkit.training.targets import Units
 from merkit.types import ActionUnit, Clip, FaceTrack, Fold, Frames
-from placeholder_recogniser import sim_flow_folder
+from placeholder_recogniser import sim_flow_folder, sim_seq_folder
 
 N_CLASSES = 3
 FILM_FRAMES = 6
@@ -50,8 +50,12 @@ def random_dinov2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def random_recogniser(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sim_flow_folder(tmp_path_factory.mktemp("recogniser") / "sim_flow")
+def random_recognisers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("recogniser")
+    return {
+        RECOGNISER: sim_flow_folder(folder / "sim_flow"),
+        SEQUENCES: sim_seq_folder(folder / "sim_seq"),
+    }
 
 
 @pytest.fixture(params=entries(METHODS))
@@ -65,8 +69,8 @@ def method_of(entry: str) -> str:
 
 
 @pytest.fixture
-def method(entry: str, random_dinov2: Path, random_recogniser: Path) -> Method:
-    folders = {FOLDER: random_dinov2, RECOGNISER: random_recogniser}
+def method(entry: str, random_dinov2: Path, random_recognisers: dict[str, Path]) -> Method:
+    folders = {FOLDER: random_dinov2, **random_recognisers}
     return make_method(method_of(entry), with_folders(SMALL.get(entry, {}), folders))
 
 

@@ -14,7 +14,7 @@ from memory_samples import memory_reader
 from merkit.errors import ConfigError, MissingWeightsError
 from merkit.inference.modelfolder import load_model, save_model
 from merkit.methods import make_method
-from merkit.methods.bundled import BUNDLED, CLASSES, read_recogniser
+from merkit.methods.bundled import BUNDLED, CLASSES, UNITS, read_recogniser
 from merkit.methods.sim_flow import SimFlow
 from merkit.samples.batch import Inputs
 from merkit.training.loop import FitContext, predict
@@ -60,6 +60,19 @@ def test_as_it_is_nothing_is_read_and_nothing_trained(folder: Path) -> None:
     assert fitted.summary.parameters_total > 1000
     tests = reader(uses=("predict",))
     np.testing.assert_allclose(predict(method, fitted.model, tests, IDS), said(folder), rtol=1e-5)
+
+
+def test_as_it_is_it_names_the_action_units_that_it_sees(folder: Path) -> None:
+    method = SimFlow(weights=folder)
+    assert method.names_units((12, 4))
+    assert not method.names_units((12, 24))
+    asked = method.for_classes(("AU12", "AU4"))
+    fitted = asked.fit(reader(), FitContext(1))
+    found = asked.unit_probabilities(fitted.model, batch(), (12, 4))
+    sides = method.unit_sides(fitted.model, batch())
+    np.testing.assert_array_equal(found, sides.max(-1)[:, [UNITS.index(12), UNITS.index(4)]])
+    with pytest.raises(ConfigError, match="tells negative, positive, surprise apart"):
+        method.for_classes(("AU12", "AU24"))
 
 
 @pytest.mark.parametrize("start", ["as-it-is", "tuned"])

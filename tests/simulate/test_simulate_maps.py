@@ -17,7 +17,7 @@ from merkit.simulate import Dials, FlowMaps, Source, make_flow_maps
 from merkit.simulate.config import SimulateConfig
 from merkit.simulate.dials import OFF
 from merkit.simulate.flow_maps import Kind, geometric_maps
-from merkit.simulate.make import MAPS_PER_VIEW, actions_of, write_flow_maps
+from merkit.simulate.make import MAPS_PER_VIEW, actions_of, write_simulated
 from merkit.simulate.movement import draw_movement
 from merkit.simulate.picture_dials import Estimators
 from merkit.simulate.view import draw_view
@@ -176,13 +176,13 @@ def test_an_interrupted_command_goes_on(tiny_file: Path, tmp_path: Path) -> None
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_flow_maps(config, tiny_file, interrupted)
+        write_simulated(config, tiny_file, interrupted)
     (parts,) = tmp_path.iterdir()
     (part,) = parts.iterdir()
     marked = FlowMaps.load(part)
     marked.classes[:] = 3  # so that it is seen again
     marked.save(part)
-    whole = write_flow_maps(config, tiny_file, lambda stage, done, total: told.append(done))
+    whole = write_simulated(config, tiny_file, lambda stage, done, total: told.append(done))
     assert (whole.classes[: count // 2] == 3).all()
     assert not (whole.classes[count // 2 :] == 3).all()
     assert told == [count // 2, count]

@@ -1,4 +1,4 @@
-"""``merkit simulate``: flow maps whose labels are known, from a face model."""
+"""``merkit simulate``: flow maps or sequences whose labels are known, from a face model."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from merkit.simulate.config import SimulateConfig
 def run(words: Sequence[str]) -> int:
     config = parse_config(SimulateConfig, "simulate", words)
     model_file = config.model_file()
-    from merkit.simulate.make import write_flow_maps
+    from merkit.simulate.make import write_simulated
     from merkit.simulate.tables import CLASSES
 
     with terminal_progress() as progress:
-        maps = write_flow_maps(config, model_file, progress)
-    counts = [int((maps.classes == label).sum()) for label in range(len(CLASSES) + 1)]
+        made = write_simulated(config, model_file, progress)
+    counts = [int((made.classes == label).sum()) for label in range(len(CLASSES) + 1)]
     told = zip((*CLASSES, "nothing"), counts, strict=True)
-    print(f"{config.out}: {len(maps)} maps ({', '.join(f'{n} {name}' for name, n in told)})")
+    name = "sequences" if config.kind == "sequences" else "maps"
+    print(f"{config.out}: {len(made)} {name} ({', '.join(f'{n} {name}' for name, n in told)})")
     return 0

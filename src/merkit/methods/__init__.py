@@ -18,6 +18,7 @@ METHODS: Registry[type[Method]] = Registry(
         "stag": "merkit.methods.stag:Stag",
         "evodyn": "merkit.methods.evodyn:Evodyn",
         "sim-flow": "merkit.methods.sim_flow:SimFlow",
+        "sim-seq": "merkit.methods.sim_seq:SimSeq",
         "ststnet": "merkit.methods.ststnet:Ststnet",
         "lbp-top": "merkit.methods.lbp_top:LbpTop",
         "hoof": "merkit.methods.hoof:Hoof",

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 _WEIGHTS = Path(__file__).parents[1] / "weights"
 #: name -> folder; the name is that of its method
-BUNDLED: Mapping[str, Path] = {"sim-flow": _WEIGHTS / "sim_flow"}
+BUNDLED: Mapping[str, Path] = {
+    "sim-flow": _WEIGHTS / "sim_flow",
+    "sim-seq": _WEIGHTS / "sim_seq",
+}
 #: what they tell apart, and the action units that they see on the left and right of the person
 CLASSES = ("negative", "positive", "surprise")
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,7 @@ from merkit.training.config import TrainConfig
 from merkit.training.loop import FitContext, Fitted, Observer, summary
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader
+from merkit.training.targets import Units
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +98,8 @@ class SimulatedMethod(Method):
         if self.start == "random":
             return self.scratch(n_classes)
         known = self.recogniser.classes
+        if self._tells_units:
+            return with_still_norms(self.recogniser.network()).requires_grad_(False)
         classes = self.classes or known
         if len(classes) != n_classes:
             raise ConfigError(f"{n_classes} classes", f"names of that many, not {list(classes)}")
@@ -120,14 +124,26 @@ class SimulatedMethod(Method):
         return replace(self, start="tuned", weights=recogniser.folder.resolve(), recipe=recipe)
 
     def for_classes(self, classes: tuple[str, ...]) -> SimulatedMethod:
-        if not self.trains and set(classes) != set(self.recogniser.classes):
+        named = replace(self, classes=classes)
+        if not (self.trains or named._tells_units or set(classes) == set(self.recogniser.classes)):
             raise ConfigError(
                 f"{self.name} as it is tells {', '.join(self.recogniser.classes)} apart, and the "
                 f"classes are {', '.join(classes)}",
                 "a label map with these three: '3' of any database, or one whose name has -3",
                 f"choose it with --classes, or train on your classes: --init {self.name}",
             )
-        return replace(self, classes=classes)
+        return named
+
+    @property
+    def _tells_units(self) -> bool:
+        """Whether it is asked, as it is, for action units in place of classes."""
+        if self.trains or not self.classes:
+            return False
+        return set(self.classes) <= set(Units(self.recogniser.units).names)
+
+    def names_units(self, units: Sequence[int]) -> bool:
+        """See ``Method.names_units``: as it is, those of the recogniser."""
+        return self.trains or set(units) <= set(self.recogniser.units)
 
     def fit(
         self, clips: ClipReader, context: FitContext, observer: Observer | None = None
@@ -148,6 +164,12 @@ class SimulatedMethod(Method):
 
     def hashes(self) -> dict[str, str]:
         return {"recogniser": self.recogniser.sha256} if self.start != "random" else {}
+
+    def unit_probabilities(self, model: Model, inputs: Inputs, units: Sequence[int]) -> np.ndarray:
+        """See ``Method.unit_probabilities``; as it is, what the recogniser says of them."""
+        if self.trains:
+            return super().unit_probabilities(model, inputs, units)
+        return self.units(model, inputs)[:, [self.recogniser.units.index(u) for u in units]]
 
     @torch.no_grad()
     def unit_sides(self, model: Model, inputs: Inputs) -> np.ndarray:

@@ -16,7 +16,7 @@ from merkit.simulate.dials import Dials
 from merkit.simulate.face_model import FaceModel
 from merkit.simulate.picture_dials import Pair
 from merkit.simulate.tables import CLASSES, EYES_CLOSED, NOTHING, Tables, sides
-from merkit.types import F32, I64
+from merkit.types import F32, F64, I64
 
 #: a unit counts as done on a side where it is higher than this share of its height
 LABEL_ABOVE = 0.3
@@ -46,6 +46,22 @@ class Drawn:
 
 
 @dataclass(frozen=True, eq=False)
+class Parts:
+    """The same N, before what moves is summed up. ``sided`` (N,R,2) and ``middle`` (N,R): height of
+    each row of the table of units, on the sides and of both together; ``spread`` (N,E): factors of
+    the shapes; ``gaze`` and ``speech`` (N,E): weights of lids that follow the eyes, and of talk."""
+
+    classes: I64
+    units: np.ndarray
+    whole: F32
+    sided: F64
+    middle: F64
+    spread: F32
+    gaze: F32
+    speech: F32
+
+
+@dataclass(frozen=True, eq=False)
 class Actions:
     """Draws for one face model and one pair of tables.
 
@@ -61,6 +77,12 @@ class Actions:
 
     def draw(self, n: int, dials: Dials, rng: np.random.Generator) -> Drawn:
         """N maps; labels are those of the clip, whatever the second picture shows of it."""
+        parts = self.draw_parts(n, dials, rng)
+        weights = self._weights(parts) + (parts.gaze + parts.speech)
+        return Drawn(parts.classes, parts.units, weights, parts.whole)
+
+    def draw_parts(self, n: int, dials: Dials, rng: np.random.Generator) -> Parts:
+        """What ``draw`` sums up, for things that have courses of their own in time."""
         nothing = dials.nothing.share
         chances = [(1 - nothing) * chance for chance in dials.classes.chances] + [nothing]
         classes = rng.choice(NOTHING + 1, n, p=chances)
@@ -69,8 +91,16 @@ class Actions:
         units = heights[:, self.tables.labelled] > LABEL_ABOVE
         whole, share = self._apex(n, dials, rng)
         heights = heights * share + self._others(n, dials, rng)
-        weights = self._weights(heights.astype(np.float32), dials, rng)
-        return Drawn(classes, units, weights + self._eyes_and_mouth(n, dials, rng), whole)
+        rows = self._of_rows(heights.astype(np.float32), dials, rng)
+        aside = self._eyes_and_mouth(n, dials, rng)
+        return Parts(classes, units, whole, *rows, *aside)
+
+    def unit_weights(self, parts: Parts) -> F32:
+        """(N,A,E): what each unit adds to the weights."""
+        weights = np.empty((len(parts.classes), len(self.tables.units), self._shapes[0].shape[1]))
+        for unit in range(weights.shape[1]):
+            weights[:, unit] = self._summed(parts, np.flatnonzero(self._rows[0] == unit))
+        return (weights * parts.spread[:, None]).astype(np.float32)
 
     def _prototypes(self, classes: I64, rng: np.random.Generator) -> F32:
         """(N,A,1): 1 for the units of a prototype of each map's class."""
@@ -112,27 +142,39 @@ class Actions:
         heights[:, self.tables.units.index(EYES_CLOSED)] += on[:, None] * height
         return heights.astype(np.float32)
 
-    def _weights(self, heights: F32, dials: Dials, rng: np.random.Generator) -> F32:
-        """(N,E) of heights (N,A,2): each row of the table draws its share of its shape."""
+    def _of_rows(
+        self, heights: F32, dials: Dials, rng: np.random.Generator
+    ) -> tuple[F64, F64, F32]:
+        """``sided``, ``middle`` and ``spread`` of heights (N,A,2): each row of the table draws its
+        share of its shape."""
         unit, low, high = self._rows
         n = len(heights)
         share = rng.uniform(low, high, (n, len(low)))[..., None] * heights[:, unit]
         uneven = share * _spread(dials.asymmetry.shape_log_sd, share.shape, rng)
-        left, right, middle = self._shapes
-        weights = uneven[..., 0] @ left + uneven[..., 1] @ right + share.mean(-1) @ middle
-        weights *= _spread(dials.heights.shape_log_sd, weights.shape, rng)
-        return cast(F32, weights.astype(np.float32))
+        spread = _spread(dials.heights.shape_log_sd, (n, len(self.model.names)), rng)
+        return uneven, share.mean(-1), spread
 
-    def _eyes_and_mouth(self, n: int, dials: Dials, rng: np.random.Generator) -> F32:
-        """(N,E) weights of lids that follow the gaze, and of speech."""
+    def _weights(self, parts: Parts) -> F32:
+        """(N,E) of all units together."""
+        every = np.arange(len(self._rows[0]))
+        return cast(F32, (self._summed(parts, every) * parts.spread).astype(np.float32))
+
+    def _summed(self, parts: Parts, rows: I64) -> F64:
+        """(N,E) of some rows of the table."""
+        left, right, middle = (matrix[rows] for matrix in self._shapes)
+        sided = parts.sided[:, rows]
+        return sided[..., 0] @ left + sided[..., 1] @ right + parts.middle[:, rows] @ middle
+
+    def _eyes_and_mouth(self, n: int, dials: Dials, rng: np.random.Generator) -> tuple[F32, F32]:
+        """(N,E) weights each of lids that follow the gaze, and of speech."""
         gaze, talk = dials.gaze, dials.talk
-        weights = np.zeros((n, len(self.model.names)), np.float32)
+        eyes, mouth = np.zeros((2, n, len(self.model.names)), np.float32)
         looks = rng.random((n, 1)) < gaze.chance
         places, drawn = self._some(_LOOKS, n, gaze.shape_chance, gaze.height, rng)
-        weights[:, places] += looks * drawn
+        eyes[:, places] += looks * drawn
         places, drawn = self._some(_SPEECH, n, talk.shape_chance, talk.height, rng)
-        weights[:, places] += drawn
-        return weights
+        mouth[:, places] += drawn
+        return eyes, mouth
 
     def _some(
         self, names: tuple[str, ...], n: int, chance: float, height: Pair, rng: np.random.Generator

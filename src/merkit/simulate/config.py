@@ -13,7 +13,7 @@ from merkit.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class SimulateConfig:
-    """Simulate onset-apex flow maps whose class and action units are known.
+    """Simulate flow maps, or sequences of region motion, whose class and action units are known.
 
     A face model moves by the muscles' actions; same seed, same bytes. docs/simulate.md has the
     format of the face model's file, and every dial.
@@ -21,9 +21,10 @@ class SimulateConfig:
     Args:
         face_model: the face model's file; none comes with merkit.
         out: the ``.npz`` file to write.
-        kind: flow ``estimated`` between textured pictures, or ``geometric``: exact, with noise.
-        count: number of maps.
-        seed: same seed, same maps; a larger count begins with the same ones.
+        kind: onset-apex maps of flow ``estimated`` between textured pictures, or ``geometric``:
+            exact, with noise; or ``sequences`` of the motion of eighteen regions.
+        count: number of maps, or of sequences.
+        seed: same seed, same samples; a larger count begins with the same ones.
         without: dials to switch off, such as blink.
         dials: any dial, as ``--set dials.pose.yaw_sd_rad=0.2``.
         action_units: a table of your own in place of merkit's.
@@ -34,7 +35,7 @@ class SimulateConfig:
 
     face_model: Path | None = None
     out: Path = Path("simulated.npz")
-    kind: Literal["estimated", "geometric"] = "estimated"
+    kind: Literal["estimated", "geometric", "sequences"] = "estimated"
     count: int = 10_000
     seed: int = 0
     without: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from merkit.simulate.picture_dials import (
     Picture,
     SensorNoise,
 )
+from merkit.simulate.sequence_dials import Aside, Clip, Courses, RegionNoise
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,17 @@ OFF: Mapping[str, Mapping[str, Any]] = {
     ),
     "noise": {"levels": (0.0, 0.0)},
     "geometric": {"strength": 0.0, "still_chance": 0.0, "smooth": (0.0, 0.0)},
+    "courses": {
+        **dict.fromkeys(("hold", "lag", "left"), (0.0, 0.0)),
+        **dict.fromkeys(("apex_sd_share", "power_log_sd", "left_chance"), 0.0),
+    },
+    "clip": {"ends_sd_share": 0.0},
+    "regions": {
+        **dict.fromkeys(("brow_gain", "eyelid_gain", "nose_gain", "mouth_gain"), 1.0),
+        "inner_mouth_gain": 1.0,
+        "gain_sd": 0.0,
+        "px": 0.0,
+    },
 }
 
 
@@ -241,6 +253,10 @@ class Dials:
     noise: SensorNoise = field(default_factory=SensorNoise)
     estimators: Estimators = field(default_factory=Estimators)
     geometric: GeometricNoise = field(default_factory=GeometricNoise)
+    courses: Courses = field(default_factory=Courses)
+    clip: Clip = field(default_factory=Clip)
+    aside: Aside = field(default_factory=Aside)
+    regions: RegionNoise = field(default_factory=RegionNoise)
 
     def __post_init__(self) -> None:
         for group in fields(self):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from merkit.errors import MissingDataError, StoreError
-from merkit.files import atomic_file
 from merkit.flow.config import Estimator, FlowConfig
 from merkit.flow.estimate import flow_map, map_of_flow
 from merkit.simulate.actions import Actions, Drawn
@@ -20,7 +17,7 @@ from merkit.simulate.movement import Movement, draw_movement
 from merkit.simulate.moving import photographed, relit, upsampled, warp
 from merkit.simulate.picture import paint
 from merkit.simulate.picture_dials import Estimators
-from merkit.simulate.tables import LABELLED_UNITS
+from merkit.simulate.simulated import Simulated
 from merkit.simulate.view import View, draw_view
 from merkit.types import F32, I64, U8
 
@@ -31,15 +28,15 @@ GEOMETRIC = "geometric"
 
 
 @dataclass(frozen=True, eq=False)
-class FlowMaps:
+class FlowMaps(Simulated):
     """Maps with their labels, and the setting that made each, so that settings can be held out.
 
-    ``maps``: (N,3,28,28) strain, v, u as ``merkit.flow.estimate.flow_map`` gives them. ``classes``:
-    (N,) 0 negative, 1 positive, 2 surprise, 3 nothing. ``units``: bool (N,12,2), whether each of
-    ``tables.LABELLED_UNITS`` is done on the person's left and right. ``estimators``: (N,) names, or
-    ``geometric``; ``sides_px``: (N,) side of the pictures that it was given, or of the grid.
-    ``views``: (N,) number of the person, pose and crop.
+    ``maps``: (N,3,28,28) strain, v, u as ``merkit.flow.estimate.flow_map`` gives them.
+    ``estimators``: (N,) names, or ``geometric``; ``sides_px``: (N,) side of the pictures that it
+    was given, or of the grid. The others are those of :class:`Simulated`.
     """
+
+    shapes: ClassVar = {**Simulated.shapes, "maps": (3, MAP_PX, MAP_PX)}
 
     maps: U8
     classes: I64
@@ -48,62 +45,11 @@ class FlowMaps:
     sides_px: I64
     views: I64
 
-    def __len__(self) -> int:
-        return len(self.maps)
-
     @property
     def settings(self) -> np.ndarray:
         """(N,) such as ``tvl1-56``: estimator and side."""
         pairs = zip(self.estimators.tolist(), self.sides_px.tolist(), strict=True)
         return np.array([f"{estimator}-{side}" for estimator, side in pairs], dtype=str)
-
-    def __getitem__(self, chosen: slice | np.ndarray) -> FlowMaps:
-        """Some of the maps."""
-        return FlowMaps(*(getattr(self, f.name)[chosen] for f in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: Sequence[FlowMaps]) -> FlowMaps:
-        """One after the other."""
-        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
-
-    def save(self, path: Path, about: str = "") -> None:
-        """Write a ``.npz``, whole or not at all; ``about``: how it was made, for people.
-
-        Raises:
-            ConfigError: it cannot be written.
-        """
-        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        with atomic_file(path) as temporary, temporary.open("wb") as handle:
-            np.savez(handle, allow_pickle=False, about=np.array(about), **arrays)
-
-    def _check(self) -> None:
-        shapes = {f.name: getattr(self, f.name).shape for f in fields(self)}
-        n = len(self.classes)
-        wanted = dict.fromkeys(shapes, (n,)) | {
-            "maps": (n, 3, MAP_PX, MAP_PX),
-            "units": (n, len(LABELLED_UNITS), 2),
-        }
-        if shapes != wanted:
-            raise ValueError(f"arrays of shapes {shapes}")
-
-    @classmethod
-    def load(cls, path: Path) -> FlowMaps:
-        """What ``save`` wrote.
-
-        Raises:
-            MissingDataError: no such file.
-            StoreError: another file.
-        """
-        if not path.is_file():
-            raise MissingDataError(f"there are no simulated maps at {path}", "a .npz file")
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                loaded = cls(*(stored[f.name] for f in fields(cls)))
-            loaded._check()
-            return loaded
-        except Exception as error:  # NumPy and zipfile have many ways to say so
-            wanted = "what merkit simulate wrote"
-            raise StoreError(f"{path} cannot be read: {error}", wanted) from None
 
 
 def maps_of_view(

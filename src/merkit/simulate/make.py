@@ -1,13 +1,16 @@
-"""Many simulated maps, by processes side by side; the same bytes whatever their number."""
+"""Many simulated maps or sequences, by processes side by side; same bytes whatever their number."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -21,14 +24,19 @@ from merkit.simulate.config import SimulateConfig
 from merkit.simulate.dials import Dials
 from merkit.simulate.face_model import FaceModel
 from merkit.simulate.flow_maps import FlowMaps, Kind, maps_of_view
+from merkit.simulate.sequences import Sequences, sequences_of_view
+from merkit.simulate.simulated import Simulated
 from merkit.simulate.tables import Tables
 from merkit.workers import run_jobs
 
 #: raised when the same settings would give other maps than before
 SIMULATION_VERSION = 1
+AnyKind = Literal[Kind, "sequences"]
 #: maps of each view: making a view takes as long as some dozens of geometric maps, so those share
 #: one for longer
 MAPS_PER_VIEW: dict[Kind, int] = {"estimated": 24, "geometric": 240}
+SEQUENCES_PER_VIEW = 240
+_PER_VIEW: Mapping[str, int] = dict([*MAPS_PER_VIEW.items(), ("sequences", SEQUENCES_PER_VIEW)])
 
 
 @dataclass(frozen=True)
@@ -44,10 +52,10 @@ class Source:
 class _Job:
     source: Source
     dials: Dials
-    kind: Kind
+    kind: AnyKind
     seed: int
     view: int
-    #: where the maps of a view are kept until all are made; None: nowhere
+    #: where the samples of a view are kept until all are made; None: nowhere
     parts: Path | None
 
 
@@ -76,20 +84,69 @@ def make_flow_maps(
         MissingDataError, ConfigError: see :meth:`FaceModel.load` and :meth:`Tables.load`; a count
             below 1 or a seed below 0.
     """
-    origin = source if isinstance(source, Source) else Source(Path(source))
     if kind not in MAPS_PER_VIEW:
         raise ConfigError(f"kind '{kind}'", f"one of: {', '.join(MAPS_PER_VIEW)}")
+    made = _made(source, count, kind, seed, dials, workers, parts, progress)
+    return cast(FlowMaps, made)
+
+
+def make_sequences(
+    source: Source | Path,
+    count: int,
+    seed: int = 0,
+    dials: Dials | None = None,
+    workers: int = 0,
+    parts: Path | None = None,
+    progress: Progress = silent,
+) -> Sequences:
+    """``count`` sequences with their labels; arguments and errors as :func:`make_flow_maps`."""
+    made = _made(source, count, "sequences", seed, dials, workers, parts, progress)
+    return cast(Sequences, made)
+
+
+def _made(
+    source: Source | Path,
+    count: int,
+    kind: AnyKind,
+    seed: int,
+    dials: Dials | None,
+    workers: int,
+    parts: Path | None,
+    progress: Progress,
+) -> Simulated:
+    """See :func:`make_flow_maps`."""
+    origin = source if isinstance(source, Source) else Source(Path(source))
     if count < 1 or seed < 0:
         raise ConfigError(f"count {count}, seed {seed}", "count 1 or more, seed 0 or more")
     actions_of(origin)  # faults of the files are found here, not in every process
-    per_view = MAPS_PER_VIEW[kind]
+    per_view, stage = _PER_VIEW[kind], f"simulating {_name(kind)}"
     views = range(-(-count // per_view))
     jobs = [_Job(origin, dials or Dials(), kind, seed, view, parts) for view in views]
-    made: list[FlowMaps] = []
-    for part in run_jobs(_run, jobs, workers):
-        made.append(part)
-        progress("simulating maps", min(len(made) * per_view, count), count)
-    return FlowMaps.joined(sorted(made, key=lambda part: int(part.views[0])))[:count]
+    made: list[Simulated] = []
+    with _one_thread_each():
+        for part in run_jobs(_run, jobs, workers):
+            made.append(part)
+            progress(stage, min(len(made) * per_view, count), count)
+    made.sort(key=lambda part: int(part.views[0]))
+    return type(made[0]).joined(made)[:count]
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes that start meanwhile multiply matrices in one thread, since there is one a core:
+    several threads of each that wait for another take four times as long."""
+    name = "OPENBLAS_NUM_THREADS"
+    before = os.environ.get(name)
+    os.environ.setdefault(name, "1")
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+
+
+def _name(kind: AnyKind) -> str:
+    return "sequences" if kind == "sequences" else "maps"
 
 
 @lru_cache(maxsize=2)
@@ -99,23 +156,28 @@ def actions_of(source: Source) -> Actions:
     return Actions(FaceModel.load(source.face_model), tables)
 
 
-def _run(job: _Job) -> FlowMaps:
-    """All maps of one view."""
+def _run(job: _Job) -> Simulated:
+    """All samples of one view."""
     part = job.parts / f"{job.kind}-{job.view}.npz" if job.parts else None
     if part and part.is_file():
-        return FlowMaps.load(part)
+        return (Sequences if job.kind == "sequences" else FlowMaps).load(part)
     rng = np.random.default_rng(derived_seed(job.seed, "view", job.kind, job.view))
-    maps = maps_of_view(
-        actions_of(job.source), job.dials, job.kind, job.view, MAPS_PER_VIEW[job.kind], rng
-    )
+    made = _of_view(job, _PER_VIEW[job.kind], rng)
     if part:
-        maps.save(part)
-    return maps
+        made.save(part)
+    return made
 
 
-def write_flow_maps(
+def _of_view(job: _Job, n: int, rng: np.random.Generator) -> Simulated:
+    actions = actions_of(job.source)
+    if job.kind == "sequences":
+        return sequences_of_view(actions, job.dials, job.view, n, rng)
+    return maps_of_view(actions, job.dials, job.kind, job.view, n, rng)
+
+
+def write_simulated(
     config: SimulateConfig, model_file: Path, progress: Progress = silent
-) -> FlowMaps:
+) -> Simulated:
     """What ``merkit simulate`` does. The file appears whole or not at all; until then what is made
     lies beside it, and the same settings go on from there.
 
@@ -129,23 +191,16 @@ def write_flow_maps(
     about = _about(config, source, dials)
     parts = config.out.with_name(f"{config.out.name}.parts-{hash_of(about)}")
     with sole_writer(config.out):
-        maps = make_flow_maps(
-            source,
-            config.count,
-            config.kind,
-            seed=config.seed,
-            dials=dials,
-            workers=config.workers,
-            parts=parts,
-            progress=progress,
+        made = _made(
+            source, config.count, config.kind, config.seed, dials, config.workers, parts, progress
         )
-        maps.save(config.out, json.dumps({**about, "count": config.count}))
+        made.save(config.out, json.dumps({**about, "count": config.count}))
         shutil.rmtree(parts, ignore_errors=True)
-    return maps
+    return made
 
 
 def _about(config: SimulateConfig, source: Source, dials: Dials) -> dict[str, Any]:
-    """All that the maps of a view follow from.
+    """All that the samples of a view follow from.
 
     Raises:
         MissingDataError, ConfigError: a file of the source is missing or faulty.
