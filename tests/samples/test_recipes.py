@@ -140,9 +140,9 @@ PAIRS = FlowMapRecipe(pairs=3)
     ("recipe", "fps_hz", "expected"),
     [
         (PAIRS, 30.0, [18, 19, 20, 25, 26, 27]),  # 0.02 s is less than a frame: one frame
-        (PAIRS, 200.0, [12, 16, 20, 22, 26, 30]),  # 0.02 s are four frames
+        (PAIRS, 200.0, [12, 16, 20, 23, 26, 29]),  # 0.02 s are four frames, half the way is three
         (replace(PAIRS, pairs=5), 30.0, [16, 17, 18, 19, 20, 24, 25, 26, 27, 28]),
-        (replace(PAIRS, spread_s=0.2), 30.0, [10, 14, 20, 21, 26, 30]),  # where there are frames
+        (replace(PAIRS, spread_s=0.2), 30.0, [10, 14, 20, 23, 26, 29]),  # where there are frames
         (replace(PAIRS, pairs=1), 200.0, [20, 26]),
     ],
 )
@@ -167,7 +167,7 @@ def test_no_pair_is_of_one_frame_with_itself(clip: Clip) -> None:
     brief = replace(clip, first_frame=first, onset_frame=first, apex_frame=first + 1)
     before, around = replace(PAIRS, pairs=5).choose(brief).reshape(2, 5)
     assert before.tolist() == [first] * 5
-    assert around.tolist() == [first + 1, first + 1, first + 1, first + 2, first + 3]
+    assert around.tolist() == [first + 1] * 4 + [first + 2]
 
 
 def test_settings_of_pairs_leave_the_key_of_one_as_it_is() -> None:

@@ -272,8 +272,9 @@ class FlowMapRecipe(Recipe):
     """``flow_map`` u8 (3,M,M): the onset-apex flow image, measured or as it was published.
 
     ``pairs``: flow is the mean of so many pairs of frames, those up to the onset with those around
-    the apex. They reach ``spread_s`` to both sides of the apex, and twice as far before the onset,
-    which may lie before the clip; at low frame rates, as far as that many frames do.
+    the apex. They reach ``spread_s`` to both sides of the apex (at low frame rates, as far as that
+    many frames do), but no further than half the way to the onset; and twice as far before the
+    onset, which may lie before the clip.
     """
 
     makes: ClassVar[str] = "flow_map"
@@ -302,16 +303,20 @@ class FlowMapRecipe(Recipe):
         if self.pairs == 1:
             return chosen
         reach = self._reach(clip)
-        steps = np.rint(np.linspace(-reach, reach, self.pairs)).astype(np.int64)
         available = clip_frame_numbers(_with_lead(clip, 2 * reach))
         onset, apex = np.searchsorted(available, chosen)
-        before = (onset - reach + steps).clip(0)
-        around = (apex + steps).clip(onset + 1, len(available) - 1)
+        before = onset - reach + self._steps(reach)
+        around = apex + self._steps(min(reach, max(1, (apex - onset) // 2)))
+        before, around = before.clip(0), around.clip(onset + 1, len(available) - 1)
         return np.asarray(available[np.concatenate([before, around])])
 
     def sample_key(self, clip: Clip) -> str:
         lead = 0 if self.pairs == 1 else 2 * self._reach(clip)
         return super().sample_key(_with_lead(clip, lead))
+
+    def _steps(self, reach: int) -> I64:
+        """So many places as there are pairs, from ``-reach`` to ``reach``."""
+        return np.rint(np.linspace(-reach, reach, self.pairs)).astype(np.int64)
 
     def _reach(self, clip: Clip) -> int:
         """Frames to each side of the apex."""
