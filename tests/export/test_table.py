@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from merkit.export import write_events
 from merkit.export.table import COLUMNS, NO_FACE, NOTHING, TOO_SHORT, UNREADABLE, table_of
 from merkit.inference.analysis import Analysis
-from merkit.types import Event, EventKind, RegionMotion, Stretch, StretchKind
+from merkit.types import Event, EventKind, RegionMotion, Stretch, StretchKind, UnitScore
 
 CLASSES = ("negative", "positive")
 CORNERS = (
@@ -80,6 +80,34 @@ def test_a_named_event_fills_every_column_but_that_of_stretches(tmp_path: Path) 
     header = (tmp_path / "e.csv").read_text().splitlines()[0]
     assert header.split(",") == [*COLUMNS, "p_negative", "p_positive"]
     assert b"\r" not in (tmp_path / "e.csv").read_bytes()
+
+
+def test_action_units_have_a_column_a_side_and_an_abstention_keeps_its_numbers(
+    tmp_path: Path,
+) -> None:
+    units = (UnitScore(1, 0.75, 0.12345, True, False), UnitScore(12, 0.5, 0.5, True, True))
+    unsure = replace(NAMED, label="", score=np.nan, units=units, reasons=("not named: unsure",))
+    analysis = replace(FULL, events=(BLINK, unsure), stretches=(), units=(1, 12))
+    blink, row = written(tmp_path / "e.csv", BROKEN, analysis)[1:]
+    told = {name: row[name] for name in row if name.startswith(("au", "p_"))}
+    assert told == {
+        "p_negative": "0.1235",
+        "p_positive": "0.8765",
+        "au1_left": "0.7500",
+        "au1_right": "0.1235",
+        "au12_left": "0.5000",
+        "au12_right": "0.5000",
+    }
+    assert (row["action_units"], row["reasons"]) == ("L1+12", "not named: unsure")
+    assert not {"label", "score"} & row.keys()
+    assert row["trained_on"] == "casme2 samm"
+    assert not {"action_units", "au1_left", "p_positive"} & blink.keys()
+    write_events([analysis], CLASSES, tmp_path / "e.json")
+    (video,) = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
+    assert video["events"][1]["action_units"] == "L1+12"
+    assert video["events"][1]["units"][0] == {
+        "number": 1, "left": 0.75, "right": 0.12345, "on_left": True, "on_right": False,
+    }  # fmt: skip
 
 
 def test_rows_are_in_order_of_time_whatever_they_are(tmp_path: Path) -> None:

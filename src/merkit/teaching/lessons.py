@@ -10,6 +10,7 @@ from torch import Tensor
 
 from merkit.samples.batch import Inputs
 from merkit.simulate.flow_maps import FlowMaps
+from merkit.simulate.sequences import Sequences
 from merkit.simulate.tables import NOTHING
 
 
@@ -55,4 +56,13 @@ class Lessons:
             {"flow_map": torch.from_numpy(maps.maps)},
             torch.from_numpy(maps.classes),
             torch.from_numpy(maps.units).float(),
+        )
+
+    @classmethod
+    def of_sequences(cls, sequences: Sequences) -> Lessons:
+        """Of simulated region motion."""
+        return cls(
+            {"flow": torch.from_numpy(sequences.flow)},
+            torch.from_numpy(sequences.classes),
+            torch.from_numpy(sequences.units).float(),
         )

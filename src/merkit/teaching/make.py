@@ -16,12 +16,12 @@ from merkit.errors import ConfigError
 from merkit.files import file_hash, sole_writer
 from merkit.methods import make_method
 from merkit.methods.bundled import CLASSES, save_bundled
+from merkit.methods.limits import Limits
 from merkit.methods.simulated import SimulatedMethod
 from merkit.progress import Progress, silent
 from merkit.seeds import derived_seed
 from merkit.simulate.dials import Dials
-from merkit.simulate.flow_maps import Kind
-from merkit.simulate.make import Source, make_flow_maps
+from merkit.simulate.make import AnyKind, Source, make_flow_maps, make_sequences
 from merkit.teaching.calibrate import calibrate
 from merkit.teaching.card import card
 from merkit.teaching.config import TeachConfig
@@ -31,7 +31,10 @@ from merkit.teaching.lessons import Lessons
 from merkit.training.network import Network
 
 #: recogniser -> what is simulated for it
-_LESSONS = {"sim-flow": "flow maps"}
+_KINDS: dict[str, tuple[AnyKind, ...]] = {
+    "sim-flow": ("estimated", "geometric"),
+    "sim-seq": ("sequences",),
+}
 
 
 def teach(config: TeachConfig, progress: Progress = silent) -> Marks:
@@ -44,8 +47,8 @@ def teach(config: TeachConfig, progress: Progress = silent) -> Marks:
         ConfigError: no such recogniser or dial, ``out`` exists or another process writes it.
         MissingDataError: the face model or a table is not there.
     """
-    if config.recogniser not in _LESSONS:
-        raise ConfigError(f"recogniser '{config.recogniser}'", f"one of: {', '.join(_LESSONS)}")
+    if config.recogniser not in _KINDS:
+        raise ConfigError(f"recogniser '{config.recogniser}'", f"one of: {', '.join(_KINDS)}")
     if config.out.exists():
         raise ConfigError(f"{config.out} exists", "a new folder", "choose another --out")
     begun = time.perf_counter()
@@ -65,7 +68,8 @@ def teach(config: TeachConfig, progress: Progress = silent) -> Marks:
             "merkit": version("merkit"),
             "torch": torch.__version__,
         }
-        save_bundled(config.out, method, network, facts, card(config, facts, marks))
+        text, limits = card(config, facts, marks), Limits(unit_min=marks.unit_thresholds)
+        save_bundled(config.out, method, network, facts, text, limits=limits)
         shutil.rmtree(parts, ignore_errors=True)
     return marks
 
@@ -73,15 +77,13 @@ def teach(config: TeachConfig, progress: Progress = silent) -> Marks:
 def simulated(
     config: TeachConfig, purpose: str, parts: Path | None = None, progress: Progress = silent
 ) -> Lessons:
-    """Clips to ``learn`` from, or ``held out``: other people, never in a training. Half of the
-    latter are drawn as the former, estimated and geometric in the same shares."""
-    shares: dict[Kind, int] = {"estimated": config.count, "geometric": config.geometric}
-    total = sum(shares.values())
-    made = []
-    for kind, share in shares.items():
-        count = share if purpose == "learn" else round(config.held_out * share / total)
-        if count:
-            made.append(_maps(config, purpose, kind, count, parts, progress))
+    """Clips to ``learn`` from, or ``held out``: other people, never in a training, of the same
+    kinds in the same shares."""
+    counts = dict(zip(_KINDS[config.recogniser], (config.count, config.geometric), strict=False))
+    total = sum(counts.values())
+    if purpose == "held out":
+        counts = {kind: round(config.held_out * n / total) for kind, n in counts.items()}
+    made = [_made(config, purpose, kind, n, parts, progress) for kind, n in counts.items() if n]
     return Lessons.joined(made)
 
 
@@ -101,10 +103,10 @@ def learned(
     return fit(_fresh(method, seed), lessons, config.fit, seed, loss, progress, "distilling")
 
 
-def _maps(
+def _made(
     config: TeachConfig,
     purpose: str,
-    kind: Kind,
+    kind: AnyKind,
     count: int,
     parts: Path | None,
     progress: Progress,
@@ -112,17 +114,16 @@ def _maps(
     folder = parts / purpose.replace(" ", "-") if parts else None
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    maps = make_flow_maps(
-        source_of(config),
-        count,
-        kind,
-        seed=derived_seed(config.seed, purpose),
-        dials=dials_of(config),
-        workers=config.workers,
-        parts=folder,
-        progress=progress,
-    )
-    return Lessons.of_maps(maps)
+    given: dict[str, Any] = {
+        "seed": derived_seed(config.seed, purpose),
+        "dials": dials_of(config),
+        "workers": config.workers,
+        "parts": folder,
+        "progress": progress,
+    }
+    if kind == "sequences":
+        return Lessons.of_sequences(make_sequences(source_of(config), count, **given))
+    return Lessons.of_maps(make_flow_maps(source_of(config), count, kind, **given))
 
 
 def source_of(config: TeachConfig) -> Source:
