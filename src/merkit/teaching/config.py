@@ -72,7 +72,7 @@ class TeachConfig:
         dials: any dial, as ``--set dials.pose.yaw_sd_rad=0.2``.
         action_units, emotions: tables of your own in place of merkit's.
         fit: how the networks learn.
-        workers: processes of the simulation; 0: one a CPU core.
+        workers: processes; 0: one a CPU core.
     """
 
     recogniser: str = "sim-flow"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,7 @@ from merkit.teaching.fit import fit, teacher_loss
 from merkit.teaching.held_out import Marks, mark
 from merkit.teaching.lessons import Lessons
 from merkit.training.network import Network
+from merkit.workers import run_jobs
 
 #: recogniser -> what is simulated for it
 _KINDS: dict[str, tuple[AnyKind, ...]] = {
@@ -90,17 +91,35 @@ def simulated(
 def learned(
     method: SimulatedMethod, lessons: Lessons, config: TeachConfig, progress: Progress = silent
 ) -> Network:
-    """The network, or with several teachers one that learned to answer as they do in the mean."""
-    teachers = []
-    for number in range(config.teachers):
-        seed = derived_seed(config.seed, "teacher", number)
-        stage = f"training {number + 1} of {config.teachers}"
-        network = _fresh(method, seed)
-        teachers.append(fit(network, lessons, config.fit, seed, progress=progress, stage=stage))
+    """The network, or with several teachers one that learned to answer as they do in the mean.
+
+    Teachers are trained side by side, each in one thread, so that their number of processes does
+    not change them.
+    """
+    jobs = [_Training(method, lessons, config, number) for number in range(config.teachers)]
+    done: dict[int, Network] = {}
+    for number, network in run_jobs(_train, jobs, config.workers):
+        done[number] = network
+        progress("training networks", len(done), len(jobs))
+    teachers = [done[number] for number in sorted(done)]
     if len(teachers) == 1:
         return teachers[0]
     seed, loss = derived_seed(config.seed, "pupil"), teacher_loss(teachers, config.fit)
     return fit(_fresh(method, seed), lessons, config.fit, seed, loss, progress, "distilling")
+
+
+@dataclass(frozen=True, eq=False)
+class _Training:
+    method: SimulatedMethod
+    lessons: Lessons
+    config: TeachConfig
+    number: int
+
+
+def _train(job: _Training) -> tuple[int, Network]:
+    torch.set_num_threads(1)
+    seed = derived_seed(job.config.seed, "teacher", job.number)
+    return job.number, fit(_fresh(job.method, seed), job.lessons, job.config.fit, seed)
 
 
 def _made(
