@@ -32,7 +32,9 @@ def test_a_micro_expression_is_told_with_its_strength(capsys: pytest.CaptureFixt
 
 
 def test_a_model_puts_the_class_first(capsys: pytest.CaptureFixture[str]) -> None:
-    named = replace(MICRO, label="positive", score=0.871, regions=())
+    named = replace(
+        MICRO, label="positive", score=0.871, regions=(), probabilities={"positive": 0.871}
+    )
     analysis = replace(FOUND, events=(named,), trained_on=("casme2", "synthetic"))
     _, event, warning = told(capsys, analysis, analysis, named=True)[-3:]
     assert event == "      3.10 to 3.37 s  positive 0.87; 1.80 px, where 0.50 are needed"
@@ -55,6 +57,8 @@ def test_action_units_and_abstention_are_told(capsys: pytest.CaptureFixture[str]
     assert first.endswith(f"s  positive 0.87; action units 4+L12; {px}")
     assert second.endswith(f"s  not named: it may be any; {px}")
     assert "trained on simulated faces alone" in known
+    nothing = replace(analysis, events=(replace(MICRO, kind="macro"),))
+    assert told(capsys, nothing, named=True)[-1] == "  other movements: 1 macro"
 
 
 def test_the_others_are_counted_by_kind(capsys: pytest.CaptureFixture[str]) -> None:

@@ -196,6 +196,11 @@ REGIONS = st.builds(RegionMotion, st.sampled_from(["brow", "lip"]), SIDES, SIGNE
 TEXT = st.text('=+-@xé\t\n\r",;', max_size=8)
 
 
+UNITS = st.builds(
+    UnitScore, st.sampled_from([1, 4, 12]), NUMBERS, NUMBERS, st.booleans(), st.booleans()
+)
+
+
 @st.composite
 def events(draw: st.DrawFn) -> Event:
     onset, *more = (draw(st.floats(0, 500)) for _ in range(3))
@@ -213,8 +218,9 @@ def events(draw: st.DrawFn) -> Event:
     if draw(st.booleans()):
         p = draw(st.floats(0, 1))
         event = replace(
-            event, label="negative", score=p, probabilities={"negative": p, "positive": 1 - p}
-        )
+            event, label="negative", score=p, probabilities={"negative": p, "positive": 1 - p},
+            units=tuple(draw(st.lists(UNITS, max_size=3, unique_by=lambda unit: unit.number))),
+        )  # fmt: skip
     return event
 
 
@@ -228,7 +234,9 @@ def stretches(draw: st.DrawFn) -> Stretch:
 
 @given(st.lists(events(), max_size=4), st.lists(stretches(), max_size=4))
 def test_rows_of_whatever_was_found(found: list[Event], untold: list[Stretch]) -> None:
-    analysis = Analysis(Path("v.mp4"), tuple(found), tuple(untold), 9.0, 1.0, n_faces=1)
+    analysis = Analysis(
+        Path("v.mp4"), tuple(found), tuple(untold), 9.0, 1.0, n_faces=1, units=(1, 4, 12)
+    )
     table = table_of([analysis], CLASSES)
     assert len(table) == max(1, len(found) + len(untold))
     assert not table.isin(["nan", "None", "inf"]).any(axis=None)
@@ -239,6 +247,9 @@ def test_rows_of_whatever_was_found(found: list[Event], untold: list[Stretch]) -
     assert not (of_event & table.part.ne("")).any()
     assert table.label.ne("").equals(table.p_positive.ne(""))
     assert table.regions.ne("").sum() == sum(bool(event.regions) for event in found)
+    called = [event.action_units for event in found if event.action_units]
+    assert sorted(table.action_units[table.action_units != ""]) == sorted(called)
+    assert list(table)[-6:] == [f"au{n}_{side}" for n in (1, 4, 12) for side in ("left", "right")]
     if found or untold:
         assert table.onset_s.astype(float).is_monotonic_increasing
         assert table.kind.isin([*get_args(EventKind), *get_args(StretchKind)]).all()

@@ -92,6 +92,8 @@ def run(words: Sequence[str]) -> int:
 def _recognizer(options: Options) -> tuple[Namer | None, str]:
     """What names the movements, or why nothing does. torch, which takes seconds, is imported for a
     model that was named, or else once there is something to name."""
+    if options.min_score is not None and not 0 <= options.min_score <= 1:
+        raise ConfigError(f"--min-score {options.min_score}", "a probability from 0 to 1")
     if options.model == "none":
         return None, "--model none"
     try:

@@ -36,8 +36,9 @@ def tell(analyses: Sequence[Analysis], unnamed: str = "") -> None:
             print(f"merkit: {analysis.problem}", file=sys.stderr)
         else:
             print("\n".join(_lines(analysis)))
+    named = [a for a in analyses if any(event.probabilities for event in a.events)]
     for origin, known in _ORIGINS.items():
-        if any(origin in analysis.trained_on for analysis in analyses):
+        if any(origin in analysis.trained_on for analysis in named):
             print(known)
     if unnamed:
         print(f"movements are spotted and measured, not named: {unnamed}")

@@ -58,7 +58,7 @@ class Vocabulary:
         )
 
     def _units(self, answer: Answer, called: bool) -> tuple[UnitScore, ...]:
-        least = np.array(self.limits.unit_min).reshape(-1, 1)
+        least = np.array(self.limits.of_units(len(self.units)).unit_min).reshape(-1, 1)
         on = (answer.units >= least) & called
         rows = zip(self.units, answer.units.tolist(), on.tolist(), strict=True)
         return tuple(UnitScore(number, *sides, *calls) for number, sides, calls in rows)

@@ -293,9 +293,9 @@ class FlowMapRecipe(Recipe):
         check_settings(self, "recipe", wanted)
 
     def steady(self) -> FlowMapRecipe:
-        """See ``Recipe.steady``. Five: on generated recordings a shift of onset and apex by a frame
-        then changes the map by a quarter of what it does with one, and seven gain nothing [D]."""
-        return replace(self, pairs=5)
+        """See ``Recipe.steady``. Five: on generated recordings a shift of onset or apex by a frame
+        then changes the map by half of what it does with one pair, and seven gain nothing [D]."""
+        return replace(self, pairs=max(self.pairs, 5))
 
     def choose(self, clip: Clip) -> I64:
         """Onset and apex, or all frames around the one and then all around the other."""
