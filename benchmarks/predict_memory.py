@@ -57,7 +57,7 @@ def run(work: Path, minutes: float, cores: int, named: bool) -> None:
     # generated in a process of its own, so that its memory is not part of the measurement
     subprocess.run([sys.executable, __file__, "--make", str(work), str(frames)], check=True)
     command = ["predict", str(video), "--out", str(table), "--overwrite"]
-    command += ["--model", str(model)] if named else []
+    command += ["--model", str(model) if named else "none"]
     code = "import sys; from merkit.cli import main; sys.exit(main())"
     measured = measure([sys.executable, "-c", code, *command], cores)
     with table.open(encoding="utf-8", newline="") as handle:

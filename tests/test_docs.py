@@ -108,7 +108,8 @@ def test_the_table_of_movements_is_explained() -> None:
         for cell in re.findall(r"^\| (`[^|]+) \|", columns, re.MULTILINE)
         for name in re.findall(r"`([^`]+)`", cell)
     ]
-    assert listed == [*COLUMNS, "p_<class>"]
+    sides = ["au<number>_left", "au<number>_right"]
+    assert listed == [*COLUMNS, "p_<class>", *sides]
     whole = {"nothing found", "no face", "too short", "unreadable"}
     named = {" ".join(name.split()) for name in re.findall(r"`([^`]+)`", kinds)} - {
         "kind", "part", "face", "lower face", "--model",

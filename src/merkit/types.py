@@ -191,6 +191,26 @@ class RegionMotion:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitScore:
+    """How probable an action unit is on the person's left and right, 0 to 1, and on which sides a
+    recogniser calls it present."""
+
+    number: int
+    left: float
+    right: float
+    on_left: bool = False
+    on_right: bool = False
+
+    @property
+    def facs(self) -> str:
+        """As FACS writes it: 4 on both sides, L12 on the left alone; "" where it is not called."""
+        if not (self.on_left or self.on_right):
+            return ""
+        side = "" if self.on_left and self.on_right else "L" if self.on_left else "R"
+        return f"{side}{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A facial movement found in a longer recording.
 
@@ -199,8 +219,9 @@ class Event:
     same in shares of the distance between the eye centres; ``threshold_px``: what the movement had
     to exceed at this time. ``regions``: what moved, the strongest first. ``quality``: 0 to 1, with
     ``reasons`` for what lowers it, or for why it is no micro-expression. ``found_share``: share of
-    its frames that show the face. ``label``, ``score`` (the probability of that label) and
-    ``probabilities`` of the classes come from a model; without one they are empty and NaN.
+    its frames that show the face. ``label``, ``score`` (the probability of that label),
+    ``probabilities`` of the classes and ``units`` come from a model; without one they are empty and
+    NaN. Where it abstains it leaves ``label`` empty, and the last of ``reasons`` says why.
     """
 
     kind: EventKind
@@ -220,10 +241,16 @@ class Event:
     label: str = ""
     score: float = np.nan
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    units: tuple[UnitScore, ...] = ()
 
     @property
     def duration_s(self) -> float:
         return self.offset_s - self.onset_s
+
+    @property
+    def action_units(self) -> str:
+        """The action units that are called present, such as ``1+2+L12``; "" for none."""
+        return "+".join(filter(None, (unit.facs for unit in self.units)))
 
 
 @dataclass(frozen=True, slots=True)

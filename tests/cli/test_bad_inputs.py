@@ -71,6 +71,8 @@ CASES = [
     Bad(V, "a good video and a missing one",
         lambda k: k.predict(str(k.video), "gone.mp4"), "gone.mp4", 3),
     Bad(V, "no video named", lambda k: k.predict(), "no video was named"),
+    Bad(V, "probability above 1",
+        lambda k: k.predict(str(k.video), "--min-score", "1.5"), "--min-score 1.5"),
     Bad(V, "negative frame rate", lambda k: k.predict(str(k.video), "--fps", "-5"), "-5"),
     Bad(V, "frame rate that is no number",
         lambda k: k.predict(str(k.video), "--fps", "fast"), "fast"),

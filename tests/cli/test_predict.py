@@ -13,15 +13,17 @@ import pandas as pd
 import pytest
 
 from merkit.cli import main
+from merkit.methods.bundled import BUNDLED, UNITS
 from merkit.types import Recording
 from merkit.video import iter_frames, write_frames, write_video
+from placeholder_recogniser import sim_flow_folder
 
 #: at 30 frames/s; so named are the folders of images
 RATE = ("--fps", "30")
 
 
 def predict(out: Path, *words: str, model: Path | None = None) -> int:
-    named = [] if model is None else ["--model", str(model)]
+    named = ["--model", "none" if model is None else str(model)]
     return main(["predict", *words, *named, "--device", "cpu", "--out", str(out)])
 
 
@@ -32,19 +34,26 @@ def rows(path: Path) -> pd.DataFrame:
 # without a model
 
 
-def test_without_a_model_torch_is_not_imported(tiny_images: Path, tmp_path: Path) -> None:
+def test_without_anything_to_name_torch_is_not_imported(tiny_images: Path, tmp_path: Path) -> None:
     """In a process of its own, since this one has torch; so a first table takes seconds."""
-    words = ["predict", str(tiny_images), *RATE, "--out", "e.csv"]
+    write_frames(tmp_path / "grey", [np.full((96, 96, 3), 90 + i, np.uint8) for i in range(40)])
+    weights = sim_flow_folder(tmp_path / "weights")
+    plain = ["predict", str(tiny_images), *RATE, "--model", "none", "--out", "e.csv"]
+    faceless = ["predict", "grey", *RATE, "--out", "named.csv"]
     code = (
-        "import sys; from merkit.cli import main; "
-        f"assert main({words!r}) == 0; assert 'torch' not in sys.modules"
+        "import sys; from pathlib import Path; from merkit.cli import main; "
+        "from merkit.methods.bundled import BUNDLED; "
+        f"BUNDLED['sim-flow'] = Path({str(weights)!r}); "
+        f"assert main({plain!r}) == 0; assert main({faceless!r}) == 2; "
+        "assert 'torch' not in sys.modules"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], check=False, cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("--model FOLDER classifies") == 1
+    assert done.stdout.count("not named: --model none") == 1
     assert len(rows(tmp_path / "e.csv")) >= 1
+    assert "au4_left" in rows(tmp_path / "named.csv")
 
 
 def test_movements_are_measured_and_not_named(
@@ -53,7 +62,7 @@ def test_movements_are_measured_and_not_named(
     assert predict(tmp_path / "e.csv", str(tiny_recording.media)) == 0
     table = rows(tmp_path / "e.csv")
     assert list(table)[-1] == "trained_on"  # no probabilities of classes that there are not
-    assert table[["label", "score", "trained_on"]].eq("").all(axis=None)
+    assert table[["label", "score", "action_units", "trained_on"]].eq("").all(axis=None)
     micro = table[table.kind == "micro"]
     measured = micro[["motion_px", "motion_share", "threshold_px", "quality"]].astype(float)
     assert (measured.motion_px > 0).all()
@@ -87,6 +96,51 @@ def test_a_model_adds_names_and_leaves_the_measurement(
     assert capsys.readouterr().out.count("trained on generated faces") == 1
 
 
+def test_the_recogniser_that_comes_with_merkit_names_without_being_asked_to(
+    tiny_images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(BUNDLED, "sim-flow", sim_flow_folder(tmp_path / "weights"))  # type: ignore[arg-type]
+    words = ["predict", str(tiny_images), *RATE, "--device", "cpu", "--out"]
+    for name, more in {"plain.csv": ["--min-score", "0"], "sure.csv": ["--min-score", "1"]}.items():
+        assert main([*words, str(tmp_path / name), *more]) == 0
+    table = rows(tmp_path / "plain.csv")
+    micro = table.kind == "micro"
+    assert micro.any()
+    units = [f"au{unit}_{side}" for unit in UNITS for side in ("left", "right")]
+    assert list(table)[-27:] == ["p_negative", "p_positive", "p_surprise", *units]
+    shares = table.loc[micro, units].astype(float)
+    assert shares.ge(0).all(axis=None)
+    assert shares.le(1).all(axis=None)
+    assert (table.trained_on[micro] == "simulation").all()
+    assert table.loc[~micro, ["trained_on", *units]].eq("").all(axis=None)
+    sure = rows(tmp_path / "sure.csv")
+    assert sure.label.eq("").all()
+    assert sure.reasons[micro].str.contains("; 1.00 is wanted|nothing moved").all()
+    pd.testing.assert_frame_equal(sure[units], table[units])
+    shown = capsys.readouterr().out
+    assert shown.count("trained on simulated faces alone") == 2
+    assert "not named: " in shown
+
+
+def test_where_nothing_comes_with_merkit_the_rest_is_as_without(
+    tiny_images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in BUNDLED:
+        monkeypatch.setitem(BUNDLED, name, tmp_path / "gone")  # type: ignore[arg-type]
+    assert main(["predict", str(tiny_images), *RATE, "--out", str(tmp_path / "bare.csv")]) == 0
+    shown = capsys.readouterr().out
+    assert shown.count("not named: recogniser 'sim-flow' is not made") == 1
+    assert predict(tmp_path / "none.csv", str(tiny_images), *RATE) == 0
+    assert (tmp_path / "bare.csv").read_text() == (tmp_path / "none.csv").read_text()
+    assert predict(tmp_path / "e.csv", str(tiny_images), *RATE, model=Path("sim-flow")) == 3
+
+
 def test_a_cut_clip_without_a_model_is_too_short_and_says_so(
     tiny_images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,7 +172,7 @@ def test_a_batch_keeps_the_order_of_its_videos(
     pd.testing.assert_frame_equal(first, second)
     shown = capsys.readouterr().out
     assert shown.index(str(tiny_images)) < shown.index(str(again))
-    assert shown.count("no model named") == 1
+    assert shown.count("spotted and measured, not named") == 1
 
 
 def test_json_holds_what_the_table_holds(

@@ -10,7 +10,7 @@ import pytest
 
 from merkit.cli.told import SHOWN, tell
 from merkit.inference.analysis import Analysis
-from merkit.types import Event, RegionMotion, Stretch
+from merkit.types import Event, RegionMotion, Stretch, UnitScore
 
 CORNER = RegionMotion("mouth corner", "left", 0.0, -1.8)
 MICRO = Event("micro", 3.1, 3.2, 3.37, 93, 96, 101, 1.8, 0.02, 0.5, (CORNER,) * 4)
@@ -18,7 +18,7 @@ FOUND = Analysis(Path("v.mp4"), (MICRO,), (), 62.04, 0.987, n_faces=1)
 
 
 def told(capsys: pytest.CaptureFixture[str], *analyses: Analysis, named: bool = False) -> list[str]:
-    tell(analyses, named)
+    tell(analyses, "" if named else "nobody asked")
     return capsys.readouterr().out.splitlines()
 
 
@@ -28,16 +28,37 @@ def test_a_micro_expression_is_told_with_its_strength(capsys: pytest.CaptureFixt
     up = "left mouth corner up 1.8 px"
     strength = f"1.80 px, where 0.50 are needed; {up}; {up}; {up}"
     assert event == f"      3.10 to 3.37 s  {strength}"
-    assert "no model named" in hint
+    assert hint == "movements are spotted and measured, not named: nobody asked"
 
 
 def test_a_model_puts_the_class_first(capsys: pytest.CaptureFixture[str]) -> None:
-    named = replace(MICRO, label="positive", score=0.871, regions=())
+    named = replace(
+        MICRO, label="positive", score=0.871, regions=(), probabilities={"positive": 0.871}
+    )
     analysis = replace(FOUND, events=(named,), trained_on=("casme2", "synthetic"))
     _, event, warning = told(capsys, analysis, analysis, named=True)[-3:]
     assert event == "      3.10 to 3.37 s  positive 0.87; 1.80 px, where 0.50 are needed"
     assert "generated faces" in warning
     assert told(capsys, replace(analysis, trained_on=("casme2",)), named=True)[-1] == event
+
+
+def test_action_units_and_abstention_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    units = (UnitScore(4, 0.9, 0.8, True, True), UnitScore(12, 0.6, 0.1, True, False))
+    named = replace(
+        MICRO, label="positive", score=0.871, regions=(), units=units,
+        probabilities={"positive": 0.871},
+    )  # fmt: skip
+    unsure = replace(
+        named, label="", score=np.nan, reasons=("small face", "not named: it may be any"), units=()
+    )
+    analysis = replace(FOUND, events=(named, unsure), trained_on=("simulation",))
+    _, first, second, known = told(capsys, analysis, named=True)
+    px = "1.80 px, where 0.50 are needed"
+    assert first.endswith(f"s  positive 0.87; action units 4+L12; {px}")
+    assert second.endswith(f"s  not named: it may be any; {px}")
+    assert "trained on simulated faces alone" in known
+    nothing = replace(analysis, events=(replace(MICRO, kind="macro"),))
+    assert told(capsys, nothing, named=True)[-1] == "  other movements: 1 macro"
 
 
 def test_the_others_are_counted_by_kind(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +91,7 @@ def test_many_are_cut_short(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_cut_clip_tells_why_it_is_one_event(capsys: pytest.CaptureFixture[str]) -> None:
     clip = replace(
         MICRO, kind="macro", label="positive", score=0.5, motion_px=np.nan, threshold_px=np.nan,
-        regions=(), reasons=("the whole clip, as it was cut",),
+        regions=(), reasons=("the whole clip, as it was cut",), probabilities={"positive": 0.5},
     )  # fmt: skip
     _, event = told(capsys, replace(FOUND, events=(clip,)), named=True)
     assert event == "      3.10 to 3.37 s  positive 0.50"
@@ -81,7 +102,7 @@ def test_a_cut_clip_tells_why_it_is_one_event(capsys: pytest.CaptureFixture[str]
 
 def test_problems_are_said_apart(capsys: pytest.CaptureFixture[str]) -> None:
     broken = Analysis.unreadable(Path("b.mp4"), "'b.mp4' ends early")
-    tell([broken, FOUND], named=True)
+    tell([broken, FOUND])
     shown = capsys.readouterr()
     assert shown.err == "merkit: 'b.mp4' ends early\n"
     assert "b.mp4" not in shown.out

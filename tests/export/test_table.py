@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from merkit.export import write_events
 from merkit.export.table import COLUMNS, NO_FACE, NOTHING, TOO_SHORT, UNREADABLE, table_of
 from merkit.inference.analysis import Analysis
-from merkit.types import Event, EventKind, RegionMotion, Stretch, StretchKind
+from merkit.types import Event, EventKind, RegionMotion, Stretch, StretchKind, UnitScore
 
 CLASSES = ("negative", "positive")
 CORNERS = (
@@ -80,6 +80,34 @@ def test_a_named_event_fills_every_column_but_that_of_stretches(tmp_path: Path) 
     header = (tmp_path / "e.csv").read_text().splitlines()[0]
     assert header.split(",") == [*COLUMNS, "p_negative", "p_positive"]
     assert b"\r" not in (tmp_path / "e.csv").read_bytes()
+
+
+def test_action_units_have_a_column_a_side_and_an_abstention_keeps_its_numbers(
+    tmp_path: Path,
+) -> None:
+    units = (UnitScore(1, 0.75, 0.12345, True, False), UnitScore(12, 0.5, 0.5, True, True))
+    unsure = replace(NAMED, label="", score=np.nan, units=units, reasons=("not named: unsure",))
+    analysis = replace(FULL, events=(BLINK, unsure), stretches=(), units=(1, 12))
+    blink, row = written(tmp_path / "e.csv", BROKEN, analysis)[1:]
+    told = {name: row[name] for name in row if name.startswith(("au", "p_"))}
+    assert told == {
+        "p_negative": "0.1235",
+        "p_positive": "0.8765",
+        "au1_left": "0.7500",
+        "au1_right": "0.1235",
+        "au12_left": "0.5000",
+        "au12_right": "0.5000",
+    }
+    assert (row["action_units"], row["reasons"]) == ("L1+12", "not named: unsure")
+    assert not {"label", "score"} & row.keys()
+    assert row["trained_on"] == "casme2 samm"
+    assert not {"action_units", "au1_left", "p_positive"} & blink.keys()
+    write_events([analysis], CLASSES, tmp_path / "e.json")
+    (video,) = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))
+    assert video["events"][1]["action_units"] == "L1+12"
+    assert video["events"][1]["units"][0] == {
+        "number": 1, "left": 0.75, "right": 0.12345, "on_left": True, "on_right": False,
+    }  # fmt: skip
 
 
 def test_rows_are_in_order_of_time_whatever_they_are(tmp_path: Path) -> None:
@@ -168,6 +196,11 @@ REGIONS = st.builds(RegionMotion, st.sampled_from(["brow", "lip"]), SIDES, SIGNE
 TEXT = st.text('=+-@xé\t\n\r",;', max_size=8)
 
 
+UNITS = st.builds(
+    UnitScore, st.sampled_from([1, 4, 12]), NUMBERS, NUMBERS, st.booleans(), st.booleans()
+)
+
+
 @st.composite
 def events(draw: st.DrawFn) -> Event:
     onset, *more = (draw(st.floats(0, 500)) for _ in range(3))
@@ -185,8 +218,9 @@ def events(draw: st.DrawFn) -> Event:
     if draw(st.booleans()):
         p = draw(st.floats(0, 1))
         event = replace(
-            event, label="negative", score=p, probabilities={"negative": p, "positive": 1 - p}
-        )
+            event, label="negative", score=p, probabilities={"negative": p, "positive": 1 - p},
+            units=tuple(draw(st.lists(UNITS, max_size=3, unique_by=lambda unit: unit.number))),
+        )  # fmt: skip
     return event
 
 
@@ -200,7 +234,9 @@ def stretches(draw: st.DrawFn) -> Stretch:
 
 @given(st.lists(events(), max_size=4), st.lists(stretches(), max_size=4))
 def test_rows_of_whatever_was_found(found: list[Event], untold: list[Stretch]) -> None:
-    analysis = Analysis(Path("v.mp4"), tuple(found), tuple(untold), 9.0, 1.0, n_faces=1)
+    analysis = Analysis(
+        Path("v.mp4"), tuple(found), tuple(untold), 9.0, 1.0, n_faces=1, units=(1, 4, 12)
+    )
     table = table_of([analysis], CLASSES)
     assert len(table) == max(1, len(found) + len(untold))
     assert not table.isin(["nan", "None", "inf"]).any(axis=None)
@@ -211,6 +247,9 @@ def test_rows_of_whatever_was_found(found: list[Event], untold: list[Stretch]) -
     assert not (of_event & table.part.ne("")).any()
     assert table.label.ne("").equals(table.p_positive.ne(""))
     assert table.regions.ne("").sum() == sum(bool(event.regions) for event in found)
+    called = [event.action_units for event in found if event.action_units]
+    assert sorted(table.action_units[table.action_units != ""]) == sorted(called)
+    assert list(table)[-6:] == [f"au{n}_{side}" for n in (1, 4, 12) for side in ("left", "right")]
     if found or untold:
         assert table.onset_s.astype(float).is_monotonic_increasing
         assert table.kind.isin([*get_args(EventKind), *get_args(StretchKind)]).all()

@@ -9,7 +9,7 @@ import pytest
 from merkit.errors import FaceError
 from merkit.flow.config import FlowConfig
 from merkit.flow.estimate import flow_map
-from merkit.flow.roi import clip_flow_map
+from merkit.flow.roi import clip_flow_map, mean_flow_map
 
 BUMP = (100.0, 128.0, 22.0, 3.0, 0.0)
 
@@ -75,3 +75,24 @@ def test_source_frames_are_cropped_and_followed(
     assert _peak(image[2]) == pytest.approx((13.5, 11), abs=1.5)
     with pytest.raises(FaceError, match="equal shapes"):
         clip_flow_map(frame(face, 60), face, landmarks + 32, FlowConfig())
+
+
+def test_the_mean_of_pairs_has_less_of_their_noise(
+    face: np.ndarray, landmarks: np.ndarray, move: Any
+) -> None:
+    """Grain is another in every frame, and the movement the same."""
+    rng = np.random.default_rng(5)
+
+    def grainy(gray: np.ndarray, n: int) -> np.ndarray:
+        noise = rng.normal(0, 6, (n, *gray.shape, 1))
+        return np.clip(gray[None, ..., None] + noise, 0, 255).astype(np.uint8).repeat(3, -1)
+
+    after = move(face, (0, 0), BUMP)
+    clean = np.stack([face, after])[..., None].repeat(3, -1)
+    wanted = mean_flow_map(clean, landmarks, FlowConfig())
+    np.testing.assert_array_equal(wanted, clip_flow_map(*clean, landmarks, FlowConfig()))
+    noisy = np.concatenate([grainy(face, 5), grainy(after, 5)])
+    together = mean_flow_map(noisy, landmarks, FlowConfig())
+    single = [clip_flow_map(noisy[i], noisy[5 + i], landmarks, FlowConfig()) for i in range(5)]
+    off = [np.abs(image.astype(float) - wanted).mean() for image in (together, *single)]
+    assert off[0] < 0.9 * min(off[1:])

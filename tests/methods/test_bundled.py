@@ -14,6 +14,7 @@ import torch
 from merkit.errors import ConfigError, MissingWeightsError, StoreError
 from merkit.inference.modelfolder import load_model
 from merkit.methods.bundled import BUNDLED, CLASSES, UNITS, read_recogniser, save_bundled
+from merkit.methods.limits import Limits
 from merkit.methods.sim_flow import SimFlow
 from placeholder_recogniser import sim_flow_folder
 
@@ -95,6 +96,18 @@ def test_weights_of_another_network_are_refused(folder: Path) -> None:
         _ = unknown.method
 
 
+def test_limits_are_kept_and_have_a_number_a_unit(tmp_path: Path, folder: Path) -> None:
+    assert read_recogniser(folder).limits == Limits(unit_min=(0.5,) * len(UNITS))
+    limits = Limits(0.6, 0.4, tuple(0.3 + 0.01 * i for i in range(len(UNITS))), 0.1)
+    method = SimFlow(start="random")
+    save_bundled(tmp_path / "b", method, method.build(3), {}, "", limits=limits)  # type: ignore[arg-type]
+    assert read_recogniser(tmp_path / "b").limits == limits
+    assert read_recogniser(changed(folder, limits=None)).limits.class_min == 0.5
+    for wrong, message in (({"unit_min": [0.5]}, "1 numbers for 12"), ({"class_min": 2}, "is 2")):
+        with pytest.raises(StoreError, match=message):
+            read_recogniser(changed(folder, limits=wrong))
+
+
 def test_a_folder_is_never_written_over(folder: Path) -> None:
     method = SimFlow(start="random")
     with pytest.raises(ConfigError, match="exists"):
@@ -107,6 +120,7 @@ def test_what_comes_with_merkit_is_whole_and_small() -> None:
         found = read_recogniser(name)
         found.check()
         assert (found.name, found.is_bundled) == (name, True)
+        assert (found.classes, found.units) == (CLASSES, UNITS)  # so that they can be averaged
         assert len((found.folder / "CARD.md").read_text()) > 500
     files = [path for name in made for path in BUNDLED[name].iterdir()]
     assert sum(path.stat().st_size for path in files) <= 2_000_000
@@ -119,6 +133,16 @@ def test_a_bundled_one_is_loaded_by_its_name_as_a_model_is(
     loaded = load_model("sim-flow")
     assert (loaded.classes, loaded.data) == (CLASSES, ("simulation",))
     assert loaded.method.marks() == ("bundled-weights",)
+    assert loaded.recogniser == read_recogniser("sim-flow")
+    inputs = {"flow_map": torch.randint(0, 256, (2, 3, 28, 28), dtype=torch.uint8)}
+    wanted = read_recogniser(folder).network()(inputs).logits
+    torch.testing.assert_close(loaded.model(inputs).logits, wanted, rtol=0, atol=0)
+
+
+def test_one_of_ones_own_is_a_model_by_its_folder(folder: Path) -> None:
+    loaded = load_model(folder)
+    assert (loaded.classes, loaded.data) == (CLASSES, ())  # nobody knows what it was trained on
+    assert loaded.method.marks() == ("given-weights",)
     inputs = {"flow_map": torch.randint(0, 256, (2, 3, 28, 28), dtype=torch.uint8)}
     wanted = read_recogniser(folder).network()(inputs).logits
     torch.testing.assert_close(loaded.model(inputs).logits, wanted, rtol=0, atol=0)

@@ -133,6 +133,51 @@ def test_the_nearest_frame_stands_in_for_a_missing_apex_frame() -> None:
     assert FlowMapRecipe().pick(clip, there).tolist() == [10, 12]
 
 
+PAIRS = FlowMapRecipe(pairs=3)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "fps_hz", "expected"),
+    [
+        (PAIRS, 30.0, [18, 19, 20, 25, 26, 27]),  # 0.02 s is less than a frame: one frame
+        (PAIRS, 200.0, [12, 16, 20, 23, 26, 29]),  # 0.02 s are four frames, half the way is three
+        (replace(PAIRS, pairs=5), 30.0, [16, 17, 18, 19, 20, 24, 25, 26, 27, 28]),
+        (replace(PAIRS, spread_s=0.2), 30.0, [10, 14, 20, 23, 26, 29]),  # where there are frames
+        (replace(PAIRS, pairs=1), 200.0, [20, 26]),
+    ],
+)
+def test_pairs_lie_around_onset_and_apex_by_time(
+    recipe: FlowMapRecipe, fps_hz: float, expected: list[int], tmp_path: Path
+) -> None:
+    """The clip begins at its onset; frames of the recording before it are read all the same."""
+    for n in range(10, 40):
+        cv2.imwrite(str(tmp_path / f"img{n}.png"), np.full((8, 8, 3), n, np.uint8))
+    inner = replace(
+        CLIP, media=tmp_path, fps_hz=fps_hz,
+        first_frame=20, onset_frame=20, apex_frame=26, last_frame=30,
+    )  # fmt: skip
+    assert recipe.choose(inner).tolist() == expected
+    before = recipe.sample_key(inner)
+    cv2.imwrite(str(tmp_path / f"img{expected[0]}.png"), np.full((8, 8, 3), 99, np.uint8))
+    assert recipe.sample_key(inner) != before
+
+
+def test_no_pair_is_of_one_frame_with_itself(clip: Clip) -> None:
+    first = int(clip_frame_numbers(clip)[0])
+    brief = replace(clip, first_frame=first, onset_frame=first, apex_frame=first + 1)
+    before, around = replace(PAIRS, pairs=5).choose(brief).reshape(2, 5)
+    assert before.tolist() == [first] * 5
+    assert around.tolist() == [first + 1] * 4 + [first + 2]
+
+
+def test_settings_of_pairs_leave_the_key_of_one_as_it_is() -> None:
+    assert FlowMapRecipe(pairs=1, spread_s=0.02).key() == FlowMapRecipe().key()
+    assert FlowMapRecipe().steady().key() != FlowMapRecipe().key()
+    with pytest.raises(ConfigError, match=r"recipe\.pairs is 0"):
+        FlowMapRecipe(pairs=0)
+    assert RGB.steady() is RGB
+
+
 def test_a_clip_without_any_of_its_frames_is_refused(clip: Clip) -> None:
     with pytest.raises(VideoError, match="no frame between 900 and 950"):
         clip_frame_numbers(replace(clip, first_frame=900, last_frame=950))
@@ -184,7 +229,7 @@ def test_the_same_clip_gives_the_same_sample(clip: Clip) -> None:
     np.testing.assert_array_equal(a.arrays["rgb"], b.arrays["rgb"])
 
 
-RECIPES = [RGB, RegionFlowRecipe(frames=4), FlowMapRecipe()]
+RECIPES = [RGB, RegionFlowRecipe(frames=4), FlowMapRecipe(), PAIRS]
 by_kind = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.makes)
 
 

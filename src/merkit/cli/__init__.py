@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": "what is installed, which weights are found, what each missing piece gives",
     "synth": "write a synthetic database with known truth",
     "simulate": "flow maps whose class and action units are known, from a face model",
+    "teach": "make a recogniser from simulated faces alone",
     "data": "list the databases, or check a folder against the published counts",
     "models": "list the methods, or the settings of one",
     "catalog": "everything that can be chosen by name, and where it comes from",

@@ -1,4 +1,4 @@
-"""``merkit predict``: what moved and when, in one or more videos; with a model, which class."""
+"""``merkit predict``: what moved and when, in one or more videos, and as which class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import tyro
 from merkit.cli.frames_out import frame_tables
 from merkit.cli.options import parse
 from merkit.cli.told import tell
-from merkit.errors import ConfigError, MerkitError, VideoError
+from merkit.errors import ConfigError, MerkitError, MissingWeightsError, VideoError
 from merkit.files import sole_writer
 from merkit.media import is_video
 from merkit.progress import Progress, terminal_progress
@@ -23,25 +23,29 @@ from merkit.spotting import SpotConfig
 
 if TYPE_CHECKING:
     from merkit.face.tracker import TrackConfig
-    from merkit.inference.analysis import Analysis
-    from merkit.inference.recognizer import Recognizer
+    from merkit.inference.analysis import Analysis, Namer
 
 
 @dataclass(frozen=True)
 class Options:
     """Find brief facial movements in videos: when, where in the face, how strong.
 
-    Writes one row a movement, and one row a stretch of which nothing can be told. With a model,
-    micro-expressions are also given a class. Exit code 2 when a video cannot be read or shows no
-    face at all; the table of the others is written all the same.
+    Writes one row a movement, and one row a stretch of which nothing can be told.
+    Micro-expressions are also given a class and action units, where the recogniser is sure enough.
+    Exit code 2 when a video cannot be read or shows no face at all; the table of the others is
+    written all the same.
     """
 
     videos: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """video files, folders of videos, folders of numbered images, or quoted patterns such as
     'day1/*.mp4'"""
     model: str = ""
-    """a folder that 'merkit train' wrote, or user/name on the Hugging Face Hub; empty: movements
-    are spotted and measured, and not named"""
+    """what names the micro-expressions: a folder that 'merkit train' wrote, user/name on the
+    Hugging Face Hub, or sim-flow; empty: the recognisers that come with merkit; none: nothing,
+    movements are spotted and measured"""
+    min_score: float | None = None
+    """micro-expressions whose best class has a smaller probability get no label; by default the
+    limit of the recogniser that comes with merkit, and none for another model"""
     out: Path = Path("events.csv")
     """the file to write; its suffix says what it holds: .csv, .json or another exporter's"""
     format: str = ""
@@ -76,19 +80,38 @@ def run(words: Sequence[str]) -> int:
     tables = frame_tables(options.frames_out, options.videos, options.overwrite)
     with sole_writer(options.out):
         broken = _check_input(options)
-        recognizer = _recognizer(options)
+        recognizer, unnamed = _recognizer(options)
         analyses = _analyse(recognizer, options, broken, tables)
-        classes = () if recognizer is None else recognizer.classes
+        classes = () if recognizer is None else recognizer.vocabulary.classes
         write_events(analyses, classes, options.out, options.format)
-    tell(analyses, named=recognizer is not None)
+    tell(analyses, unnamed)
     print(f"table: {options.out}")
     return 2 if any(analysis.problem for analysis in analyses) else 0
 
 
-def _recognizer(options: Options) -> Recognizer | None:
-    """None without a model, and then torch is not imported, which takes seconds."""
+def _recognizer(options: Options) -> tuple[Namer | None, str]:
+    """What names the movements, or why nothing does. torch, which takes seconds, is imported for a
+    model that was named, or else once there is something to name."""
+    if options.min_score is not None and not 0 <= options.min_score <= 1:
+        raise ConfigError(f"--min-score {options.min_score}", "a probability from 0 to 1")
+    if options.model == "none":
+        return None, "--model none"
+    try:
+        recognizer = _namer(options)
+    except MissingWeightsError as error:
+        if options.model:
+            raise
+        return None, f"{error.found}; --model FOLDER classifies the micro-expressions"
+    if options.min_score is not None:
+        recognizer.vocabulary = recognizer.vocabulary.at_least(options.min_score)
+    return recognizer, ""
+
+
+def _namer(options: Options) -> Namer:
+    from merkit.inference.bundled import bundled
+
     if not options.model:
-        return None
+        return bundled(options.device)
     from merkit.inference.recognizer import Recognizer
 
     return Recognizer.from_pretrained(options.model, options.device)
@@ -136,7 +159,7 @@ def _check_input(options: Options) -> dict[Path, VideoError]:
 
 
 def _analyse(
-    recognizer: Recognizer | None,
+    recognizer: Namer | None,
     options: Options,
     broken: Mapping[Path, VideoError],
     tables: Mapping[Path, Path],
@@ -149,7 +172,7 @@ def _analyse(
         ]
 
 
-def _track(recognizer: Recognizer | None, options: Options) -> TrackConfig:
+def _track(recognizer: Namer | None, options: Options) -> TrackConfig:
     """The model's tracker settings, or the default ones, with those that were named."""
     from merkit.face.tracker import TrackConfig
 
@@ -167,7 +190,7 @@ def _track(recognizer: Recognizer | None, options: Options) -> TrackConfig:
 
 
 def _one(
-    recognizer: Recognizer | None,
+    recognizer: Namer | None,
     video: Path,
     track: TrackConfig,
     options: Options,

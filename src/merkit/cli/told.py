@@ -16,26 +16,32 @@ if TYPE_CHECKING:
 
 #: micro-expressions of a video, and regions of each, that are shown; the table has all
 SHOWN, REGIONS_SHOWN = 20, 3
+#: what must be known of names, by what a model was trained on
+_ORIGINS = {
+    "synthetic": "the model was trained on generated faces: do not rely on its labels of real "
+    "people",
+    "simulation": "classes and action units are named by a recogniser that was trained on "
+    "simulated faces alone: check them ('merkit models' says where its card lies)",
+}
 
 
-def tell(analyses: Sequence[Analysis], named: bool) -> None:
+def tell(analyses: Sequence[Analysis], unnamed: str = "") -> None:
     """Say what was found; of videos that cannot be read, or show no face, on standard error.
 
     Args:
-        named: whether a model named the micro-expressions.
+        unnamed: why no model named the micro-expressions; "" where one did.
     """
     for analysis in analyses:
         if analysis.problem:
             print(f"merkit: {analysis.problem}", file=sys.stderr)
         else:
             print("\n".join(_lines(analysis)))
-    if any("synthetic" in analysis.trained_on for analysis in analyses):
-        print("the model was trained on generated faces: do not rely on its labels of real people")
-    if not named:
-        print(
-            "no model named: movements are spotted and measured, not named; --model FOLDER "
-            "classifies the micro-expressions"
-        )
+    named = [a for a in analyses if any(event.probabilities for event in a.events)]
+    for origin, known in _ORIGINS.items():
+        if any(origin in analysis.trained_on for analysis in named):
+            print(known)
+    if unnamed:
+        print(f"movements are spotted and measured, not named: {unnamed}")
 
 
 def _lines(analysis: Analysis) -> Iterator[str]:
@@ -59,8 +65,8 @@ def _lines(analysis: Analysis) -> Iterator[str]:
 
 
 def _is_told(event: Event) -> bool:
-    """A micro-expression, or a cut clip of whatever length that a model named."""
-    return event.kind == "micro" or bool(event.label)
+    """A micro-expression, or a cut clip of whatever length that a model judged."""
+    return event.kind == "micro" or bool(event.probabilities)
 
 
 def _count(n: int, noun: str) -> str:
@@ -77,8 +83,12 @@ def _circumstances(analysis: Analysis) -> str:
 
 
 def _strength(event: Event) -> str:
-    """Class, strength and regions, as far as they are known."""
+    """Class or why there is none, action units, strength and regions, as far as they are known."""
     told = [f"{event.label} {event.score:.2f}"] if event.label else []
+    if event.probabilities and not event.label:
+        told.append(event.reasons[-1])
+    if event.action_units:
+        told.append(f"action units {event.action_units}")
     if isfinite(event.motion_px):
         told.append(f"{event.motion_px:.2f} px, where {event.threshold_px:.2f} are needed")
     told += map(region_words, event.regions[:REGIONS_SHOWN])

@@ -17,7 +17,10 @@ def _write(analyses: Sequence[Analysis], classes: Sequence[str], path: Path) -> 
 
 
 def _document(analysis: Analysis) -> dict[str, object]:
-    events = [{**asdict(event), "duration_s": event.duration_s} for event in analysis.events]
+    events = [
+        {**asdict(event), "duration_s": event.duration_s, "action_units": event.action_units}
+        for event in analysis.events
+    ]
     return {
         "video": str(analysis.video),
         "readable": analysis.readable,

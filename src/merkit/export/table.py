@@ -18,12 +18,13 @@ from merkit.inference.words import region_words
 from merkit.tables import safe_cells
 from merkit.types import Event, Stretch
 
-#: columns before the probabilities of the classes; times in seconds from the video's start
+#: columns before the probabilities of classes and action units; times in seconds from the video's
+#: start
 COLUMNS = (
     *("video", "face", "faces", "kind", "onset_s", "apex_s", "offset_s"),
-    *("onset_frame", "apex_frame", "offset_frame", "duration_s", "label", "score", "regions"),
-    *("motion_px", "motion_share", "threshold_px", "quality", "reasons", "face_found", "part"),
-    "trained_on",
+    *("onset_frame", "apex_frame", "offset_frame", "duration_s", "label", "score"),
+    *("action_units", "regions", "motion_px", "motion_share", "threshold_px", "quality"),
+    *("reasons", "face_found", "part", "trained_on"),
 )
 #: what stands in ``kind`` for a whole video
 UNREADABLE, NO_FACE, TOO_SHORT, NOTHING = "unreadable", "no face", "too short", "nothing found"
@@ -33,7 +34,9 @@ Row = dict[str, str]
 
 def table_of(analyses: Sequence[Analysis], classes: Sequence[str]) -> pd.DataFrame:
     """The table of videos, all of it text; a cell is empty where there is nothing to say."""
-    columns = [*COLUMNS, *(f"p_{name}" for name in classes)]
+    units = max((analysis.units for analysis in analyses), key=len, default=())
+    sides = (f"au{unit}_{side}" for unit in units for side in ("left", "right"))
+    columns = [*COLUMNS, *(f"p_{name}" for name in classes), *sides]
     empty = dict.fromkeys(columns, "")
     rows = [empty | row for analysis in analyses for row in _rows(analysis, classes)]
     return pd.DataFrame(rows, columns=columns)
@@ -78,10 +81,13 @@ def _of_event(event: Event, classes: Sequence[str], trained_on: Sequence[str]) -
         "reasons": "; ".join(event.reasons),
         "face_found": _number(event.found_share),
     }
-    if event.label:
+    if event.probabilities:
         row |= {f"p_{name}": _number(event.probabilities[name], 4) for name in classes}
         row |= {"label": event.label, "score": _number(event.score, 4)}
-        row |= {"trained_on": " ".join(trained_on)}
+        row |= {"trained_on": " ".join(trained_on), "action_units": event.action_units}
+    for unit in event.units:
+        row[f"au{unit.number}_left"] = _number(unit.left, 4)
+        row[f"au{unit.number}_right"] = _number(unit.right, 4)
     return row
 
 

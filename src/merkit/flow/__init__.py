@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from merkit.flow.config import PUBLISHED_FLOW, FlowConfig
 from merkit.flow.estimate import estimate_flow
-from merkit.flow.roi import clip_flow, clip_flow_map
+from merkit.flow.roi import clip_flow, clip_flow_map, mean_flow_map
 
 __all__ = [
     "PUBLISHED_FLOW",
@@ -15,4 +15,5 @@ __all__ = [
     "clip_flow",
     "clip_flow_map",
     "estimate_flow",
+    "mean_flow_map",
 ]

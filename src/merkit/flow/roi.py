@@ -10,7 +10,7 @@ from merkit.errors import FaceError
 from merkit.face.regions import RegionLayout, region_indices
 from merkit.flow.config import FlowConfig
 from merkit.flow.crop import crop_layout, cut, follow
-from merkit.flow.estimate import dominant_motion, estimate_flow, flow_map
+from merkit.flow.estimate import dominant_motion, estimate_flow, map_of_flow
 from merkit.flow.gray import weighed
 from merkit.types import F32, F64, I64, U8
 from merkit.workers import threads
@@ -63,7 +63,7 @@ def clip_flow_map(
         landmarks_px: (68,2) of the onset frame, in source pixels.
 
     Returns:
-        U8 (3,M,M) as :func:`flow_map`.
+        U8 (3,M,M) as :func:`merkit.flow.estimate.map_of_flow`.
 
     Raises:
         FaceError: landmarks of the wrong form, a crop outside the image, unequal frames.
@@ -72,10 +72,37 @@ def clip_flow_map(
         raise FaceError(
             f"onset frame of shape {onset_rgb.shape}, apex frame {apex_rgb.shape}", "equal shapes"
         )
+    return mean_flow_map(np.stack([onset_rgb, apex_rgb]), landmarks_px, config)
+
+
+def mean_flow_map(rgb: U8, landmarks_px: npt.NDArray[np.floating], config: FlowConfig) -> U8:
+    """Flow image of the mean flow of several pairs of source frames.
+
+    The noise of a camera and of its compression is another in each pair, and the movement the same,
+    so the mean has less of the noise. All crops follow the nose of the first frame.
+
+    Args:
+        rgb: u8 (2K,H,W,3), K frames around the onset and then their partners around the apex.
+        landmarks_px: (68,2) at the onset, in source pixels.
+
+    Returns:
+        U8 (3,M,M) as :func:`merkit.flow.estimate.map_of_flow`.
+
+    Raises:
+        FaceError: landmarks of the wrong form, a crop outside the image.
+    """
+    rgb = weighed(rgb, config)
     crop, layout = crop_layout(landmarks_px, config)
-    onset = cut(weighed(onset_rgb, config), crop)
-    _, apex = follow(weighed(apex_rgb, config), crop, onset, layout, config)
-    return flow_map(onset, apex, config)
+    first = cut(rgb[0], crop)
+    grays = [first, *(follow(image, crop, first, layout, config)[1] for image in rgb[1:])]
+    half = len(grays) // 2
+
+    def flow(onset: U8, apex: U8) -> F32:
+        return estimate_flow(onset, apex, config.estimator, config.dis_stride_px)
+
+    fields = [*threads().map(flow, grays[:half], grays[half:])]
+    mean: F32 = np.mean(fields, axis=0)
+    return map_of_flow(mean, config.map_size_px)
 
 
 def region_motion(

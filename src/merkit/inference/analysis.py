@@ -1,16 +1,19 @@
 """All that is said of one video: what moved and when, of which times nothing can be told, and,
-where there is a model, which class a micro-expression resembles. Without one, torch is not needed.
+where there is a model, which class a micro-expression resembles. Without one, or without anything
+to name, torch is not needed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
+from merkit.errors import MissingWeightsError
 from merkit.face import TrackConfig
+from merkit.inference.answer import Vocabulary
 from merkit.progress import Progress, silent
 from merkit.spotting import SpotConfig, SpottedVideo, spot_video
 from merkit.types import Event, Stretch
@@ -24,6 +27,7 @@ class Namer(Protocol):
     """What names the micro-expressions of a video, such as ``Recognizer``."""
 
     trained_on: tuple[str, ...]
+    vocabulary: Vocabulary
 
     @property
     def track(self) -> TrackConfig: ...
@@ -41,7 +45,8 @@ class Analysis:
     such as no face in the whole video, or, where ``readable`` is False, why the video cannot be
     read; "" where there can. ``turned_deg``: the pictures were turned left by so much to be
     upright. ``face``: place of the face that was followed, from the left, among ``n_faces``, the
-    most seen at once. ``trained_on``: databases of the model; empty without one.
+    most seen at once. ``trained_on``: databases of the model; empty without one. ``units``: the
+    action units that it gives probabilities of.
     """
 
     video: Path
@@ -55,6 +60,7 @@ class Analysis:
     face: int = 0
     n_faces: int = 0
     trained_on: tuple[str, ...] = ()
+    units: tuple[int, ...] = ()
 
     @classmethod
     def unreadable(cls, video: Path, problem: str) -> Analysis:
@@ -70,15 +76,17 @@ class Analysis:
 
 def analyse(
     video: Path | str,
-    recognizer: Namer | None = None,
+    recognizer: Namer | Literal["bundled"] | None = "bundled",
     spot: SpotConfig | None = None,
     track: TrackConfig | None = None,
     fps_hz: float | None = None,
     progress: Progress = silent,
 ) -> Analysis:
-    """Spot and measure the movements of a video; with a recogniser, name the micro-expressions.
+    """Spot and measure the movements of a video, and name the micro-expressions.
 
     Args:
+        recognizer: names them; by default the recognisers that come with merkit, where they are
+            made (``merkit models`` says so). None: nothing is named.
         track: tracker settings; by default those the model was trained with.
         fps_hz: frame rate of an image folder.
 
@@ -90,10 +98,21 @@ def analyse(
         >>> for event in analyse("interview.mp4").events:  # doctest: +SKIP
         ...     print(event.kind, event.onset_s, event.motion_px)
     """
+    if recognizer == "bundled":
+        recognizer = _bundled()
     if track is None and recognizer is not None:
         track = recognizer.track
     spotted = spot_video(Path(video), spot, track, fps_hz, progress)
     return analysis_of(Path(video), spotted, recognizer, fps_hz, progress)
+
+
+def _bundled() -> Namer | None:
+    from merkit.inference.bundled import bundled
+
+    try:
+        return bundled()
+    except MissingWeightsError:  # nothing of them was asked for by name
+        return None
 
 
 def analysis_of(
@@ -118,4 +137,5 @@ def analysis_of(
         face=seen.place,
         n_faces=seen.n_faces,
         trained_on=() if recognizer is None else recognizer.trained_on,
+        units=() if recognizer is None else recognizer.vocabulary.units,
     )

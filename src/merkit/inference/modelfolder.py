@@ -17,7 +17,7 @@ from merkit.errors import ConfigError, MissingDataError, MissingWeightsError, St
 from merkit.files import atomic_folder, read_json, write_json
 from merkit.methods import make_method
 from merkit.methods.base import Method
-from merkit.methods.bundled import BUNDLED, read_recogniser
+from merkit.methods.bundled import BUNDLED, Recogniser, is_recogniser, read_recogniser
 from merkit.training.network import Model
 from merkit.training.stored import fill
 
@@ -36,12 +36,13 @@ _FIELDS = {
 @dataclass(frozen=True)
 class LoadedModel:
     """A trained model with everything needed to use it. ``data``: the databases that it was
-    trained on, as far as its folder says."""
+    trained on, as far as its folder says. ``recogniser``: what it is as it was made, if one."""
 
     method: Method
     model: Model
     classes: tuple[str, ...]
     data: tuple[str, ...] = ()
+    recogniser: Recogniser | None = None
 
 
 def save_model(
@@ -73,7 +74,7 @@ def save_model(
 
 def load_model(name: str | Path) -> LoadedModel:
     """Read a model folder, or fetch it from the Hugging Face Hub (``user/name``); or one of the
-    recognisers that come with merkit, by its name.
+    recognisers that come with merkit, by its name, or another by its folder.
 
     Raises:
         MissingDataError: no such folder, or files missing in it.
@@ -81,8 +82,10 @@ def load_model(name: str | Path) -> LoadedModel:
         StoreError: damaged files, or weights that do not fit the configuration.
     """
     if str(name) in BUNDLED:
-        return _bundled(str(name))
+        return of_recogniser(read_recogniser(name))
     folder = _local_folder(name)
+    if is_recogniser(folder):
+        return of_recogniser(read_recogniser(folder))
     path = folder / "config.json"
     config = _read_config(path)
     try:
@@ -104,11 +107,17 @@ def load_model(name: str | Path) -> LoadedModel:
     return LoadedModel(method, model.eval(), classes, data)
 
 
-def _bundled(name: str) -> LoadedModel:
-    """A recogniser as it is; no database had a part in it."""
-    classes = read_recogniser(name).classes
-    method = make_method(name).for_classes(classes)
-    return LoadedModel(method, method.build(len(classes)).eval(), classes, ("simulation",))
+def of_recogniser(recogniser: Recogniser) -> LoadedModel:
+    """A recogniser as it is; no database had a part in what comes with merkit.
+
+    Raises:
+        MissingWeightsError, StoreError: its weights are not there, or damaged.
+    """
+    weights = {} if recogniser.is_bundled else {"weights": str(recogniser.folder)}
+    method = make_method(recogniser.name, weights).for_classes(recogniser.classes)
+    model = method.build(len(recogniser.classes)).eval()
+    data = ("simulation",) if recogniser.is_bundled else ()
+    return LoadedModel(method, model, recogniser.classes, data, recogniser)
 
 
 def _local_folder(name: str | Path) -> Path:

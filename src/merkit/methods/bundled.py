@@ -1,9 +1,10 @@
 """Recognisers that merkit brings, trained on simulated faces alone: their folders, whole or not.
 
 A folder holds ``model.safetensors``; ``config.json``: format, method with its settings, classes,
-action units, the SHA-256 of the weights, facts of its making; and ``CARD.md``: how it was made, on
-what, measured where, and what it is not for. No pickle is ever loaded. The same command writes a
-recogniser of one's own, which serves wherever a bundled one does, by its folder.
+action units, limits below which it abstains, the SHA-256 of the weights, facts of its making; and
+``CARD.md``: how it was made, on what, measured where, and what it is not for. No pickle is ever
+loaded. The same command writes a recogniser of one's own, which serves wherever a bundled one does,
+by its folder.
 
 torch is imported when a network is asked for, so that a list of them is fast.
 """
@@ -11,13 +12,15 @@ torch is imported when a network is asked for, so that a list of them is fast.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from merkit.config import from_mapping
 from merkit.errors import ConfigError, MissingWeightsError, StoreError
 from merkit.files import atomic_folder, file_hash, read_json, write_json, write_text
+from merkit.methods.limits import Limits
 
 if TYPE_CHECKING:
     from merkit.methods.base import Method
@@ -52,12 +55,14 @@ _MAKE = "make it with the command of docs/methods/sim-flow.md, or name a folder 
 
 @dataclass(frozen=True)
 class Recogniser:
-    """A recogniser as its folder describes it; ``sha256`` is that of its weights."""
+    """A recogniser as its folder describes it; ``sha256`` is that of its weights. ``limits`` has a
+    number for each of ``units``."""
 
     folder: Path
     name: str
     classes: tuple[str, ...]
     units: tuple[int, ...]
+    limits: Limits
     sha256: str
     facts: Mapping[str, Any] = field(repr=False)
     settings: Mapping[str, Mapping[str, Any]] = field(repr=False)
@@ -145,10 +150,29 @@ def read_recogniser(name: str | Path) -> Recogniser:
         config["method"],
         tuple(map(str, config["classes"])),
         tuple(map(int, config["units"])),
+        _limits(path, config),
         config["sha256"],
         config["facts"],
         {group: config[group] for group in ("model", "training", "recipe")},
     )
+
+
+def is_recogniser(folder: Path) -> bool:
+    """Whether a folder is one of a recogniser, and not of a model that ``merkit train`` wrote."""
+    path = folder / CONFIG
+    try:
+        return "sha256" in read_json(path, (), "a config.json")
+    except StoreError:
+        return False
+
+
+def _limits(path: Path, config: Mapping[str, Any]) -> Limits:
+    """Those of a config.json; the defaults of what it does not name."""
+    try:
+        limits = from_mapping(Limits, config.get("limits") or {}, "limits")
+        return limits.of_units(len(config["units"]))
+    except (ConfigError, ValueError) as error:
+        raise StoreError(f"{path}: {error}", "limits that fit", _MAKE) from None
 
 
 def save_bundled(
@@ -159,6 +183,7 @@ def save_bundled(
     card: str,
     classes: Sequence[str] = CLASSES,
     units: Sequence[int] = UNITS,
+    limits: Limits | None = None,
 ) -> None:
     """Write a recogniser's folder whole, or not at all.
 
@@ -168,6 +193,7 @@ def save_bundled(
         card: text of CARD.md: how it was made, on what, measured where, what it is not for.
         classes: in the order of the network's logits.
         units: in the order of the network's ``aux["units"]``; () where it has none.
+        limits: below which it abstains, chosen on held-out data of its making.
 
     Raises:
         ConfigError: the folder exists, or the method reads nothing of a clip.
@@ -188,6 +214,7 @@ def save_bundled(
             **method.settings(),
             "classes": list(classes),
             "units": list(units),
+            "limits": asdict((limits or Limits()).of_units(len(units))),
             "sha256": file_hash(temporary / MODEL),
             "facts": dict(facts),
         }

@@ -22,6 +22,8 @@ REGIONS = len(region_names(18))
 WIDTH, FEATURES = 96, 128
 #: motion in pixels below which a clip is not scaled up any further
 _LEAST_PX = 1e-3
+#: what is drawn in training: gain, noise in shares of a clip's root mean square, shift in time
+_GAIN_LOG_SD, _NOISE_MAX, _SHIFT_FRAMES = 0.2, 0.2, 1
 
 
 class SimSeqNetwork(Network):
@@ -64,6 +66,34 @@ class SimSeqNetwork(Network):
         known = torch.cat([features, size.log()[:, None]], dim=1)
         aux = {"units": units / 2, "nothing": self.nothing_head(known)[:, 0]}
         return Output(self.class_head(features), features, aux)
+
+    def levelled(self, inputs: Inputs) -> Tensor:
+        """What learning from simulation changes: motion (B,T,18,2) of clips without padding."""
+        flow: Tensor = inputs["flow"]
+        return flow
+
+    def answer(self, flow: Tensor) -> Output:
+        """The answer to motion (B,T,18,2)."""
+        return self.forward({"flow": flow})
+
+    @staticmethod
+    def mirrored(flow: Tensor) -> Tensor:
+        """Motion of the same faces seen in a mirror."""
+        return mirror({"flow": flow})["flow"]
+
+    @staticmethod
+    def jittered(flow: Tensor, generator: torch.Generator) -> Tensor:
+        """Motion, each clip changed by what must not matter: its gain, noise in every frame, and
+        where in the course it begins, by holding or passing over its first frames."""
+        n, frames = flow.shape[:2]
+        size = flow.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        noise = _NOISE_MAX * torch.rand(n, 1, 1, 1, generator=generator) * size
+        gain = (_GAIN_LOG_SD * torch.randn(n, 1, 1, 1, generator=generator)).exp()
+        shift = torch.randint(-_SHIFT_FRAMES, _SHIFT_FRAMES + 1, (n, 1), generator=generator)
+        source = (torch.arange(frames) + shift).clamp(0, frames - 1)
+        moved = flow[torch.arange(n)[:, None], source]
+        moved = moved - moved[:, :1]  # motion is against the first frame, whichever that is
+        return moved * gain + noise * torch.randn(flow.shape, generator=generator)
 
     def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
         """Cross-entropy."""

@@ -186,6 +186,14 @@ class SimulatedMethod(Method):
             shares = (shares + _units(model, self.mirrored(inputs)).flip(-1)) / 2
         return np.asarray(shares.cpu().numpy())
 
+    @torch.no_grad()
+    def nothing(self, model: Model, inputs: Inputs) -> np.ndarray:
+        """Probability (B,) that nothing moved; mirrored as ``unit_sides`` is."""
+        shares = _nothing(model, inputs)
+        if self.training.mirror_at_test:
+            shares = (shares + _nothing(model, self.mirrored(inputs))) / 2
+        return np.asarray(shares.cpu().numpy())
+
     def units(self, model: Model, inputs: Inputs) -> np.ndarray:
         """Probabilities (B,12) of the action units on either side: the greater of the two, since
         the sides of a face seldom act apart."""
@@ -195,4 +203,9 @@ class SimulatedMethod(Method):
 
 def _units(model: Model, inputs: Inputs) -> Tensor:
     logits: Tensor = model(inputs).aux["units"]
+    return logits.float().sigmoid()
+
+
+def _nothing(model: Model, inputs: Inputs) -> Tensor:
+    logits: Tensor = model(inputs).aux["nothing"]
     return logits.float().sigmoid()

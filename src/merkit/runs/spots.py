@@ -32,7 +32,7 @@ from merkit.workers import run_jobs
 
 #: the packages whose code decides what is spotted
 _CODE = ("spotting", "face", "flow", "video")
-_OF_A_MODEL = {"label", "score", "probabilities"}
+_OF_A_MODEL = {"label", "score", "probabilities", "units"}
 #: columns of the tables; ``regions`` and ``reasons`` are words, several joined by "; "
 EVENT_COLUMNS = tuple(f.name for f in fields(Event) if f.name not in _OF_A_MODEL)
 STRETCH_COLUMNS = tuple(f.name for f in fields(Stretch))

@@ -84,7 +84,7 @@ class Actions:
     def draw_parts(self, n: int, dials: Dials, rng: np.random.Generator) -> Parts:
         """What ``draw`` sums up, for things that have courses of their own in time."""
         nothing = dials.nothing.share
-        chances = [(1 - nothing) / len(CLASSES)] * len(CLASSES) + [nothing]
+        chances = [(1 - nothing) * chance for chance in dials.classes.chances] + [nothing]
         classes = rng.choice(NOTHING + 1, n, p=chances)
         heights = self._prototypes(classes, rng) * _heights(len(self.tables.units), n, dials, rng)
         heights *= self._sides(n, dials, rng)

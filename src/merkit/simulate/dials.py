@@ -154,10 +154,33 @@ class Talk:
 
 
 @dataclass(frozen=True)
+class Classes:
+    """How often each class is drawn where somebody does something, relative to the others: the
+    square roots of the published counts of MEGC2019 (See et al. 2019: 250, 109, 83), between faces
+    as they come and classes that count alike, as every score of this field has them. Off: evenly.
+    """
+
+    negative_share: float = 0.45
+    positive_share: float = 0.29
+    surprise_share: float = 0.26
+
+    @property
+    def chances(self) -> tuple[float, ...]:
+        """Of each of ``tables.CLASSES``; they sum to 1.
+
+        Raises:
+            ConfigError: all are 0.
+        """
+        each = (self.negative_share, self.positive_share, self.surprise_share)
+        if not sum(each):
+            raise ConfigError("dials.classes are all 0", "one share above 0 or more")
+        return tuple(share / sum(each) for share in each)
+
+
+@dataclass(frozen=True)
 class Nothing:
-    """Maps on which nobody does anything: ``share`` of all; the rest is divided evenly between the
-    classes. What else was drawn stays in ``residue_chance`` of them, at ``residue`` of its
-    amplitude."""
+    """Maps on which nobody does anything: ``share`` of all; the rest is the classes'. What else was
+    drawn stays in ``residue_chance`` of them, at ``residue`` of its amplitude."""
 
     share: float = 0.1
     residue_chance: float = 0.3
@@ -180,6 +203,7 @@ OFF: Mapping[str, Mapping[str, Any]] = {
     "blink": {"chance": 0.0},
     "gaze": {"chance": 0.0},
     "talk": {"shape_chance": 0.0},
+    "classes": dict.fromkeys(("negative_share", "positive_share", "surprise_share"), 1.0),
     "nothing": {"share": 0.0},
     "illumination": dict.fromkeys(
         ("gain_sd", "offset_sd_levels", "field_chance", "shading_chance"), 0.0
@@ -223,6 +247,7 @@ class Dials:
     blink: Blink = field(default_factory=Blink)
     gaze: Gaze = field(default_factory=Gaze)
     talk: Talk = field(default_factory=Talk)
+    classes: Classes = field(default_factory=Classes)
     nothing: Nothing = field(default_factory=Nothing)
     picture: Picture = field(default_factory=Picture)
     illumination: Illumination = field(default_factory=Illumination)

@@ -15,7 +15,7 @@ from merkit.simulate.tables import Tables, sides
 from merkit.types import F32, F64
 
 COLUMNS, ROWS = 25, 29
-_REAL = Path(__file__).resolve().parents[2] / "shared/assets/ict_facekit/ict_face_light.npz"
+_REAL = Path(__file__).resolve().parents[1] / "shared/assets/ict_facekit/ict_face_light.npz"
 REAL_MODELS = (_REAL, _REAL.parents[4] / "shared/assets/ict_facekit/ict_face_light.npz")
 
 #: landmark groups at places on the face: x to the person's left, y up, in centimetres

@@ -1,0 +1,1 @@
+"""Making the recognisers that come with merkit, from simulated faces alone: docs/teaching.md."""

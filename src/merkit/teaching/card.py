@@ -1,0 +1,74 @@
+"""The card of a recogniser: how it was made, on what, measured where, what it is not for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from merkit.teaching.config import TeachConfig
+from merkit.teaching.held_out import Marks
+
+_NOT_FOR = """\
+## What it is not for
+
+A movement of the face is not an emotion, and this recogniser never saw a person. It says which of
+three classes the muscle movement of a micro-expression resembles, as published coding tables pair
+movements with emotions. Do not decide anything about a person by it: not honesty, not intent, not
+health, not fitness for work. It knows nothing of culture, context or what a person feels. Faces
+that the face model's people do not resemble (children, faces changed by injury, surgery or
+paralysis, faces partly covered) were not simulated. It abstains where it cannot tell; that it does
+not abstain is no proof.
+"""
+
+
+def card(config: TeachConfig, facts: Mapping[str, Any], marks: Marks) -> str:
+    """Text of CARD.md, in Markdown."""
+    units = ", ".join(f"{unit}: {f1:.2f}" for unit, f1 in marks.unit_f1.items())
+    off = ", ".join(config.without) or "none"
+    network = "one network"
+    if config.teachers > 1:
+        network = f"{config.teachers} networks, and one that learned to answer as they do"
+    return f"""\
+# {config.recogniser}
+
+A recogniser of micro-expressions that was trained on simulated faces alone: three classes
+(negative, positive, surprise), twelve action units on the left and right of the person, and
+whether anything moved at all.
+
+## How it was made
+
+{_command(config)}
+
+{facts["minutes"]:g} minutes with merkit {facts["merkit"]} and torch {facts["torch"]};
+{config.count:,} clips whose flow was estimated between textured pictures and {config.geometric:,}
+of exact flow with imitated noise, {network}, {config.fit.steps} steps each. Dials switched off:
+{off}. The logits were divided by temperatures fitted on held-out simulation. `config.json` holds
+every setting. The same command makes it again; with the same seed the scores below move by less
+than 0.01.
+
+## On what
+
+No picture of a person. A parametric face (`{facts["face_model_sha256"][:16]}`, docs/simulate.md)
+moved by action units, with the tables of merkit that pair units with shapes and emotions with
+units, each row with its source.
+
+## Measured where
+
+On {marks.clips:,} simulated clips of people that no training saw: UF1 {marks.uf1:.3f}, expected
+calibration error {marks.calibration_error:.3f}, F1 of nothing moving {marks.nothing_f1:.3f}, mean
+F1 of the action units {marks.mean_unit_f1:.3f} ({units}).
+
+On real faces it does worse. docs/methods/{config.recogniser}.md has what was measured there, how
+often, and how many designs were compared.
+
+{_NOT_FOR}"""
+
+
+def _command(config: TeachConfig) -> str:
+    extra = "".join(f" {name}" for name in config.without)
+    without = f" --without{extra}" if extra else ""
+    return (
+        f"    merkit teach --recogniser {config.recogniser} --face-model FILE --out FOLDER "
+        f"--count {config.count} --geometric {config.geometric} --teachers {config.teachers} "
+        f"--seed {config.seed}{without}"
+    )

@@ -1,0 +1,118 @@
+"""The settings of ``merkit teach``; nothing heavy is imported, so help is fast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from merkit.config import check_settings
+from merkit.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How a network learns from simulated clips.
+
+    Few steps on purpose: real faces are recognised worse the longer a network learns from a
+    simulator, long after held-out simulation still gains (docs/teaching.md has the figures).
+
+    Args:
+        steps: of the optimiser, AdamW with a one-cycle learning rate.
+        batch_size: clips a step.
+        learning_rate: the highest.
+        label_smoothing: of the classes, so that no map is told for certain.
+        unit_weight, nothing_weight: of the losses of action units and of nothing moving; that of
+            the classes has 1.
+        average: decay of the exponential moving average of the weights, which is what is kept.
+        jitter: change each clip by what must not matter (crop, gain, offset, noise) and mirror half
+            of them.
+    """
+
+    steps: int = 600
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-3
+    label_smoothing: float = 0.1
+    unit_weight: float = 0.5
+    nothing_weight: float = 0.1
+    average: float = 0.995
+    jitter: bool = True
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "steps": (self.steps >= 1, "1 or more"),
+            "batch_size": (self.batch_size >= 2, "2 or more"),
+            "learning_rate": (self.learning_rate > 0, "above 0"),
+            "label_smoothing": (0 <= self.label_smoothing < 1, "0 to below 1"),
+            "average": (0 <= self.average < 1, "0 (off) to below 1"),
+        }
+        check_settings(self, "fit", wanted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeachConfig:
+    """Make a recogniser from simulated faces alone: simulate, train, calibrate, write its folder.
+
+    Same settings and seed: the same recogniser, up to the machine's arithmetic. Interrupted, the
+    same command goes on with what it had simulated.
+
+    Args:
+        recogniser: sim-flow or sim-seq.
+        face_model: the face model's file; none comes with merkit.
+        out: the folder to write.
+        count: clips to learn from, of which flow is estimated between textured pictures.
+        geometric: clips to learn from beside them, of exact flow with imitated noise.
+        held_out: clips of other people, that calibrate it and are scored for its card.
+        teachers: networks that are trained apart; above 1, one more learns to answer as they do in
+            the mean, and that is what is kept.
+        seed: of the simulation and of the training.
+        without: dials of the simulator to switch off, such as blink.
+        dials: any dial, as ``--set dials.pose.yaw_sd_rad=0.2``.
+        action_units, emotions: tables of your own in place of merkit's.
+        fit: how the networks learn.
+        workers: processes; 0: one a CPU core.
+    """
+
+    recogniser: str = "sim-flow"
+    face_model: Path | None = None
+    out: Path = Path("recogniser")
+    count: int = 24_000
+    geometric: int = 0
+    held_out: int = 3_000
+    teachers: int = 3
+    seed: int = 0
+    without: tuple[str, ...] = ()
+    dials: Mapping[str, Any] = field(default_factory=dict)
+    action_units: Path | None = None
+    emotions: Path | None = None
+    fit: FitConfig = field(default_factory=FitConfig)
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        wanted = {
+            "count": (self.count >= 0, "0 or more"),
+            "geometric": (self.geometric >= 0, "0 or more"),
+            "held_out": (self.held_out >= 1, "1 or more"),
+            "teachers": (self.teachers >= 1, "1 or more"),
+            "seed": (self.seed >= 0, "0 or more"),
+            "workers": (self.workers >= 0, "0 (one a core) or more"),
+        }
+        check_settings(self, "", wanted)
+        if self.count + self.geometric < self.fit.batch_size:
+            raise ConfigError(
+                f"{self.count + self.geometric} clips to learn from",
+                f"a batch or more (fit.batch_size={self.fit.batch_size})",
+            )
+
+    def model_file(self) -> Path:
+        """The face model's file.
+
+        Raises:
+            ConfigError: none was named.
+        """
+        if self.face_model is None:
+            fix = "docs/simulate.md says where one is had, and how its file is made"
+            raise ConfigError("no face model was named", "--face-model FILE", fix)
+        return self.face_model

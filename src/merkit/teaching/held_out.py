@@ -1,0 +1,54 @@
+"""How a recogniser does on simulated people that no training saw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from merkit.methods.bundled import UNITS
+from merkit.scoring.metrics import confusion_matrix, uf1
+from merkit.teaching.calibrate import answers, calibration_error, f1_at, unit_thresholds
+from merkit.teaching.lessons import Lessons
+from merkit.training.network import Network
+
+
+@dataclass(frozen=True)
+class Marks:
+    """``uf1`` of the classes where something moved; ``calibration_error`` of their probabilities;
+    ``unit_f1`` of each action unit on either side, from ``unit_thresholds`` on; ``nothing_f1`` at a
+    probability of a half."""
+
+    clips: int
+    uf1: float
+    calibration_error: float
+    unit_f1: dict[str, float]
+    unit_thresholds: tuple[float, ...]
+    nothing_f1: float
+
+    @property
+    def mean_unit_f1(self) -> float:
+        return float(np.mean(list(self.unit_f1.values())))
+
+
+def mark(network: Network, held_out: Lessons) -> Marks:
+    """Ask a network about clips, and compare with what is known of them."""
+    said, moved = answers(network, held_out), held_out.moved
+    shares = said.logits[moved].softmax(-1).numpy()
+    labels = held_out.classes[moved].numpy()
+    matrix = confusion_matrix(labels, shares.argmax(1), shares.shape[1])
+    units, truth = said.aux["units"].sigmoid().amax(-1).numpy(), held_out.units.amax(-1).numpy() > 0
+    thresholds = unit_thresholds(said, held_out)
+    each = {
+        str(unit): round(f1_at(units[:, u], truth[:, u], thresholds[u]), 4)
+        for u, unit in enumerate(UNITS)
+    }
+    still = said.aux["nothing"].sigmoid().numpy()
+    return Marks(
+        clips=len(held_out),
+        uf1=round(float(uf1(matrix)), 4),
+        calibration_error=round(calibration_error(shares, labels), 4),
+        unit_f1=each,
+        unit_thresholds=thresholds,
+        nothing_f1=round(f1_at(still, ~moved.numpy(), 0.5), 4),
+    )
