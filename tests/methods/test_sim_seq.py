@@ -11,6 +11,7 @@ from merkit.errors import ConfigError
 from merkit.methods import make_method
 from merkit.methods.bundled import CLASSES, read_recogniser
 from merkit.methods.sim_seq import SimSeq
+from merkit.methods.sim_seq_network import SimSeqNetwork
 from merkit.samples.flow_augment import mirror
 from merkit.training.network import Output
 from placeholder_recogniser import sim_seq_folder
@@ -42,6 +43,23 @@ def test_gain_matters_to_the_answer_of_no_movement_alone(folder: Path) -> None:
     torch.testing.assert_close(more.logits, once.logits, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(more.aux["units"], once.aux["units"], rtol=1e-4, atol=1e-5)
     assert (more.aux["nothing"] - once.aux["nothing"]).abs().min() > 1e-4
+
+
+def test_what_is_drawn_in_training() -> None:
+    """Motion that grows evenly: the first frame stays zero, gains are near 1, and some regions and
+    parts of the face are not seen."""
+    course = torch.linspace(0, 1, 16)[None, :, None, None]
+    flow = course.expand(2000, 16, 18, 2)
+    jittered = SimSeqNetwork.jittered(flow, torch.Generator().manual_seed(0))
+    assert not jittered[:, 0].any()
+    seen = jittered[:, 5:].abs().amax(dim=(1, 3)) > 0
+    assert seen[:, 2].float().mean().item() == pytest.approx(0.92 * 0.96, abs=0.02)
+    neighbours = (~seen[:, 0] & ~seen[:, 3]).float().mean().item()
+    assert neighbours == pytest.approx(0.04 + 0.96 * 0.08**2, abs=0.015)
+    last = jittered[:, -1][seen]
+    shifted = (1 + 14 / 15 + 14 / 15) / 3  # begun a frame early, in time, a frame late
+    assert last.mean().item() == pytest.approx(shifted, abs=0.02)
+    assert 0.08 < last.std().item() < 0.25
 
 
 def test_no_motion_has_an_answer(folder: Path) -> None:

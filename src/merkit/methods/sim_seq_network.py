@@ -23,7 +23,10 @@ WIDTH, FEATURES = 96, 128
 #: motion in pixels below which a clip is not scaled up any further
 _LEAST_PX = 1e-3
 #: what is drawn in training: gain, noise in shares of a clip's root mean square, shift in time
-_GAIN_LOG_SD, _NOISE_MAX, _SHIFT_FRAMES = 0.2, 0.2, 1
+_GAIN_LOG_SD, _NOISE_MAX, _SHIFT_FRAMES = 0.1, 0.2, 1
+#: regions of each part of the face: brows, mouth, nose, eyelids; chances that nothing is seen
+_PARTS = torch.tensor([4, 4, 6, 2, 1, 1])
+_UNSEEN_REGION, _UNSEEN_PART = 0.08, 0.04
 
 
 class SimSeqNetwork(Network):
@@ -83,17 +86,27 @@ class SimSeqNetwork(Network):
 
     @staticmethod
     def jittered(flow: Tensor, generator: torch.Generator) -> Tensor:
-        """Motion, each clip changed by what must not matter: its gain, noise in every frame, and
-        where in the course it begins, by holding or passing over its first frames."""
+        """Motion, each clip changed by what must not matter: the gain of each region, noise in
+        every frame but the first, where in the course it begins (first frames are held or passed
+        over), and regions or whole parts of the face in which nothing is seen."""
         n, frames = flow.shape[:2]
+
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(*shape, generator=generator)
+
         size = flow.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-        noise = _NOISE_MAX * torch.rand(n, 1, 1, 1, generator=generator) * size
-        gain = (_GAIN_LOG_SD * torch.randn(n, 1, 1, 1, generator=generator)).exp()
         shift = torch.randint(-_SHIFT_FRAMES, _SHIFT_FRAMES + 1, (n, 1), generator=generator)
         source = (torch.arange(frames) + shift).clamp(0, frames - 1)
         moved = flow[torch.arange(n)[:, None], source]
         moved = moved - moved[:, :1]  # motion is against the first frame, whichever that is
-        return moved * gain + noise * torch.randn(flow.shape, generator=generator)
+        gain = (_GAIN_LOG_SD * torch.randn(n, 1, REGIONS, 1, generator=generator)).exp()
+        noise = (
+            _NOISE_MAX * uniform(n, 1, 1, 1) * size * torch.randn(flow.shape, generator=generator)
+        )
+        noise[:, 0] = 0
+        seen = uniform(n, REGIONS) >= _UNSEEN_REGION
+        seen &= (uniform(n, len(_PARTS)) >= _UNSEEN_PART).repeat_interleave(_PARTS, dim=1)
+        return (moved * gain + noise) * seen[:, None, :, None]
 
     def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
         """Cross-entropy."""
