@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from face_models import write_face
 
+from face_models import write_face
 from merkit.cli import main
 from merkit.errors import ConfigError
 from merkit.face.regions import region_layout

@@ -24,7 +24,7 @@ from merkit.teaching.lessons import Lessons
 from merkit.teaching.make import learned, simulated, teach
 from merkit.training.network import Network, Output
 
-QUICK = FitConfig(steps=3, batch_size=32)
+QUICK = FitConfig(steps=3, class_steps=2, pupil_steps=2, batch_size=32)
 
 
 def quick(file: Path, out: Path, **changes: object) -> TeachConfig:
@@ -35,6 +35,7 @@ def quick(file: Path, out: Path, **changes: object) -> TeachConfig:
         geometric=48,
         held_out=48,
         teachers=1,
+        unit_teachers=0,
         fit=QUICK,
         workers=1,
     )
@@ -58,7 +59,7 @@ def output(logits: torch.Tensor, units: torch.Tensor) -> Output:
 def test_a_recogniser_is_written_whole_and_the_same_seed_makes_it_again(
     tiny_file: Path, tmp_path: Path
 ) -> None:
-    config = quick(tiny_file, tmp_path / "one", teachers=2)
+    config = quick(tiny_file, tmp_path / "one", teachers=2, unit_teachers=1)
     marks = teach(config)
     teach(replace(config, out=tmp_path / "two"))
     teach(replace(config, out=tmp_path / "other", seed=1))
@@ -75,7 +76,16 @@ def test_a_recogniser_is_written_whole_and_the_same_seed_makes_it_again(
 def test_sim_seq_is_taught_by_the_command(tiny_file: Path, tmp_path: Path) -> None:
     words = ["teach", "--recogniser", "sim-seq", "--face-model", str(tiny_file)]
     words += ["--out", str(tmp_path / "seq"), "--count", "24", "--held-out", "24"]
-    words += ["--teachers", "1", "--set", "fit.steps=2", "--set", "fit.batch_size=16"]
+    words += [
+        "--teachers",
+        "1",
+        "--unit-teachers",
+        "0",
+        "--set",
+        "fit.steps=2",
+        "--set",
+        "fit.batch_size=16",
+    ]
     assert main(words) == 0
     assert isinstance(read_recogniser(tmp_path / "seq").method, SimSeq)
 
@@ -121,7 +131,7 @@ def test_a_pupil_comes_to_answer_as_its_teachers(lessons: Lessons) -> None:
         told = answers(network, lessons).logits.log_softmax(-1)
         return float(F.kl_div(told, wanted, reduction="batchmean"))
 
-    pupil = fit(fresh(3), lessons, config, 3, teacher_loss(teachers, config))
+    pupil = fit(fresh(3), lessons, config, 3, teacher_loss(teachers, teachers, config))
     assert distance(pupil) < 0.5 * distance(fresh(3).eval())
 
 

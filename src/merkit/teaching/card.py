@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from merkit.config import flat, to_mapping
 from merkit.teaching.config import TeachConfig
 from merkit.teaching.held_out import Marks
 
@@ -25,9 +26,10 @@ def card(config: TeachConfig, facts: Mapping[str, Any], marks: Marks) -> str:
     """Text of CARD.md, in Markdown."""
     units = ", ".join(f"{unit}: {f1:.2f}" for unit, f1 in marks.unit_f1.items())
     off = ", ".join(config.without) or "none"
+    networks = config.teachers + config.unit_teachers
     network = "one network"
-    if config.teachers > 1:
-        network = f"{config.teachers} networks, and one that learned to answer as they do"
+    if networks > 1:
+        network = f"{networks} networks, and one that learned to answer as they do in the mean"
     return f"""\
 # {config.recogniser}
 
@@ -41,10 +43,9 @@ whether anything moved at all.
 
 {facts["minutes"]:g} minutes with merkit {facts["merkit"]} and torch {facts["torch"]};
 {config.count:,} clips whose flow was estimated between textured pictures and {config.geometric:,}
-of exact flow with imitated noise, {network}, {config.fit.steps} steps each. Dials switched off:
-{off}. The logits were divided by temperatures fitted on held-out simulation. `config.json` holds
-every setting. The same command makes it again; with the same seed the scores below move by less
-than 0.01.
+of exact flow with imitated noise; {network}. Dials switched off: {off}. The logits were divided by
+temperatures fitted on held-out simulation. `config.json` holds every setting. The same command
+makes it again; with the same seed the scores below move by less than 0.01.
 
 ## On what
 
@@ -65,10 +66,16 @@ often, and how many designs were compared.
 
 
 def _command(config: TeachConfig) -> str:
-    extra = "".join(f" {name}" for name in config.without)
-    without = f" --without{extra}" if extra else ""
-    return (
-        f"    merkit teach --recogniser {config.recogniser} --face-model FILE --out FOLDER "
-        f"--count {config.count} --geometric {config.geometric} --teachers {config.teachers} "
-        f"--seed {config.seed}{without}"
-    )
+    """What was asked for beside the defaults."""
+    words = [f"merkit teach --recogniser {config.recogniser} --face-model FILE --out FOLDER"]
+    default = TeachConfig()
+    for name in ("count", "geometric", "held_out", "teachers", "unit_teachers", "seed"):
+        value = getattr(config, name)
+        if value != getattr(default, name):
+            words.append(f"--{name.replace('_', '-')} {value}")
+    words += [f"--without {' '.join(config.without)}"] if config.without else []
+    for group in ("fit", "dials"):
+        own, usual = flat(to_mapping(config)[group]), flat(to_mapping(default)[group])
+        changed = {name: value for name, value in own.items() if usual.get(name) != value}
+        words += [f"--set {group}.{name}={value}" for name, value in changed.items()]
+    return "    " + " \\\n        ".join(words)

@@ -15,11 +15,14 @@ from merkit.errors import ConfigError
 class FitConfig:
     """How a network learns from simulated clips.
 
-    Few steps on purpose: real faces are recognised worse the longer a network learns from a
-    simulator, long after held-out simulation still gains (docs/teaching.md has the figures).
+    Few steps for the classes, on purpose: real faces are recognised worse the longer a network
+    learns them from a simulator, while held-out simulation still gains. Action units, of which most
+    clips have none, take longer (docs/teaching.md has the figures).
 
     Args:
         steps: of the optimiser, AdamW with a one-cycle learning rate.
+        class_steps: of the networks that teach the classes; 0: as many as ``steps``.
+        pupil_steps: of the network that learns from others.
         batch_size: clips a step.
         learning_rate: the highest.
         label_smoothing: of the classes, so that no map is told for certain.
@@ -31,6 +34,8 @@ class FitConfig:
     """
 
     steps: int = 600
+    class_steps: int = 150
+    pupil_steps: int = 300
     batch_size: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
@@ -43,6 +48,8 @@ class FitConfig:
     def __post_init__(self) -> None:
         wanted = {
             "steps": (self.steps >= 1, "1 or more"),
+            "class_steps": (self.class_steps >= 0, "0 (as many as steps) or more"),
+            "pupil_steps": (self.pupil_steps >= 1, "1 or more"),
             "batch_size": (self.batch_size >= 2, "2 or more"),
             "learning_rate": (self.learning_rate > 0, "above 0"),
             "label_smoothing": (0 <= self.label_smoothing < 1, "0 to below 1"),
@@ -65,8 +72,9 @@ class TeachConfig:
         count: clips to learn from, of which flow is estimated between textured pictures.
         geometric: clips to learn from beside them, of exact flow with imitated noise.
         held_out: clips of other people, that calibrate it and are scored for its card.
-        teachers: networks that are trained apart; above 1, one more learns to answer as they do in
-            the mean, and that is what is kept.
+        teachers: networks that are trained apart for the classes; with more than one network in
+            all, one more learns to answer as they do in the mean, and that is what is kept.
+        unit_teachers: networks that are trained for the action units; 0: the same.
         seed: of the simulation and of the training.
         without: dials of the simulator to switch off, such as blink.
         dials: any dial, as ``--set dials.pose.yaw_sd_rad=0.2``.
@@ -78,10 +86,11 @@ class TeachConfig:
     recogniser: str = "sim-flow"
     face_model: Path | None = None
     out: Path = Path("recogniser")
-    count: int = 24_000
+    count: int = 36_000
     geometric: int = 0
     held_out: int = 3_000
-    teachers: int = 3
+    teachers: int = 6
+    unit_teachers: int = 3
     seed: int = 0
     without: tuple[str, ...] = ()
     dials: Mapping[str, Any] = field(default_factory=dict)
@@ -96,6 +105,7 @@ class TeachConfig:
             "geometric": (self.geometric >= 0, "0 or more"),
             "held_out": (self.held_out >= 1, "1 or more"),
             "teachers": (self.teachers >= 1, "1 or more"),
+            "unit_teachers": (self.unit_teachers >= 0, "0 (the same) or more"),
             "seed": (self.seed >= 0, "0 or more"),
             "workers": (self.workers >= 0, "0 (one a core) or more"),
         }

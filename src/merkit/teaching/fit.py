@@ -65,7 +65,7 @@ def fit(
     average = copy.deepcopy(network)
     network.train()
     for step, (batch, seen) in enumerate(_batches(network, lessons, config, seed), start=1):
-        value = score(batch, seen, network.answer(seen))  # type: ignore[operator]
+        value = score(batch, seen, _asked(network, seen))
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -92,22 +92,33 @@ def label_loss(lessons: Lessons, config: FitConfig) -> Loss:
     return loss
 
 
-def teacher_loss(teachers: Sequence[Network], config: FitConfig) -> Loss:
-    """Distance from what the teachers say in the mean (Hinton et al. 2015), of the same pictures
-    with the same changes. What they say where nothing moved counts too."""
+def teacher_loss(
+    of_classes: Sequence[Network], of_units: Sequence[Network], config: FitConfig
+) -> Loss:
+    """Distance from what teachers say in the mean (Hinton et al. 2015), of the same clips with the
+    same changes: of the classes some, of action units and of nothing moving others."""
 
     def loss(batch: Lessons, seen: Tensor, output: Output) -> Tensor:
         with torch.no_grad():
-            said = [teacher.answer(seen) for teacher in teachers]  # type: ignore[operator]
-            classes = torch.stack([one.logits.softmax(-1) for one in said]).mean(0)
-            units = torch.stack([one.aux["units"].sigmoid() for one in said]).mean(0)
-            still = torch.stack([one.aux["nothing"].sigmoid() for one in said]).mean(0)
+            classes = _mean([_asked(one, seen).logits.softmax(-1) for one in of_classes])
+            said = [_asked(one, seen).aux for one in of_units]
+            units = _mean([aux["units"].sigmoid() for aux in said])
+            still = _mean([aux["nothing"].sigmoid() for aux in said])
         value = F.cross_entropy(output.logits, classes)
         units_loss = F.binary_cross_entropy_with_logits(output.aux["units"], units)
         still_loss = F.binary_cross_entropy_with_logits(output.aux["nothing"], still)
         return value + config.unit_weight * units_loss + config.nothing_weight * still_loss
 
     return loss
+
+
+def _mean(several: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(several)).mean(0)
+
+
+def _asked(network: Network, seen: Tensor) -> Output:
+    learner: Learner = network  # type: ignore[assignment]
+    return learner.answer(seen)
 
 
 def _batches(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +24,7 @@ from merkit.simulate.dials import Dials
 from merkit.simulate.make import AnyKind, Source, make_flow_maps, make_sequences
 from merkit.teaching.calibrate import calibrate
 from merkit.teaching.card import card
-from merkit.teaching.config import TeachConfig
+from merkit.teaching.config import FitConfig, TeachConfig
 from merkit.teaching.fit import fit, teacher_loss
 from merkit.teaching.held_out import Marks, mark
 from merkit.teaching.lessons import Lessons
@@ -91,35 +91,43 @@ def simulated(
 def learned(
     method: SimulatedMethod, lessons: Lessons, config: TeachConfig, progress: Progress = silent
 ) -> Network:
-    """The network, or with several teachers one that learned to answer as they do in the mean.
+    """The network, or with several one more that learned to answer as they do in the mean.
 
     Teachers are trained side by side, each in one thread, so that their number of processes does
     not change them.
     """
-    jobs = [_Training(method, lessons, config, number) for number in range(config.teachers)]
+    short = replace(config.fit, steps=config.fit.class_steps or config.fit.steps)
+    fits = [short] * config.teachers + [config.fit] * config.unit_teachers
+    jobs = [_Training(method, lessons, one, config.seed, n) for n, one in enumerate(fits)]
     done: dict[int, Network] = {}
     for number, network in run_jobs(_train, jobs, config.workers):
         done[number] = network
         progress("training networks", len(done), len(jobs))
-    teachers = [done[number] for number in sorted(done)]
-    if len(teachers) == 1:
-        return teachers[0]
-    seed, loss = derived_seed(config.seed, "pupil"), teacher_loss(teachers, config.fit)
-    return fit(_fresh(method, seed), lessons, config.fit, seed, loss, progress, "distilling")
+    networks = [done[number] for number in sorted(done)]
+    if len(networks) == 1:
+        return networks[0]
+    classes, units = networks[: config.teachers], networks[config.teachers :]
+    loss = teacher_loss(classes, units or classes, config.fit)
+    seed, pupil = (
+        derived_seed(config.seed, "pupil"),
+        replace(config.fit, steps=config.fit.pupil_steps),
+    )
+    return fit(_fresh(method, seed), lessons, pupil, seed, loss, progress, "distilling")
 
 
 @dataclass(frozen=True, eq=False)
 class _Training:
     method: SimulatedMethod
     lessons: Lessons
-    config: TeachConfig
+    fit: FitConfig
+    seed: int
     number: int
 
 
 def _train(job: _Training) -> tuple[int, Network]:
     torch.set_num_threads(1)
-    seed = derived_seed(job.config.seed, "teacher", job.number)
-    return job.number, fit(_fresh(job.method, seed), job.lessons, job.config.fit, seed)
+    seed = derived_seed(job.seed, "teacher", job.number)
+    return job.number, fit(_fresh(job.method, seed), job.lessons, job.fit, seed)
 
 
 def _made(
