@@ -65,8 +65,9 @@ def test_flat_layout_gives_the_same_clips(tmp_path: Path) -> None:
     loso = load_dataset("flow-maps", write_flow_loso(tmp_path / "loso"))
     assert [(c.clip_id, c.emotion) for c in flat] == [(c.clip_id, c.emotion) for c in loso]
     assert all(c.media.is_file() and "_1 .png" not in c.media.name for c in flat)
+    assert load_dataset("flow-maps", tmp_path / "flat") == flat  # the layout tells itself
     with pytest.raises(MissingDataError, match="variant flat"):
-        load_dataset("flow-maps", tmp_path / "flat")
+        load_dataset("flow-maps", tmp_path / "flat", "loso")
 
 
 UNIT_ROWS = (

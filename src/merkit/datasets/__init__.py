@@ -108,10 +108,9 @@ def load_recordings(
 
 
 def _opened(name: str, root: Path | str, variant: str) -> tuple[Database, Path, str]:
-    """A database, its folder, and the variant, its first where none was named."""
+    """A database, its folder, and the variant, the usual one where none was named."""
     database, folder = DATASETS[name], Path(root)
-    variant = variant or database.variants[0]
-    if variant not in database.variants:
+    if variant and variant not in database.variants:
         raise ConfigError(
             f"database '{name}' has no variant '{variant}'", f"one of {list(database.variants)}"
         )
@@ -119,7 +118,7 @@ def _opened(name: str, root: Path | str, variant: str) -> tuple[Database, Path, 
         raise MissingDataError(
             f"{folder} is not a folder", f"the folder of {database.title}", database.request
         )
-    return database, folder, variant
+    return database, folder, variant or database.usual_variant(folder)
 
 
 def label_map(database: str, name: str) -> LabelMap:

@@ -108,7 +108,8 @@ def check_database(
         MissingDataError: no such folder, or nothing of this database in it.
     """
     database = DATASETS[name]
-    variant, root = variant or database.variants[0], Path(root)
+    root = Path(root)
+    variant = variant or database.usual_variant(root)
     clips: tuple[Clip, ...] = ()
     findings: list[Finding] = []
     try:

@@ -38,7 +38,8 @@ class Database:
     clip (macro-expressions excluded where a database has both), sorted by clip id.
     ``label_maps``, ``expected``: left out, those of this name in the shipped tables.
     ``variants`` names the trees or parts a database is distributed in ("raw", "cropped",
-    "HS" ...); the first is the default. ``expected``: variant -> published counts.
+    "HS" ...); the first is the default, unless ``variant_at(root)`` tells which one lies there.
+    ``expected``: variant -> published counts.
     ``long``: clips are events inside longer recordings (their ``media`` is the recording).
     ``known_missing``: clip ids (shell patterns) of which the distribution is known to hold
     fewer frames than its sheet says, ``anywhere`` or only at the ``end``.
@@ -61,6 +62,11 @@ class Database:
     known_missing: Mapping[str, Missing] = field(default_factory=dict)
     findings: Callable[[Path, str, ContentKey | None], tuple[Finding, ...]] | None = None
     recordings: Callable[[Path, str], tuple[Recording, ...]] | None = None
+    variant_at: Callable[[Path], str] | None = None
+
+    def usual_variant(self, root: Path) -> str:
+        """The variant that is read where none was named."""
+        return self.variant_at(root) if self.variant_at else self.variants[0]
 
     def __post_init__(self) -> None:
         if not self.label_maps:

@@ -30,7 +30,7 @@ from typing import Literal
 
 from merkit.datasets.action_units import parse_action_units
 from merkit.datasets.base import ContentKey, Database, sort_clips
-from merkit.datasets.layout import find_sheet, inside, optional_sheet, scan, walk
+from merkit.datasets.layout import Folder, find_sheet, inside, optional_sheet, scan, walk
 from merkit.datasets.megc2019 import CLASSES, LABEL_COLUMNS, Label, canonical_key, read_labels
 from merkit.datasets.sheets import read_table, sheet_version
 from merkit.errors import DatasetError, MissingDataError
@@ -121,6 +121,11 @@ def _action_units(root: Path) -> dict[str, tuple[ActionUnit, ...] | None]:
     return found
 
 
+def variant_at(root: Path) -> str:
+    """``flat`` where an index but no folder a held-out subject lies below the root."""
+    return "flat" if not _loso_trees(root) and optional_sheet(root, _INDEX) else "loso"
+
+
 def _clip(clip_id: str, path: Path, emotion: str, raw: dict[str, str]) -> Clip:
     dataset, subject, _ = clip_id.split("/")
     return Clip(
@@ -134,13 +139,18 @@ def _clip(clip_id: str, path: Path, emotion: str, raw: dict[str, str]) -> Clip:
     )
 
 
-def _loso_images(root: Path) -> list[FlowImage]:
-    """Every image of the layout with one folder a held-out subject."""
-    trees = [
+def _loso_trees(root: Path) -> list[Folder]:
+    """The folders that hold one folder a held-out subject."""
+    return [
         folder
         for folder in walk(root, 3)
         if any((folder.path / name / "u_test").is_dir() for name in folder.folders)
     ]
+
+
+def _loso_images(root: Path) -> list[FlowImage]:
+    """Every image of the layout with one folder a held-out subject."""
+    trees = _loso_trees(root)
     if not trees:
         raise MissingDataError(
             f"no folders <subject>/u_train and u_test below {root}",
@@ -308,4 +318,5 @@ DATABASE = Database(
     load=load,
     variants=("loso", "flat"),
     findings=findings,
+    variant_at=variant_at,
 )
