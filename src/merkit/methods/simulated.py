@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from merkit.methods.base import OWN, Method
 from merkit.methods.bundled import Recogniser, read_recogniser
 from merkit.methods.started import start_mark
 from merkit.methods.started_network import StartedNetwork
-from merkit.methods.still import keep_unreached, with_still_norms
+from merkit.methods.still import with_still_norms
 from merkit.samples.batch import Inputs
 from merkit.samples.recipes import Recipe
 from merkit.training.config import TrainConfig
@@ -34,8 +34,9 @@ from merkit.training.targets import Units
 
 @dataclass(frozen=True, kw_only=True)
 class SimulatedMethod(Method):
-    """``start``: ``as-it-is``, nothing is trained and its weights answer; ``tuned``, they are where
-    training begins; ``random``, the same network without them, as a control.
+    """``start``: ``as-it-is``, nothing is trained and its weights answer; ``tuned``, training
+    begins with its answers (:class:`StartedNetwork`); ``random``, the same network without them,
+    as a control.
 
     ``weights``: folder of another recogniser than the bundled one
     (:func:`merkit.methods.bundled.save_bundled` wrote it). ``classes``: names of the run's classes,
@@ -81,18 +82,21 @@ class SimulatedMethod(Method):
         return self.scratch_recipe()
 
     def default_training(self) -> TrainConfig:
-        """A short tuning [D]; the same for ``random``, so that the start is all that differs."""
-        return TrainConfig(
-            optimiser="adamw",
-            learning_rate=3e-4,
-            weight_decay=0.01,
-            batch_size=32,
-            epochs=30,
-            patience=0,
-            selection="last",
-            class_weights="inverse",
-            augment=False,
-        )
+        """Of ``tuned``: the recogniser stays as it is, and a linear layer over what it says of
+        classes and action units is learned (``init_rate`` 0) [D]; a hundred clips tell no more.
+        Of ``random``: the whole network, as a user would train it [D]."""
+        common: dict[str, Any] = {
+            "optimiser": "adamw",
+            "batch_size": 32,
+            "patience": 0,
+            "selection": "last",
+            "augment": False,
+        }
+        if self.start == "random":
+            return TrainConfig(
+                learning_rate=3e-4, weight_decay=0.01, epochs=30, class_weights="inverse", **common
+            )
+        return TrainConfig(learning_rate=3e-3, weight_decay=0.1, epochs=60, init_rate=0.0, **common)
 
     def build(self, n_classes: int) -> Model:
         if self.start == "random":
@@ -103,25 +107,32 @@ class SimulatedMethod(Method):
         classes = self.classes or known
         if len(classes) != n_classes:
             raise ConfigError(f"{n_classes} classes", f"names of that many, not {list(classes)}")
+        if self.trains:
+            return StartedNetwork(self, n_classes, self.recogniser, classes, None)
+        model: Network = with_still_norms(self.recogniser.network())
         if classes != known:
-            model: Network = StartedNetwork(self, n_classes, self.recogniser, classes, None)
-        else:
-            model = with_still_norms(self.recogniser.network())
-            keep_unreached(model, model(self.example()).logits.sum())
-        return model if self.trains else model.requires_grad_(False)
+            model = StartedNetwork(self, n_classes, self.recogniser, classes, None)
+        return model.requires_grad_(False)
 
     def started(self, init: str) -> Method:
-        """See ``Method.started``: of its own name, the network itself is tuned."""
+        """See ``Method.started``."""
         if init == "random":
-            return replace(self, start="random", weights=None)
+            return self._with_start("random", weights=None)
         if init == self.name:
-            return replace(self, start="tuned")
+            return self._with_start("tuned")
         recogniser = read_recogniser(init)
         if recogniser.name != self.name:
             raise ConfigError(f"'{init}' is a recogniser '{recogniser.name}'", f"a '{self.name}'")
         own = self.recipe != self.default_recipe()
         recipe = self.recipe if own else OWN
-        return replace(self, start="tuned", weights=recogniser.folder.resolve(), recipe=recipe)
+        return self._with_start("tuned", weights=recogniser.folder.resolve(), recipe=recipe)
+
+    def _with_start(self, start: Literal["tuned", "random"], **changes: Any) -> SimulatedMethod:
+        """Another start with its own training, but for what was set otherwise than by default."""
+        usual = vars(self.default_training())
+        own = {name: value for name, value in vars(self.training).items() if value != usual[name]}
+        begun = replace(self, start=start, training=OWN, **changes)
+        return replace(begun, training=replace(begun.training, **own))
 
     def for_classes(self, classes: tuple[str, ...]) -> SimulatedMethod:
         named = replace(self, classes=classes)

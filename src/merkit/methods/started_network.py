@@ -65,8 +65,7 @@ class StartedNetwork(Network):
         self.log_scale = nn.Parameter(torch.zeros(()))
         self.gain = None if own is None else nn.Parameter(torch.zeros(()))
         self.register_buffer("place", _places(recogniser.classes, classes, n_classes))
-        self.still = config.training.init_rate == 0
-        self.recogniser.requires_grad_(not self.still)
+        self.recogniser.requires_grad_(config.training.init_rate > 0)
 
     def forward(self, inputs: Inputs) -> Output:
         """Logits (B,C); features and aux are those of the own network, where there is one."""
@@ -105,9 +104,9 @@ class StartedNetwork(Network):
         return state | {f"own.{name}": tensor for name, tensor in own.items()}
 
     def train(self, mode: bool = True) -> Any:
-        """Without dropout in a recogniser that stays as it is."""
+        """The recogniser answers as it would if asked, without dropout, whatever is tuned in it."""
         super().train(mode)
-        self.recogniser.train(mode and not self.still)
+        self.recogniser.eval()
         return self
 
     def _evidence(self, said: Output, log_p: Tensor) -> Tensor:

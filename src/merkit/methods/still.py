@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TypeVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -42,18 +40,3 @@ def with_still_norms(network: N) -> N:
         else:
             with_still_norms(child)
     return network
-
-
-def keep_unreached(network: nn.Module, score: Tensor) -> None:
-    """Make buffers of the parameters that have no part in a score (one number): nothing trains
-    them, and a model that is saved is whole with them."""
-    named = dict(network.named_parameters())
-    gradients: Sequence[Tensor | None] = torch.autograd.grad(
-        score, list(named.values()), allow_unused=True
-    )
-    for (name, parameter), gradient in zip(named.items(), gradients, strict=True):
-        if gradient is None:
-            place, _, own = name.rpartition(".")
-            owner = network.get_submodule(place)
-            delattr(owner, own)
-            owner.register_buffer(own, parameter.detach())

@@ -56,8 +56,9 @@ units, each row with its source.
 ## Measured where
 
 On {marks.clips:,} simulated clips of people that no training saw: UF1 {marks.uf1:.3f}, expected
-calibration error {marks.calibration_error:.3f}, F1 of nothing moving {marks.nothing_f1:.3f}, mean
-F1 of the action units {marks.mean_unit_f1:.3f} ({units}).
+calibration error {marks.calibration_error:.3f}, mean F1 of the action units
+{marks.mean_unit_f1:.3f} ({units}). It abstains on {marks.nothing_found:.0%} of the clips where
+nothing moved, and on a twentieth of the others.
 
 On real faces it does worse. docs/methods/{config.recogniser}.md has what was measured there, how
 often, and how many designs were compared.

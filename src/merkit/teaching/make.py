@@ -69,7 +69,8 @@ def teach(config: TeachConfig, progress: Progress = silent) -> Marks:
             "merkit": version("merkit"),
             "torch": torch.__version__,
         }
-        text, limits = card(config, facts, marks), Limits(unit_min=marks.unit_thresholds)
+        limits = Limits(nothing_max=marks.nothing_max, unit_min=marks.unit_thresholds)
+        text = card(config, facts, marks)
         save_bundled(config.out, method, network, facts, text, limits=limits)
         shutil.rmtree(parts, ignore_errors=True)
     return marks
