@@ -14,11 +14,13 @@ from memory_samples import memory_reader
 from merkit.errors import ConfigError, MissingWeightsError
 from merkit.inference.modelfolder import load_model, save_model
 from merkit.methods import make_method
-from merkit.methods.bundled import BUNDLED, CLASSES, UNITS, read_recogniser
+from merkit.methods.bundled import BUNDLED, CLASSES, UNITS, read_recogniser, save_bundled
+from merkit.methods.limits import Limits
 from merkit.methods.sim_flow import SimFlow
 from merkit.samples.batch import Inputs
 from merkit.training.loop import FitContext, predict
 from merkit.training.reader import ClipReader
+from merkit.training.targets import Units
 from merkit.types import Fold
 from placeholder_recogniser import sim_flow_folder
 
@@ -187,3 +189,14 @@ def test_units_are_probabilities_of_either_side_and_change_sides_in_a_mirror(fol
     np.testing.assert_allclose(twin, mean[..., ::-1], rtol=1e-4, atol=1e-6)
     with pytest.raises(ConfigError, match="random start"):
         SimFlow(start="random").units(model, batch())
+
+
+def test_action_units_are_called_at_the_thresholds_of_its_making(tmp_path: Path) -> None:
+    """As it is, those of its folder, in the order asked for; what is trained here has 0.5."""
+    network, limits = SimFlow(start="random"), Limits(unit_min=tuple(u / 100 for u in UNITS))
+    save_bundled(tmp_path / "own", network, network.scratch(3), {}, "card", limits=limits)
+    asked = SimFlow(weights=tmp_path / "own")
+    assert asked.unit_thresholds((12, 4)) == (0.12, 0.04)
+    assert asked.started("sim-flow").unit_thresholds((12, 4)) == (0.5, 0.5)
+    calls = Units((12, 4), asked.unit_thresholds((12, 4))).called(np.array([[0.1, 0.1]]))
+    assert calls.tolist() == [[0, 1]]

@@ -117,6 +117,10 @@ class Method(ABC):
         """
         return train(self, clips, context, observer)
 
+    def unit_thresholds(self, units: Sequence[int]) -> tuple[float, ...]:
+        """Probability from which on each action unit is called, where the run sets none."""
+        return (0.5,) * len(units)
+
     def names_units(self, units: Sequence[int]) -> bool:
         """Whether the method can name these action units: any that it is trained for by gradient
         steps, where the loss is replaced; or it answers by itself (``unit_probabilities``)."""

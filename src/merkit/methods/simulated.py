@@ -182,6 +182,13 @@ class SimulatedMethod(Method):
             return super().unit_probabilities(model, inputs, units)
         return self.units(model, inputs)[:, [self.recogniser.units.index(u) for u in units]]
 
+    def unit_thresholds(self, units: Sequence[int]) -> tuple[float, ...]:
+        """As it is, those of the recogniser, chosen on held-out simulation."""
+        if self.trains:
+            return super().unit_thresholds(units)
+        known = dict(zip(self.recogniser.units, self.recogniser.limits.unit_min, strict=True))
+        return tuple(known[unit] for unit in units)
+
     @torch.no_grad()
     def unit_sides(self, model: Model, inputs: Inputs) -> np.ndarray:
         """Probabilities (B,12,2) of the action units of ``bundled.UNITS`` on the left and right of

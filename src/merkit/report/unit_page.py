@@ -70,9 +70,15 @@ def _facts(result: UnitResult) -> list[tuple[str, str]]:
         ("subjects", str(run["subjects"])),
         ("protocol", f"{settings['protocol']['name']}, {scores.n_folds} folds"),
         ("epoch", selection_in_words(settings, cost)),
-        ("called", f"probability {settings['unit_threshold']:g} or more"),
+        ("called", _called(settings["unit_threshold"])),
         ("seeds", ", ".join(map(str, settings["seeds"]))),
         ("recipe", run["recipe_key"]),
         ("parameters", f"{cost.parameters_trainable:,} trained of {cost.parameters_total:,}"),
         ("training time", f"{cost.seconds:.1f} s over {len(scores.folds)} trainings"),
     ]
+
+
+def _called(threshold: float | None) -> str:
+    if threshold is None:
+        return "from the probability on that the method chose where it was trained, else from 0.5"
+    return f"probability {threshold:g} or more"

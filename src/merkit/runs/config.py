@@ -136,7 +136,8 @@ class EvaluateConfig(DataConfig, MethodConfig):
             recordings, or ``spot-recognise``, the first and third.
         units: numbers of the action units that task ``au`` names; any side counts.
         uncertain_units: whether a unit counts as shown where its coder was not sure.
-        unit_threshold: a unit is called where its probability is this or more.
+        unit_threshold: a unit is called where its probability is this or more; null: where the
+            method says, which chose it on what it was trained on, and 0.5 where it says nothing.
         spot: settings of spotting, for the tasks on long recordings.
         track: settings of the face tracker while spotting.
         missing_offset: what an annotated event without an offset is, in spotting: one that ends
@@ -156,7 +157,7 @@ class EvaluateConfig(DataConfig, MethodConfig):
     task: Task = "recognition"
     units: tuple[int, ...] = CD6ME_UNITS
     uncertain_units: bool = True
-    unit_threshold: float = 0.5
+    unit_threshold: float | None = None
     spot: Mapping[str, Any] = field(default_factory=dict)
     track: Mapping[str, Any] = field(default_factory=dict)
     missing_offset: Literal["apex", "leave_out"] = "apex"
@@ -174,7 +175,10 @@ class EvaluateConfig(DataConfig, MethodConfig):
         coded = 0 < len(self.units) == len(set(self.units) & set(ACTION_UNITS))
         wanted = {
             "units": (coded, f"one or more different ones of {', '.join(map(str, ACTION_UNITS))}"),
-            "unit_threshold": (0 < self.unit_threshold < 1, "between 0 and 1"),
+            "unit_threshold": (
+                self.unit_threshold is None or 0 < self.unit_threshold < 1,
+                "between 0 and 1, or null",
+            ),
             "seeds": (different and min(self.seeds) >= 0, "one or more different ones, from 0"),
             "resamples": (self.resamples >= 1, "1 or more"),
         }

@@ -80,7 +80,8 @@ def load_unit_clips(config: EvaluateConfig) -> UnitClips:
         ConfigError: unknown names.
         DatasetError: a database of which no clip has action units.
     """
-    units = Units(config.units, config.unit_threshold)
+    threshold = config.unit_threshold or config.make().unit_thresholds(config.units)
+    units = Units(config.units, threshold)
     clips: list[Clip] = []
     left_out: Counter[str] = Counter()
     for name, root, variant in config.sources():

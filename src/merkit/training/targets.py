@@ -93,10 +93,10 @@ class Classes:
 @dataclass(frozen=True)
 class Units:
     """Any of the action units ``numbers``, each by itself: called where its probability is
-    ``threshold`` or more."""
+    ``threshold`` or more, one for all or one a unit."""
 
     numbers: tuple[int, ...]
-    threshold: float = 0.5
+    threshold: float | tuple[float, ...] = 0.5
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ class Units:
 
     def called(self, probabilities: F32) -> I64:
         """0/1 (N,C)."""
-        return (probabilities >= self.threshold).astype(np.int64)
+        return (probabilities >= np.asarray(self.threshold)).astype(np.int64)
 
     def calls(self, probabilities: np.ndarray) -> dict[str, I64]:
         columns = (f"y_pred_{name}" for name in self.names)
