@@ -70,12 +70,18 @@ def test_a_model_without_limits_always_answers() -> None:
     assert plain.at_least(0.41).named(EVENT, unsure).label == ""
 
 
-def test_several_answers_are_their_mean() -> None:
-    other = Answer(np.array([0.75, 0.0, 0.25]), 0.2, SIDES / 2)
-    both = Answer.mean([SURE, other])
-    np.testing.assert_allclose(both.classes, [0.5, 0.25, 0.25])
-    assert both.nothing == pytest.approx(0.4)
-    np.testing.assert_allclose(both.units, SIDES * 0.75)
+def test_several_answers_are_pooled_by_their_logarithms() -> None:
+    """By hand: 0.9 0.1 and 0.5 0.5 give odds of sqrt(9) = 3; odds of 9 and 1/4 give 1.5."""
+    one = Answer(np.array([0.9, 0.1]), 0.9, np.array([[0.5, 0.9]]))
+    other = Answer(np.array([0.5, 0.5]), 0.2, np.array([[0.5, 0.2]]))
+    both = Answer.pooled([one, other])
+    np.testing.assert_allclose(both.classes, [0.75, 0.25])
+    assert both.nothing == pytest.approx(0.6)
+    np.testing.assert_allclose(both.units, [[0.5, 0.6]])
+    assert Answer.pooled([one]) is one
+
+
+def test_limits_of_several_are_their_mean() -> None:
     limits = Limits.mean((LIMITS, Limits(0.7, 0.4, (0.5, 0.5, 0.5), 0.4)))
     assert (limits.class_min, limits.nothing_max) == pytest.approx((0.6, 0.5))
     assert limits.unit_min == pytest.approx((0.5, 0.4, 0.7))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from merkit import Recognizer
+from merkit import Recognizer, analyse
 from merkit.inference.modelfolder import load_model
 from merkit.samples.batch import Arrays
 from merkit.spotting import spot_video
@@ -89,3 +89,17 @@ def test_a_video_that_is_encoded_again_gets_the_same_names(
         wanted, _ = answer(recognizer, tiny_recording.media, first, last)
         told, _ = answer(recognizer, tmp_path / "again.mp4", first, last)
         np.testing.assert_allclose(told, wanted, atol=0.02)
+
+
+def test_what_comes_with_merkit_names_a_video_that_is_encoded_again_alike(
+    tiny_recording: Recording, frames: list[U8], tmp_path: Path
+) -> None:
+    """Found anew and named anew, all of it: each class within 0.02."""
+    write_video(tmp_path / "again.mp4", frames, FPS_HZ, crf=23)
+    videos = (tiny_recording.media, tmp_path / "again.mp4")
+    before, after = ([e for e in analyse(v).events if e.probabilities] for v in videos)
+    assert len(before) == len(after) > 0
+    for one, other in zip(before, after, strict=True):
+        assert one.label == other.label
+        told = [list(event.probabilities.values()) for event in (one, other)]
+        np.testing.assert_allclose(told[1], told[0], atol=0.02)

@@ -31,6 +31,7 @@ REASONS = {
     "hoof": "scaled to 0..255 by themselves",
     "stag": "neither landmarks",
     "evodyn": "neither landmarks",
+    "sim-seq": "neither landmarks",
 }
 
 

@@ -6,9 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit, softmax
 
 from merkit.methods.limits import NEVER, Limits
 from merkit.types import Event, UnitScore
+
+#: no model is so sure that the others have no say
+_LEAST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +26,17 @@ class Answer:
     units: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
     @classmethod
-    def mean(cls, several: Sequence[Answer]) -> Answer:
-        """The mean of what several models say, each of the same classes and units."""
-        classes, units = ([getattr(one, name) for one in several] for name in ("classes", "units"))
-        nothing = [one.nothing for one in several]
-        return cls(np.mean(classes, axis=0), float(np.mean(nothing)), np.mean(units, axis=0))
+    def pooled(cls, several: Sequence[Answer]) -> Answer:
+        """What several models of the same classes and units say together: the geometric mean of
+        their probabilities (logarithmic opinion pool, Genest & Zidek 1986, Statistical Science).
+        Who is undecided, and so moves with every disturbance, has less say in it than who is not.
+        """
+        if len(several) == 1:
+            return several[0]
+        logs = np.log(np.clip([one.classes for one in several], _LEAST, 1)).mean(axis=0)
+        units = expit(np.mean([_log_odds(one.units) for one in several], axis=0))
+        nothing = float(expit(np.mean([_log_odds(one.nothing) for one in several])))
+        return cls(softmax(logs), nothing, units)
 
 
 @dataclass(frozen=True)
@@ -62,3 +73,7 @@ class Vocabulary:
         on = (answer.units >= least) & called
         rows = zip(self.units, answer.units.tolist(), on.tolist(), strict=True)
         return tuple(UnitScore(number, *sides, *calls) for number, sides, calls in rows)
+
+
+def _log_odds(shares: npt.ArrayLike) -> np.ndarray:
+    return np.asarray(logit(np.clip(shares, _LEAST, 1 - _LEAST)))

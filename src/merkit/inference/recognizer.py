@@ -151,7 +151,7 @@ def label_events(
         both = zip(members, made, strict=True)
         said = [m.answer(sample) for m, sample in both if isinstance(sample, Sample)]
         if said:
-            events[i] = vocabulary.named(events[i], Answer.mean(said))
+            events[i] = vocabulary.named(events[i], Answer.pooled(said))
         else:
             reason = f"not classified: {next(e for e in made if isinstance(e, FaceError)).found}"
             events[i] = replace(events[i], reasons=(*events[i].reasons, reason))
