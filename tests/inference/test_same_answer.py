@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -43,12 +44,16 @@ def frames(tiny_recording: Recording) -> list[U8]:
     return [frame.rgb for frame in iter_frames(tiny_recording.media)]
 
 
+#: a video is looked through once, whatever is asked about it
+found_in = lru_cache(lambda video, track, rate: spot_video(video, track=track, fps_hz=rate))
+
+
 def answer(
     recognizer: Watched, video: Path, first: int, last: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the model says of a movement and what it was given of it, in grey levels."""
     rate = FPS_HZ if video.is_dir() else None
-    spotted = spot_video(video, track=recognizer.track, fps_hz=rate)
+    spotted = found_in(video, recognizer.track, rate)
     apex = (first + last) // 2
     times = (n / FPS_HZ for n in (first, apex, last))
     event = Event("micro", *times, first, apex, last, 3.0, 0.03, 0.4)

@@ -26,6 +26,12 @@ def card(config: TeachConfig, facts: Mapping[str, Any], marks: Marks) -> str:
     """Text of CARD.md, in Markdown."""
     units = ", ".join(f"{unit}: {f1:.2f}" for unit, f1 in marks.unit_f1.items())
     off = ", ".join(config.without) or "none"
+    clips = f"{config.count:,} sequences of region motion"
+    if config.recogniser == "sim-flow":
+        clips = (
+            f"{config.count:,} maps of flow estimated between textured pictures and "
+            f"{config.geometric:,} of exact flow with imitated noise"
+        )
     networks = config.teachers + config.unit_teachers
     network = "one network"
     if networks > 1:
@@ -41,9 +47,8 @@ whether anything moved at all.
 
 {_command(config)}
 
-{facts["minutes"]:g} minutes with merkit {facts["merkit"]} and torch {facts["torch"]};
-{config.count:,} clips whose flow was estimated between textured pictures and {config.geometric:,}
-of exact flow with imitated noise; {network}. Dials switched off: {off}. The logits were divided by
+{facts["minutes"]:g} minutes with merkit {facts["merkit"]} and torch {facts["torch"]}; {clips};
+{network}. Dials switched off: {off}. The logits were divided by
 temperatures fitted on held-out simulation. `config.json` holds every setting. The same command
 makes it again; with the same seed the scores below move by less than 0.01.
 
