@@ -4,7 +4,7 @@
 
 Each row is a recogniser that is made without one thing, from as few clips and steps as show it; it
 is asked about simulated people whom no training saw, about published flow maps of real faces
-(``--real``: a folder that ``--data flow-maps`` reads, variant flat) and about the photo-warped
+(``--real``: a folder that ``--data flow-maps`` reads, any variant) and about the photo-warped
 database (``--photo``: a folder that ``merkit synth`` wrote). Rows whose networks differ by less
 than two seeds of the first row do are not told apart. Real maps are asked, never trained on.
 """
@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from merkit.datasets import load_dataset
 from merkit.methods.bundled import CLASSES, UNITS
 from merkit.methods.sim_flow import SimFlow
+from merkit.runs.config import DataConfig
+from merkit.runs.data import load_clips
 from merkit.samples.batch import Inputs
 from merkit.samples.recipes import FlowMapRecipe
 from merkit.scoring.metrics import confusion_matrix, uar, uf1
@@ -32,7 +33,6 @@ from merkit.teaching.held_out import mark
 from merkit.teaching.lessons import Lessons
 from merkit.teaching.make import learned, simulated
 from merkit.training.network import Network
-from merkit.types import Clip
 
 #: dials that belong together
 WITHOUT: Mapping[str, tuple[str, ...]] = {
@@ -65,17 +65,18 @@ class Asked:
     units: np.ndarray
 
 
-def asked(clips: Sequence[Clip]) -> Asked:
-    """The maps of clips whose class is known, by the recipe that a user's videos get."""
+def asked(database: str, root: Path) -> Asked:
+    """The maps of a database's clips, by the recipe that a user's videos get."""
     recipe = SimFlow(start="random").recipe
     assert isinstance(recipe, FlowMapRecipe)
-    known = [clip for clip in clips if clip.emotion in CLASSES]
-    maps = [recipe.sample(clip).arrays["flow_map"] for clip in known]
-    units = [[any(a.number == u for a in c.action_units or ()) for u in UNITS] for c in known]
+    data = load_clips(DataConfig(data=(database,), root=(root,), classes="3"))
+    named = {row.clip_id: data.classes[row.label] for row in data.rows}
+    maps = [recipe.sample(clip).arrays["flow_map"] for clip in data.clips]
+    units = [[any(a.number == u for a in c.action_units or ()) for u in UNITS] for c in data.clips]
     return Asked(
         {"flow_map": torch.from_numpy(np.stack(maps))},
-        np.array([CLASSES.index(clip.emotion) for clip in known]),
-        np.array([clip.action_units is not None for clip in known]),
+        np.array([CLASSES.index(named[clip.clip_id]) for clip in data.clips]),
+        np.array([clip.action_units is not None for clip in data.clips]),
         np.array(units),
     )
 
@@ -117,12 +118,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--only", nargs="*", help="words that the titles of rows hold")
     words = parser.parse_args()
-    places = {"real": ("flow-maps", words.real, "flat"), "photo": ("synthetic", words.photo, "")}
-    others = {
-        name: asked(load_dataset(data, root, variant) if variant else load_dataset(data, root))
-        for name, (data, root, variant) in places.items()
-        if root
-    }
+    places = {"real": ("flow-maps", words.real), "photo": ("synthetic", words.photo)}
+    others = {name: asked(data, root) for name, (data, root) in places.items() if root}
     base = TeachConfig(
         face_model=words.face_model,
         count=words.count,

@@ -47,7 +47,8 @@ whether anything moved at all.
 
 {_command(config)}
 
-{facts["minutes"]:g} minutes with merkit {facts["merkit"]} and torch {facts["torch"]}; {clips};
+{facts["minutes"]:g} minutes with merkit {facts["merkit"]} and torch {facts["torch"]};
+{clips};
 {network}. Dials switched off: {off}. The logits were divided by
 temperatures fitted on held-out simulation. `config.json` holds every setting. The same command
 makes it again; with the same seed the scores below move by less than 0.01.
