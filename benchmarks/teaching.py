@@ -27,7 +27,7 @@ from merkit.runs.data import load_clips
 from merkit.samples.batch import Inputs
 from merkit.samples.recipes import FlowMapRecipe
 from merkit.scoring.metrics import confusion_matrix, uar, uf1
-from merkit.teaching.calibrate import f1_at
+from merkit.teaching.calibrate import f1_of_units
 from merkit.teaching.config import FitConfig, TeachConfig
 from merkit.teaching.held_out import mark
 from merkit.teaching.lessons import Lessons
@@ -89,7 +89,7 @@ def answers_of(network: Network, clips: Asked, thresholds: Sequence[float]) -> s
     matrix = confusion_matrix(clips.classes, calls, len(CLASSES))
     shares = said.aux["units"].sigmoid().amax(-1).numpy()[clips.coded]
     truth = clips.units[clips.coded]
-    each = [f1_at(shares[:, u], truth[:, u], thresholds[u]) for u in range(len(UNITS))]
+    each = f1_of_units(shares, truth, thresholds)
     return f"{float(uf1(matrix)):.3f} {float(uar(matrix)):.3f} {np.mean(each):.3f}"
 
 

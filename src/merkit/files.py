@@ -196,6 +196,19 @@ def read_json(path: Path, fields: Iterable[str], wanted: str, fix: str = "") -> 
     return content
 
 
+def check_kinds(
+    path: Path, content: Mapping[str, Any], kinds: Mapping[str, type], fix: str = ""
+) -> None:
+    """Refuse a field of another kind than it is to be.
+
+    Raises:
+        StoreError: names the first.
+    """
+    for name, kind in kinds.items():
+        if not isinstance(content[name], kind):
+            raise StoreError(f"{path}: {name} is {content[name]!r}", f"a {kind.__name__}", fix)
+
+
 def _finite(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from merkit.methods.base import Method
 from merkit.methods.bundled import CLASSES, read_recogniser
 from merkit.methods.started import Started
 from merkit.methods.started_network import GAIN_RATE, StartedNetwork
-from merkit.methods.still import StillNorm, with_still_norms
 from merkit.samples.batch import Inputs
 from merkit.training.config import make_optimiser
 from merkit.training.loop import FitContext
@@ -217,17 +215,20 @@ def test_a_saved_model_says_the_same_again(case: tuple[Method, str], tmp_path: P
     assert loaded.method.recipe == method.recipe
 
 
-def test_a_still_norm_is_a_batch_norm_that_nothing_trains() -> None:
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Sequential(nn.BatchNorm2d(4), nn.ReLU()))
-    for _ in range(5):
-        network(torch.randn(8, 3, 6, 6) + 2)
-    x: Any = torch.randn(2, 3, 6, 6)
-    wanted = network.eval()(x)
-    still = with_still_norms(network).train()
-    torch.testing.assert_close(still(x), wanted)
-    torch.testing.assert_close(still(x), wanted)  # and nothing moved
-    norm = still[1][0]
-    assert isinstance(norm, StillNorm)
-    still(x).sum().backward()
-    assert norm.weight.grad is not None
+def test_the_norms_of_a_recogniser_keep_their_statistics_while_it_is_tuned(tmp_path: Path) -> None:
+    folder = sim_flow_folder(tmp_path / "flow")
+    method = make_method("ststnet", init=str(folder))
+    network = replace(method, training=replace(method.training, init_rate=0.5)).build(3)
+    x = {"flow_map": batch("flow_map")["flow_map"]}
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    wanted = read_recogniser(folder).network()(x).logits
+    recogniser = network.train().recogniser
+    torch.testing.assert_close(recogniser(x).logits, wanted)
+    torch.testing.assert_close(recogniser(x).logits, wanted)  # and nothing moved
+    network(x).logits.sum().backward()
+    norms = [m for m in recogniser.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert norms
+    assert all(norm.weight.grad is not None for norm in norms)
+    for name, tensor in network.state_dict().items():
+        if name.startswith("recogniser."):
+            torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)

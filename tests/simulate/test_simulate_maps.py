@@ -169,20 +169,22 @@ def test_the_command(tiny_file: Path, tmp_path: Path, capsys: pytest.CaptureFixt
 def test_an_interrupted_command_goes_on(tiny_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "maps.npz"
     count = 2 * MAPS_PER_VIEW["estimated"]
-    config = SimulateConfig(out=out, count=count, workers=1, dials=to_mapping(QUICK))
+    config = SimulateConfig(
+        face_model=tiny_file, out=out, count=count, workers=1, dials=to_mapping(QUICK)
+    )
     told: list[float] = []
 
     def interrupted(stage: str, done: float, total: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_simulated(config, tiny_file, interrupted)
+        write_simulated(config, interrupted)
     (parts,) = tmp_path.iterdir()
     (part,) = parts.iterdir()
     marked = FlowMaps.load(part)
     marked.classes[:] = 3  # so that it is seen again
     marked.save(part)
-    whole = write_simulated(config, tiny_file, lambda stage, done, total: told.append(done))
+    whole = write_simulated(config, lambda stage, done, total: told.append(done))
     assert (whole.classes[: count // 2] == 3).all()
     assert not (whole.classes[count // 2 :] == 3).all()
     assert told == [count // 2, count]

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from merkit.cli import main
-from merkit.errors import ConfigError
+from merkit.errors import ConfigError, MissingDataError
 from merkit.files import file_hash
 from merkit.methods.bundled import CLASSES, read_recogniser
 from merkit.methods.sim_flow import SimFlow
@@ -190,17 +190,17 @@ def test_one_network_is_its_own_teacher(tiny_file: Path, lessons: Lessons) -> No
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "error", "told"),
     [
-        ({"recogniser": "sim"}, "one of: sim-flow, sim-seq"),
-        ({"without": ("blnk",)}, "blink"),
-        ({"face_model": Path("not-there.npz")}, "not-there.npz"),
-        ({"face_model": None}, "--face-model FILE"),
+        ({"recogniser": "sim"}, ConfigError, "one of: sim-flow, sim-seq"),
+        ({"without": ("blnk",)}, ConfigError, "blink"),
+        ({"face_model": Path("not-there.npz")}, MissingDataError, "not-there.npz"),
+        ({"face_model": None}, ConfigError, "--face-model FILE"),
     ],
 )
 def test_what_cannot_be_taught_is_told_before_the_work(
-    tiny_file: Path, tmp_path: Path, changes: dict[str, object], told: str
+    tiny_file: Path, tmp_path: Path, changes: dict[str, object], error: type[Exception], told: str
 ) -> None:
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(error, match=told):
         teach(quick(tiny_file, tmp_path / "out", **changes))
     assert not (tmp_path / "out").exists()

@@ -11,12 +11,12 @@ from merkit.simulate.config import SimulateConfig
 
 def run(words: Sequence[str]) -> int:
     config = parse_config(SimulateConfig, "simulate", words)
-    model_file = config.model_file()
+    config.model_file()  # a usage error must not wait for heavy imports
     from merkit.simulate.make import write_simulated
     from merkit.simulate.tables import CLASSES
 
     with terminal_progress() as progress:
-        made = write_simulated(config, model_file, progress)
+        made = write_simulated(config, progress)
     counts = [int((made.classes == label).sum()) for label in range(len(CLASSES) + 1)]
     told = zip((*CLASSES, "nothing"), counts, strict=True)
     name = "sequences" if config.kind == "sequences" else "maps"

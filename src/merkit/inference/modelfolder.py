@@ -14,7 +14,7 @@ from typing import Any
 from safetensors.torch import save_file
 
 from merkit.errors import ConfigError, MissingDataError, MissingWeightsError, StoreError
-from merkit.files import atomic_folder, read_json, write_json
+from merkit.files import atomic_folder, check_kinds, read_json, write_json
 from merkit.methods import make_method
 from merkit.methods.base import Method
 from merkit.methods.bundled import BUNDLED, Recogniser, is_recogniser, read_recogniser
@@ -149,9 +149,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     config = read_json(path, _FIELDS, "a config.json written by merkit")
     if config["format"] != FORMAT:
         raise StoreError(f"{path} has format {config['format']}", f"format {FORMAT}")
-    for name, kind in _FIELDS.items():
-        if not isinstance(config[name], kind):
-            raise StoreError(f"{path}: {name} is {config[name]!r}", f"a {kind.__name__}")
+    check_kinds(path, config, _FIELDS)
     if not config["classes"] or not all(isinstance(name, str) for name in config["classes"]):
         raise StoreError(f"{path}: classes is {config['classes']!r}", "the names of classes")
     return config

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from merkit.config import from_mapping
 from merkit.errors import ConfigError, MissingWeightsError, StoreError
-from merkit.files import atomic_folder, file_hash, read_json, write_json, write_text
+from merkit.files import atomic_folder, check_kinds, file_hash, read_json, write_json, write_text
 from merkit.methods.limits import Limits
 
 if TYPE_CHECKING:
@@ -142,9 +142,7 @@ def read_recogniser(name: str | Path) -> Recogniser:
     config = read_json(path, _FIELDS, "a config.json of a recogniser of merkit", _MAKE)
     if config["format"] != FORMAT:
         raise StoreError(f"{path} has format {config['format']}", f"format {FORMAT}", _MAKE)
-    for key, kind in _FIELDS.items():
-        if not isinstance(config[key], kind):
-            raise StoreError(f"{path}: {key} is {config[key]!r}", f"a {kind.__name__}", _MAKE)
+    check_kinds(path, config, _FIELDS, _MAKE)
     return Recogniser(
         folder,
         config["method"],

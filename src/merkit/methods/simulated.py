@@ -22,7 +22,6 @@ from merkit.methods.base import OWN, Method
 from merkit.methods.bundled import Recogniser, read_recogniser
 from merkit.methods.started import start_mark
 from merkit.methods.started_network import StartedNetwork
-from merkit.methods.still import with_still_norms
 from merkit.samples.batch import Inputs
 from merkit.samples.recipes import Recipe
 from merkit.training.config import TrainConfig
@@ -103,13 +102,13 @@ class SimulatedMethod(Method):
             return self.scratch(n_classes)
         known = self.recogniser.classes
         if self._tells_units:
-            return with_still_norms(self.recogniser.network()).requires_grad_(False)
+            return self.recogniser.network().requires_grad_(False)
         classes = self.classes or known
         if len(classes) != n_classes:
             raise ConfigError(f"{n_classes} classes", f"names of that many, not {list(classes)}")
         if self.trains:
             return StartedNetwork(self, n_classes, self.recogniser, classes, None)
-        model: Network = with_still_norms(self.recogniser.network())
+        model = self.recogniser.network()
         if classes != known:
             model = StartedNetwork(self, n_classes, self.recogniser, classes, None)
         return model.requires_grad_(False)
@@ -199,17 +198,17 @@ class SimulatedMethod(Method):
         """
         if self.start == "random":
             raise ConfigError("action units of a random start", "a recogniser that learned them")
-        shares = _units(model, inputs)
+        shares = _said(model, inputs, "units")
         if self.training.mirror_at_test:
-            shares = (shares + _units(model, self.mirrored(inputs)).flip(-1)) / 2
+            shares = (shares + _said(model, self.mirrored(inputs), "units").flip(-1)) / 2
         return np.asarray(shares.cpu().numpy())
 
     @torch.no_grad()
     def nothing(self, model: Model, inputs: Inputs) -> np.ndarray:
         """Probability (B,) that nothing moved; mirrored as ``unit_sides`` is."""
-        shares = _nothing(model, inputs)
+        shares = _said(model, inputs, "nothing")
         if self.training.mirror_at_test:
-            shares = (shares + _nothing(model, self.mirrored(inputs))) / 2
+            shares = (shares + _said(model, self.mirrored(inputs), "nothing")) / 2
         return np.asarray(shares.cpu().numpy())
 
     def units(self, model: Model, inputs: Inputs) -> np.ndarray:
@@ -219,11 +218,6 @@ class SimulatedMethod(Method):
         return sides
 
 
-def _units(model: Model, inputs: Inputs) -> Tensor:
-    logits: Tensor = model(inputs).aux["units"]
-    return logits.float().sigmoid()
-
-
-def _nothing(model: Model, inputs: Inputs) -> Tensor:
-    logits: Tensor = model(inputs).aux["nothing"]
+def _said(model: Model, inputs: Inputs, of: str) -> Tensor:
+    logits: Tensor = model(inputs).aux[of]
     return logits.float().sigmoid()

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from merkit.methods.bundled import Recogniser
 from merkit.methods.losses import soft_cross_entropy
-from merkit.methods.still import with_still_norms
 from merkit.samples.batch import Inputs
 from merkit.training.network import Network, Output
 
@@ -55,7 +54,7 @@ class StartedNetwork(Network):
         own: Network | None,
     ) -> None:
         super().__init__(config, n_classes)
-        self.recogniser = with_still_norms(recogniser.network())
+        self.recogniser = recogniser.network()
         self.own = own
         units = 2 * len(recogniser.units)
         self.says_units = bool(units)
@@ -104,7 +103,8 @@ class StartedNetwork(Network):
         return state | {f"own.{name}": tensor for name, tensor in own.items()}
 
     def train(self, mode: bool = True) -> Any:
-        """The recogniser answers as it would if asked, without dropout, whatever is tuned in it."""
+        """The recogniser answers as it would if asked, whatever is tuned in it: no dropout, and its
+        batch norms keep their statistics, since a few clips of a fold have poorer ones."""
         super().train(mode)
         self.recogniser.eval()
         return self

@@ -16,6 +16,7 @@ from merkit.report.plots import confusion_plot, curves_plot, score_plot
 from merkit.report.published import PublishedScore, clips_in_words, published_for
 from merkit.report.result import Result
 from merkit.report.text import averaging_in_words, seeds_in_words
+from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.scores import Scores, TrainingCost
 from merkit.scoring.unit_scores import UnitScores
 
@@ -117,7 +118,7 @@ def _notes(result: Result) -> list[str]:
             f"{scores.n_subjects} test subjects: intervals over fewer than {FEW_SUBJECTS} cover "
             "the truth less often than they say."
         )
-    notes.append(seeds_in_words(scores))
+    notes.append(seeds_in_words(scores, MAIN_METRIC))
     notes += averaging_in_words([training.averaging for training in scores.folds])
     return notes + _share(result)
 

@@ -11,13 +11,11 @@ from merkit.report.result import Result
 from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import Comparison, RankingRefusal
 from merkit.scoring.scores import Scores
+from merkit.scoring.unit_scores import UnitScores
 from merkit.types import Averaging
 
 #: titles of columns, and rows of cells
 Table: TypeAlias = tuple[list[str], list[list[str]]]
-
-#: in place of the spread over seeds
-NO_SEED = "Nothing was trained, so no seed moves the score."
 
 
 def score_lines(scores: Scores) -> list[str]:
@@ -36,11 +34,17 @@ def score_lines(scores: Scores) -> list[str]:
             f"{scores.titles()[MAIN_METRIC]} {leaked:.3f}: "
             f"inflation {leaked - scores.main.value:+.3f}"
         )
+    return lines + how_lines(scores, MAIN_METRIC)
+
+
+def how_lines(scores: Scores | UnitScores, metric: str) -> list[str]:
+    """How a score came about: pooling, marks, seeds, weights, and of how much."""
+    lines = []
     if scores.pooling == "fold_mean":
         lines.append("scores are means over folds (metric_pooling=fold_mean)")
     if scores.marks:
         lines.append(f"marked: {', '.join(scores.marks)}")
-    lines.append(seeds_in_words(scores))
+    lines.append(seeds_in_words(scores, metric))
     lines += averaging_in_words([training.averaging for training in scores.folds])
     lines.append(
         f"{scores.n_clips} clips, {scores.n_subjects} subjects, {scores.n_folds} folds, "
@@ -49,16 +53,11 @@ def score_lines(scores: Scores) -> list[str]:
     return lines
 
 
-def seeds_in_words(scores: Scores) -> str:
-    """How far the score moves with the training seed."""
+def seeds_in_words(scores: Scores | UnitScores, metric: str) -> str:
+    """How far a metric moves with the training seed."""
     if scores.training.epochs_max == 0:
-        return NO_SEED
-    values = [part.values[MAIN_METRIC] for part in scores.per_seed]
-    return spread_in_words(scores.titles()[MAIN_METRIC], values)
-
-
-def spread_in_words(title: str, values: Sequence[float]) -> str:
-    """How far a score moves with the training seed, by its value for each."""
+        return "Nothing was trained, so no seed moves the score."
+    title, values = scores.titles()[metric], [part.values[metric] for part in scores.per_seed]
     if len(values) == 1:
         return (
             "One training seed: how far the score would move with another seed is not measured, "

@@ -9,7 +9,7 @@ from typing import Any
 from merkit.labels import ACTION_UNITS
 from merkit.report.long_text import number
 from merkit.report.page import FEW_SUBJECTS, MARKS, told_findings
-from merkit.report.text import NO_SEED, Table, averaging_in_words, spread_in_words
+from merkit.report.text import Table, averaging_in_words, how_lines, seeds_in_words
 from merkit.report.unit_result import UnitResult
 from merkit.scoring.unit_counts import MAIN_UNIT_METRIC
 from merkit.scoring.unit_scores import UnitPart, UnitScores
@@ -36,17 +36,7 @@ def unit_lines(scores: UnitScores) -> list[str]:
             f"leaked scoring (best test epoch) would have claimed mean F1 {number(leaked)}: "
             f"inflation {leaked - scores.main.value:+.3f}"
         )
-    if scores.pooling == "fold_mean":
-        lines.append("scores are means over folds (metric_pooling=fold_mean)")
-    if scores.marks:
-        lines.append(f"marked: {', '.join(scores.marks)}")
-    lines.append(unit_seeds(scores))
-    lines += averaging_in_words([training.averaging for training in scores.folds])
-    lines.append(
-        f"{scores.n_clips} clips, {scores.n_subjects} subjects, {scores.n_folds} folds, "
-        f"{scores.training.seconds:.0f} s of training"
-    )
-    return lines
+    return lines + how_lines(scores, MAIN_UNIT_METRIC)
 
 
 def _part_line(part: UnitPart) -> str:
@@ -58,14 +48,6 @@ def _part_line(part: UnitPart) -> str:
 
 def _occurring(part: UnitPart) -> str:
     return f"{sum(n > 0 for n in part.clips.values())} of {len(part.clips)}"
-
-
-def unit_seeds(scores: UnitScores) -> str:
-    """How far the score moves with the training seed."""
-    if scores.training.epochs_max == 0:
-        return NO_SEED
-    values = [part.values[MAIN_UNIT_METRIC] for part in scores.per_seed]
-    return spread_in_words("mean F1", values)
 
 
 def unit_table(scores: UnitScores) -> Table:
@@ -139,7 +121,7 @@ def unit_notes(result: UnitResult) -> list[str]:
             "the truth less often than they say."
         )
     notes += told_findings(document)
-    notes.append(unit_seeds(scores))
+    notes.append(seeds_in_words(scores, MAIN_UNIT_METRIC))
     return notes + averaging_in_words([training.averaging for training in scores.folds])
 
 

@@ -73,14 +73,18 @@ def refuse_unfit(method: Method, units: Sequence[int]) -> None:
         )
 
 
-def load_unit_clips(config: EvaluateConfig) -> UnitClips:
+def load_unit_clips(
+    config: EvaluateConfig, threshold: float | tuple[float, ...] = 0.5
+) -> UnitClips:
     """The coded clips of every named database.
+
+    Args:
+        threshold: probability from which on a unit is called, one for all or one a unit.
 
     Raises:
         ConfigError: unknown names.
         DatasetError: a database of which no clip has action units.
     """
-    threshold = config.unit_threshold or config.make().unit_thresholds(config.units)
     units = Units(config.units, threshold)
     clips: list[Clip] = []
     left_out: Counter[str] = Counter()

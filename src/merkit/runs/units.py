@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 
 from merkit.errors import ConfigError
-from merkit.files import sole_writer, write_text
+from merkit.files import sole_writer
 from merkit.progress import Progress, silent
 from merkit.protocols import FoldSet
 from merkit.report.result import read_document
@@ -16,7 +17,7 @@ from merkit.report.unit_result import UnitResult
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.evaluate import trained
 from merkit.runs.folder import RunFolder
-from merkit.runs.summary import how_to_score, log_lines
+from merkit.runs.summary import gathered, how_to_score, joined, write_log
 from merkit.runs.unit_clips import UnitClips, load_unit_clips, refuse_unfit
 from merkit.scoring.unit_scores import score_units
 
@@ -34,7 +35,9 @@ def evaluate_units(config: EvaluateConfig, progress: Progress = silent) -> UnitR
     with sole_writer(config.out):
         method = config.make()
         refuse_unfit(method, config.units)
-        run, folds, data = trained(config, method, load_unit_clips, progress)
+        threshold = config.unit_threshold or method.unit_thresholds(config.units)
+        load = partial(load_unit_clips, threshold=threshold)
+        run, folds, data = trained(config, method, load, progress)
         return summarise_units(run, folds, data, config)
 
 
@@ -43,16 +46,14 @@ def summarise_units(
 ) -> UnitResult:
     """Pool the folds, score them, and write every file of the finished run."""
     document = read_document(run.path, config.task)
-    stored = [run.read_fold(seed, fold.name) for seed in config.seeds for fold in folds.folds]
-    trainings = [fold.training for fold in stored]
-    predictions = join_units([fold.predictions for fold in stored], data)
-    recorded = [fold.epochs for fold in stored if fold.epochs is not None]
-    epochs = join_units(recorded, data) if len(recorded) == len(stored) else None
+    trainings, predictions, epochs = gathered(
+        run, folds, config, lambda parts: join_units(parts, data)
+    )
     how = how_to_score(folds, config, document)
     scores = score_units(predictions, data.classes, trainings, epochs=epochs, **how)
     result = UnitResult(run.path, document, scores, predictions)
     result.write()
-    write_text(run.path / "log.jsonl", "".join(map(log_lines, trainings)))
+    write_log(run, trainings)
     write_unit_report(result)
     return result
 
@@ -65,7 +66,4 @@ def join_units(parts: Sequence[pd.DataFrame], data: UnitClips) -> pd.DataFrame:
         [(r.clip_id, r.subject_key, r.dataset, *labels[r.clip_id]) for r in data.rows],
         columns=["clip_id", "subject", "dataset", *(f"y_true_{name}" for name in names)],
     )
-    table = pd.concat(parts, ignore_index=True).merge(known, on="clip_id", validate="many_to_one")
-    first = ["clip_id", "subject", "dataset", "fold", "seed", *known.columns[3:]]
-    others = [name for name in table.columns if name not in first]
-    return table[first + others].sort_values(["seed", "fold", "clip_id"], ignore_index=True)
+    return joined(parts, known, list(known.columns[3:]))

@@ -20,7 +20,7 @@ from merkit.files import check_new_file, file_hash, sole_writer
 from merkit.progress import Progress, silent
 from merkit.seeds import derived_seed
 from merkit.simulate.actions import Actions
-from merkit.simulate.config import SimulateConfig
+from merkit.simulate.config import SimulateConfig, SourceConfig
 from merkit.simulate.dials import Dials
 from merkit.simulate.face_model import FaceModel
 from merkit.simulate.flow_maps import FlowMaps, Kind, maps_of_view
@@ -46,6 +46,34 @@ class Source:
     face_model: Path
     action_units: Path | None = None
     emotions: Path | None = None
+
+    @classmethod
+    def of(cls, config: SourceConfig) -> Source:
+        """That of a command's settings.
+
+        Raises:
+            ConfigError: no face model was named.
+        """
+        return cls(config.model_file(), config.action_units, config.emotions)
+
+    def hashes(self) -> dict[str, str]:
+        """Identity of each file that was given.
+
+        Raises:
+            MissingDataError, ConfigError: one is missing or faulty.
+        """
+        actions_of(self)
+        given = {name: path for name, path in vars(self).items() if path}
+        return {name: file_hash(path) for name, path in given.items()}
+
+
+def dials_of(config: SourceConfig) -> Dials:
+    """All dials as the settings of a command have them.
+
+    Raises:
+        ConfigError: an unknown dial, or a value that cannot be.
+    """
+    return from_mapping(Dials, config.dials, "dials").without(*config.without)
 
 
 @dataclass(frozen=True)
@@ -175,9 +203,7 @@ def _of_view(job: _Job, n: int, rng: np.random.Generator) -> Simulated:
     return maps_of_view(actions, job.dials, job.kind, job.view, n, rng)
 
 
-def write_simulated(
-    config: SimulateConfig, model_file: Path, progress: Progress = silent
-) -> Simulated:
+def write_simulated(config: SimulateConfig, progress: Progress = silent) -> Simulated:
     """What ``merkit simulate`` does. The file appears whole or not at all; until then what is made
     lies beside it, and the same settings go on from there.
 
@@ -186,8 +212,7 @@ def write_simulated(
             dial; and see :func:`make_flow_maps`.
     """
     check_new_file(config.out, config.overwrite, "--out")
-    dials = from_mapping(Dials, config.dials, "dials").without(*config.without)
-    source = Source(model_file, config.action_units, config.emotions)
+    dials, source = dials_of(config), Source.of(config)
     about = _about(config, source, dials)
     parts = config.out.with_name(f"{config.out.name}.parts-{hash_of(about)}")
     with sole_writer(config.out):
@@ -205,14 +230,10 @@ def _about(config: SimulateConfig, source: Source, dials: Dials) -> dict[str, An
     Raises:
         MissingDataError, ConfigError: a file of the source is missing or faulty.
     """
-    actions_of(source)
-    files = {"face_model": source.face_model}
-    files |= {"action_units": source.action_units} if source.action_units else {}
-    files |= {"emotions": source.emotions} if source.emotions else {}
     return {
         "version": SIMULATION_VERSION,
         "kind": config.kind,
         "seed": config.seed,
         "dials": to_mapping(dials),
-        **{name: file_hash(path) for name, path in files.items()},
+        **source.hashes(),
     }

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from merkit.scoring.unit_counts import unit_cells, unit_f1
 from merkit.teaching.lessons import Lessons
 from merkit.training.network import Network, Output
 
@@ -65,7 +67,8 @@ def unit_thresholds(said: Output, held_out: Lessons) -> tuple[float, ...]:
     highest. Never chosen on real clips."""
     shares = said.aux["units"].sigmoid().amax(-1).numpy()
     truth = held_out.units.amax(-1).numpy() > 0
-    return tuple(float(_best(shares[:, u], truth[:, u])) for u in range(truth.shape[1]))
+    scores = [f1_of_units(shares, truth, threshold) for threshold in _THRESHOLDS]
+    return tuple(map(float, _THRESHOLDS[np.argmax(scores, axis=0)]))
 
 
 def calibration_error(shares: np.ndarray, labels: np.ndarray) -> float:
@@ -84,17 +87,15 @@ def calibration_error(shares: np.ndarray, labels: np.ndarray) -> float:
     return float(np.sum(gaps))
 
 
-def f1_at(shares: np.ndarray, truth: np.ndarray, threshold: float) -> float:
-    """F1 of what is called from a probability on; 0 where nothing is called or true."""
-    called = shares >= threshold
-    both = 2 * (called & truth).sum()
-    total = called.sum() + truth.sum()
-    return float(both / total) if total else 0.0
+def f1_of_units(shares: np.ndarray, truth: np.ndarray, thresholds: npt.ArrayLike) -> np.ndarray:
+    """F1 (U,) of the units called from these probabilities on; 0 where none is called or true.
 
-
-def _best(shares: np.ndarray, truth: np.ndarray) -> float:
-    scores = [f1_at(shares, truth, threshold) for threshold in _THRESHOLDS]
-    return float(_THRESHOLDS[int(np.argmax(scores))])
+    Args:
+        shares: (N,U) probabilities. truth: bool (N,U).
+        thresholds: one for all or one a unit.
+    """
+    called = (shares >= np.asarray(thresholds)).astype(int)
+    return unit_f1(unit_cells(truth.astype(int), called).sum(axis=0), "zero")
 
 
 def _temperature(loss: Callable[[float], Tensor]) -> float:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from merkit.config import check_settings
 from merkit.errors import ConfigError
+from merkit.simulate.config import SourceConfig
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class FitConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TeachConfig:
+class TeachConfig(SourceConfig):
     """Make a recogniser from simulated faces alone: simulate, train, calibrate, write its folder.
 
     Same settings and seed: the same recogniser, up to the machine's arithmetic. Interrupted, the
@@ -67,7 +66,6 @@ class TeachConfig:
 
     Args:
         recogniser: sim-flow or sim-seq.
-        face_model: the face model's file; none comes with merkit.
         out: the folder to write.
         count: clips to learn from, of which flow is estimated between textured pictures.
         geometric: clips to learn from beside them, of exact flow with imitated noise.
@@ -76,38 +74,26 @@ class TeachConfig:
             all, one more learns to answer as they do in the mean, and that is what is kept.
         unit_teachers: networks that are trained for the action units; 0: the same.
         seed: of the simulation and of the training.
-        without: dials of the simulator to switch off, such as blink.
-        dials: any dial, as ``--set dials.pose.yaw_sd_rad=0.2``.
-        action_units, emotions: tables of your own in place of merkit's.
         fit: how the networks learn.
-        workers: processes; 0: one a CPU core.
     """
 
     recogniser: str = "sim-flow"
-    face_model: Path | None = None
     out: Path = Path("recogniser")
     count: int = 36_000
     geometric: int = 0
     held_out: int = 3_000
     teachers: int = 6
     unit_teachers: int = 3
-    seed: int = 0
-    without: tuple[str, ...] = ()
-    dials: Mapping[str, Any] = field(default_factory=dict)
-    action_units: Path | None = None
-    emotions: Path | None = None
     fit: FitConfig = field(default_factory=FitConfig)
-    workers: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         wanted = {
             "count": (self.count >= 0, "0 or more"),
             "geometric": (self.geometric >= 0, "0 or more"),
             "held_out": (self.held_out >= 1, "1 or more"),
             "teachers": (self.teachers >= 1, "1 or more"),
             "unit_teachers": (self.unit_teachers >= 0, "0 (the same) or more"),
-            "seed": (self.seed >= 0, "0 or more"),
-            "workers": (self.workers >= 0, "0 (one a core) or more"),
         }
         check_settings(self, "", wanted)
         if self.count + self.geometric < self.fit.batch_size:
@@ -115,14 +101,3 @@ class TeachConfig:
                 f"{self.count + self.geometric} clips to learn from",
                 f"a batch or more (fit.batch_size={self.fit.batch_size})",
             )
-
-    def model_file(self) -> Path:
-        """The face model's file.
-
-        Raises:
-            ConfigError: none was named.
-        """
-        if self.face_model is None:
-            fix = "docs/simulate.md says where one is had, and how its file is made"
-            raise ConfigError("no face model was named", "--face-model FILE", fix)
-        return self.face_model

@@ -8,7 +8,7 @@ import numpy as np
 
 from merkit.methods.bundled import UNITS
 from merkit.scoring.metrics import confusion_matrix, uf1
-from merkit.teaching.calibrate import answers, calibration_error, f1_at, unit_thresholds
+from merkit.teaching.calibrate import answers, calibration_error, f1_of_units, unit_thresholds
 from merkit.teaching.lessons import Lessons
 from merkit.training.network import Network
 
@@ -44,10 +44,8 @@ def mark(network: Network, held_out: Lessons) -> Marks:
     matrix = confusion_matrix(labels, shares.argmax(1), shares.shape[1])
     units, truth = said.aux["units"].sigmoid().amax(-1).numpy(), held_out.units.amax(-1).numpy() > 0
     thresholds = unit_thresholds(said, held_out)
-    each = {
-        str(unit): round(f1_at(units[:, u], truth[:, u], thresholds[u]), 4)
-        for u, unit in enumerate(UNITS)
-    }
+    f1 = f1_of_units(units, truth, thresholds)
+    each = {str(unit): round(float(value), 4) for unit, value in zip(UNITS, f1, strict=True)}
     still, some = said.aux["nothing"].sigmoid().numpy(), moved.numpy()
     nothing_max = round(float(np.quantile(still[some], _PASSED)), 4)
     return Marks(

@@ -50,19 +50,14 @@ class Lessons:
         )
 
     @classmethod
-    def of_maps(cls, maps: FlowMaps) -> Lessons:
-        """Of simulated flow maps."""
+    def of(cls, made: FlowMaps | Sequences) -> Lessons:
+        """Of simulated flow maps, or of simulated region motion."""
+        if isinstance(made, FlowMaps):
+            inputs = {"flow_map": torch.from_numpy(made.maps)}
+        else:
+            inputs = {"flow": torch.from_numpy(made.flow)}
         return cls(
-            {"flow_map": torch.from_numpy(maps.maps)},
-            torch.from_numpy(maps.classes),
-            torch.from_numpy(maps.units).float(),
-        )
-
-    @classmethod
-    def of_sequences(cls, sequences: Sequences) -> Lessons:
-        """Of simulated region motion."""
-        return cls(
-            {"flow": torch.from_numpy(sequences.flow)},
-            torch.from_numpy(sequences.classes),
-            torch.from_numpy(sequences.units).float(),
+            inputs,
+            torch.from_numpy(made.classes),
+            torch.from_numpy(made.units).float(),
         )

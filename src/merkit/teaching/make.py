@@ -11,17 +11,16 @@ from typing import Any, cast
 
 import torch
 
-from merkit.config import from_mapping, hash_of, to_mapping
+from merkit.config import hash_of, to_mapping
 from merkit.errors import ConfigError
-from merkit.files import file_hash, sole_writer
+from merkit.files import sole_writer
 from merkit.methods import make_method
 from merkit.methods.bundled import CLASSES, save_bundled
 from merkit.methods.limits import Limits
 from merkit.methods.simulated import SimulatedMethod
 from merkit.progress import Progress, silent
 from merkit.seeds import derived_seed
-from merkit.simulate.dials import Dials
-from merkit.simulate.make import AnyKind, Source, make_flow_maps, make_sequences
+from merkit.simulate.make import AnyKind, Source, dials_of, make_flow_maps, make_sequences
 from merkit.teaching.calibrate import calibrate
 from merkit.teaching.card import card
 from merkit.teaching.config import FitConfig, TeachConfig
@@ -150,18 +149,8 @@ def _made(
         "progress": progress,
     }
     if kind == "sequences":
-        return Lessons.of_sequences(make_sequences(source_of(config), count, **given))
-    return Lessons.of_maps(make_flow_maps(source_of(config), count, kind, **given))
-
-
-def source_of(config: TeachConfig) -> Source:
-    """What the clips are simulated from."""
-    return Source(config.model_file(), config.action_units, config.emotions)
-
-
-def dials_of(config: TeachConfig) -> Dials:
-    """How they are simulated."""
-    return from_mapping(Dials, config.dials, "dials").without(*config.without)
+        return Lessons.of(make_sequences(Source.of(config), count, **given))
+    return Lessons.of(make_flow_maps(Source.of(config), count, kind, **given))
 
 
 def _fresh(method: SimulatedMethod, seed: int) -> Network:
@@ -174,11 +163,6 @@ def _about(config: TeachConfig) -> dict[str, Any]:
     settings = to_mapping(config)
     for name in ("out", "workers", "face_model", "action_units", "emotions"):
         settings.pop(name)
-    files = {"face_model": config.model_file()}
-    files |= {"action_units": config.action_units} if config.action_units else {}
-    files |= {"emotions": config.emotions} if config.emotions else {}
-    missing = [path for path in files.values() if not path.is_file()]
-    if missing:
-        raise ConfigError(f"there is no file {missing[0]}", "a face model, or a table")
     settings["dials"] = to_mapping(dials_of(config))
-    return settings | {f"{name}_sha256": file_hash(path) for name, path in files.items()}
+    hashes = Source.of(config).hashes().items()
+    return settings | {f"{name}_sha256": value for name, value in hashes}
