@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from face_models import REAL_MODELS, write_face
 
+from face_models import REAL_MODELS, write_face
 from merkit.simulate.face_model import FaceModel
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from face_models import face_arrays
 
+from face_models import face_arrays
 from merkit.config import flat, to_mapping
 from merkit.simulate.dials import OFF, Dials
 from merkit.simulate.face_model import FaceModel

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from face_models import COLUMNS, ROWS, face_arrays, write_face
 
+from face_models import COLUMNS, ROWS, face_arrays, write_face
 from merkit.errors import ConfigError, MissingDataError
 from merkit.simulate.face_model import FaceModel
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import face_models
 import numpy as np
 import pytest
 
+import face_models
 from merkit.errors import ConfigError, MissingDataError
 from merkit.simulate.face_model import FaceModel
 from merkit.simulate.tables import CLASSES, LABELLED_UNITS, Tables, sides
