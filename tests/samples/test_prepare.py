@@ -123,7 +123,8 @@ def command(database: Path, store: Path) -> list[str]:
 
 
 def stored(store: Path) -> list[Path]:
-    return sorted(store.glob("*/*/sample.json"))
+    """What a reader may see; what is being written has a hidden name until it is whole."""
+    return sorted(p for p in store.glob("*/*/sample.json") if not p.parent.name.startswith("."))
 
 
 def readable(store: Path) -> dict[str, Sample]:
