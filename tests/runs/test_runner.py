@@ -175,7 +175,7 @@ def test_a_finished_run_is_not_trained_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     copy = shutil.copytree(tiny_run, tmp_path / "copy")
-    monkeypatch.setattr(runner, "run_fold", _never)
+    monkeypatch.setattr(runner, "run_folds", _never)
     result = evaluate(tiny.evaluation(tiny_database, tiny_store, copy, oracle_epoch=True))
     pd.testing.assert_frame_equal(result.predictions, predictions(tiny_run))
 

@@ -31,7 +31,9 @@ _PACKAGES = (
     "dlib-bin",
 )
 #: settings that do not change the result, so a resumed run may have others
-FREE = {"out", "workers", "store", "resamples", "metric_pooling", "device"}
+FREE = {
+    "out", "workers", "store", "resamples", "metric_pooling", "device", "plain", "memory_gb",
+}  # fmt: skip
 
 
 def begin_run(

@@ -53,6 +53,11 @@ class FitSummary:
     seconds: float = 0.0
     averaging: Averaging = ""
 
+    def shared_by(self, n: int) -> FitSummary:
+        """The same with the share of the time that one of ``n`` trainings took."""
+        history = tuple(replace(epoch, seconds=epoch.seconds / n) for epoch in self.history)
+        return replace(self, seconds=self.seconds / n, history=history)
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -67,7 +72,7 @@ Observer = Callable[[int, Model], None]
 
 
 class Trainable(Answers, Protocol):
-    """What the loop asks of a method."""
+    """What a training asks of a method."""
 
     @property
     def training(self) -> TrainConfig: ...
@@ -79,6 +84,20 @@ class Trainable(Answers, Protocol):
     ) -> tuple[Inputs, Tensor]: ...
 
     def mirrored(self, inputs: Inputs) -> Inputs | None: ...
+
+    def stacked(self, trainings: Sequence[Training]) -> Stack: ...
+
+
+class Stack(Protocol):
+    """The weights of F trainings and how they move. Between steps, each training's own model shows
+    its weights as they are."""
+
+    def step(self, rows: Sequence[int], batches: Sequence[Batch]) -> list[float]:
+        """One step of the optimiser for the trainings ``rows``, each on its own batch, all of one
+        size; their losses."""
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these trainings alone; the others' models get tensors of their own."""
 
 
 def train(
@@ -151,6 +170,8 @@ class Training:
         self.shown = clips.targets.hot(train_labels)
         self.settings = in_epochs(method.training, self.shown)
         self.steps_left = self.settings.steps or math.inf
+        # where the first weights left torch's own stream: dropout goes on from there
+        self.stream = _stream(clips.device, context.seed)
         # not the stream that the first weights were drawn from
         self.generator = torch.Generator().manual_seed(derived_seed(context.seed, "order"))
         self.optimiser = make_optimiser(model, self.settings, model.rates())
@@ -161,6 +182,12 @@ class Training:
         self.best_state: dict[str, Tensor] | None = None
         self.best_score, self.best_epoch = -np.inf, 0
         self.history: list[EpochRecord] = []
+
+    @property
+    def n_steps(self) -> int:
+        """Steps that the training takes at most."""
+        clips = len(oversampled(self.shown, self.settings.oversample))
+        return self.settings.epochs * math.ceil(clips / self.settings.batch_size)
 
     def steps(self) -> Generator[Batch, float | None, Fitted]:
         """Yields each batch that a step is to be taken on, and is sent its loss."""
@@ -305,6 +332,13 @@ class Training:
     def _should_stop(self, epoch: int) -> bool:
         patience = self.settings.patience
         return bool(patience and self.best_state and epoch - self.best_epoch >= patience)
+
+
+def _stream(device: torch.device, seed: int) -> torch.Generator:
+    generator = torch.Generator(device).manual_seed(seed)
+    if device.type == "cpu":
+        generator.set_state(torch.get_rng_state())
+    return generator
 
 
 def _copied(model: Network) -> Network:
