@@ -11,11 +11,12 @@ import torch
 from torch.nn import functional as F
 
 from merkit.cli import main
-from merkit.errors import ConfigError, MissingDataError
+from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.files import file_hash
 from merkit.methods.bundled import CLASSES, read_recogniser
 from merkit.methods.sim_flow import SimFlow
 from merkit.methods.sim_seq import SimSeq
+from merkit.simulate.make import SIMULATION_VERSION
 from merkit.simulate.tables import NOTHING
 from merkit.teaching.calibrate import answers, calibrate, calibration_error, unit_thresholds
 from merkit.teaching.config import FitConfig, TeachConfig
@@ -88,6 +89,27 @@ def test_sim_seq_is_taught_by_the_command(tiny_file: Path, tmp_path: Path) -> No
     ]
     assert main(words) == 0
     assert isinstance(read_recogniser(tmp_path / "seq").method, SimSeq)
+
+
+def test_interrupted_it_goes_on_with_what_this_version_simulated(
+    tiny_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts that are damaged stop whoever reads them: another version does not, this one does."""
+    config = quick(tiny_file, tmp_path / "out")
+
+    def interrupt(stage: str, done: float, total: float) -> None:
+        if stage == "training networks":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        teach(config, interrupt)
+    (part,) = tmp_path.glob("out.parts-*/learn/*.npz")
+    part.write_bytes(b"of another version")
+    with pytest.raises(StoreError, match=r"geometric-0\.npz"):
+        teach(config)
+    monkeypatch.setattr("merkit.teaching.make.SIMULATION_VERSION", SIMULATION_VERSION + 1)
+    teach(config)
+    assert read_recogniser(config.out).facts["simulation"] == SIMULATION_VERSION + 1
 
 
 def test_held_out_people_are_others(tiny_file: Path, lessons: Lessons) -> None:

@@ -20,7 +20,14 @@ from merkit.methods.limits import Limits
 from merkit.methods.simulated import SimulatedMethod
 from merkit.progress import Progress, silent
 from merkit.seeds import derived_seed
-from merkit.simulate.make import AnyKind, Source, dials_of, make_flow_maps, make_sequences
+from merkit.simulate.make import (
+    SIMULATION_VERSION,
+    AnyKind,
+    Source,
+    dials_of,
+    make_flow_maps,
+    make_sequences,
+)
 from merkit.teaching.calibrate import calibrate
 from merkit.teaching.card import card
 from merkit.teaching.config import FitConfig, TeachConfig
@@ -164,5 +171,6 @@ def _about(config: TeachConfig) -> dict[str, Any]:
     for name in ("out", "workers", "face_model", "action_units", "emotions"):
         settings.pop(name)
     settings["dials"] = to_mapping(dials_of(config))
+    settings["simulation"] = SIMULATION_VERSION
     hashes = Source.of(config).hashes().items()
     return settings | {f"{name}_sha256": value for name, value in hashes}
