@@ -130,6 +130,19 @@ def test_a_network_learns_from_labels(lessons: Lessons) -> None:
     assert after < 0.8 * before
 
 
+@pytest.mark.parametrize("steps", [1, 9, 10, 11])
+def test_a_training_may_be_as_short_as_it_likes(lessons: Lessons, steps: int) -> None:
+    told: list[float] = []
+    fit(
+        fresh(),
+        lessons,
+        replace(QUICK, steps=steps, batch_size=2),
+        seed=0,
+        progress=lambda _, done, total: told.append(done / total),
+    )
+    assert told == [n / steps for n in range(1, steps + 1)]
+
+
 def test_where_nothing_moved_the_shares_of_the_classes_are_right(lessons: Lessons) -> None:
     """Their logits are where the loss of such clips is least: its gradient is zero there."""
     moved = lessons.classes[lessons.moved]
