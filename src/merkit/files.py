@@ -221,7 +221,7 @@ def _finite(value: Any) -> Any:
 def remove_folder(folder: Path) -> None:
     """Take a folder away, if it is there. What a kill leaves of it goes with the next leftovers."""
     leftover = folder.with_name(f"{_temporary_prefix()}{token_hex(4)}")
-    with suppress(FileNotFoundError):
+    with suppress(OSError):
         folder.rename(leftover)
     shutil.rmtree(leftover, ignore_errors=True)
 
