@@ -116,6 +116,7 @@ def train_folds(
         pace = choose_pace(
             lambda i: trainings.job(*pending[i]), len(pending), workers, config.memory_gb
         )
+        progress("measuring how to train", 1, 1)
     if pending:
         run.note("pace", asdict(pace) | {"workers": workers})
     jobs = pace.groups([trainings.job(fold, seed) for fold, seed in pending], workers)

@@ -153,12 +153,13 @@ class _WithLoss(nn.Module):
 @contextmanager
 def _native_rules() -> Iterator[None]:
     """Operations that vmap has no rule for, and would take one training at a time, are errors."""
-    before = torch._C._functorch._is_vmap_fallback_enabled()
-    torch._C._functorch._set_vmap_fallback_enabled(False)
+    switches: Any = torch._C._functorch
+    before = switches._is_vmap_fallback_enabled()
+    switches._set_vmap_fallback_enabled(False)
     try:
         yield
     finally:
-        torch._C._functorch._set_vmap_fallback_enabled(before)
+        switches._set_vmap_fallback_enabled(before)
 
 
 def _form(inputs: Inputs) -> _Form:
