@@ -19,7 +19,7 @@ of a clip are 9 for each of 10x10 maxima (0 at the border), then the 59 that no 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,8 @@ from merkit.training.stacked_weights import StackedWeights
 
 _POOLED = 900  # places that a maximum reads
 _AREA = 900  # places that the statistics are of
+_PLACES = 959
+_FEW_CLIPS = 16
 #: trainings whose numbers of one clip go through the cache together
 _AT_ONCE = 8
 _STREAMS = (1, 2, 3)
@@ -51,6 +53,7 @@ class StackedStstnet:
     def __init__(self, trainings: Sequence[Training]) -> None:
         self.weights = StackedWeights(trainings)
         self.filters: tuple[int, ...] = trainings[0].model.config.filters
+        self._room = torch.empty(_PLACES * _AT_ONCE * sum(self.filters))
         self.clips: dict[str, int] = {}
         self.places = self._places_of(trainings)
 
@@ -87,41 +90,43 @@ class StackedStstnet:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Maxima of a (F,B,f,100), minima where the sign is negative; sums of a times
         neighbourhood (F,f,28), and of neighbourhoods where a is above 0, of every place."""
-        n, size = shares.n_trainings, shares.size
         f = filters.shape[1]
-        maxima = torch.empty(n, size, f, 100)
-        sums, counts = torch.zeros(n, f, 28).double(), torch.zeros(n, f, 28).double()
-        for clip, who, slot in shares.by_clip():
-            places = self.places[clip]
+        maxima = torch.empty(shares.n_trainings, shares.size, f, 100)
+        sums, counts = torch.empty(2, 28, f * shares.n_shares)
+        for part in shares.parts:
+            places, who = self.places[part.clip], part.who
             a = self._a(places, filters[who])
             peaks = self._windows(a, sign, who).amax(0)
-            maxima[who, slot] = peaks.view(100, len(who), f).permute(1, 2, 0)
-            sums.index_add_(0, who, (a.T @ places).view(len(who), f, 28).double())
-            counts.index_add_(0, who, (a.sign_().T @ places).view(len(who), f, 28).double())
+            maxima[who, part.slot] = peaks.view(100, -1, f).permute(1, 2, 0)
+            columns = slice(f * part.first, f * (part.first + len(who)))
+            torch.mm(places.T, a, out=sums[:, columns])
+            torch.mm(places.T, a.sign_(), out=counts[:, columns])
         if sign is not None:
             maxima *= sign[:, None, :, None]
-        return maxima, sums, counts
+        return maxima, shares.by_training(sums), shares.by_training(counts)
 
     def _backward(
         self, filters: Tensor, sign: Tensor | None, shares: _Shares, of_maxima: Tensor
     ) -> Tensor:
         """Sum of the neighbourhoods of the maxima, times the gradient (F,B,f,100): (F,f,28)."""
-        n, f = shares.n_trainings, filters.shape[1]
-        sums = torch.zeros(n, f, 28).double()
-        for clip, who, slot in shares.by_clip():
-            places = self.places[clip]
+        f = filters.shape[1]
+        sums = torch.empty(28, f * shares.n_shares)
+        for part in shares.parts:
+            places, who = self.places[part.clip], part.who
             seen = self._windows(self._a(places, filters[who]), sign, who)
-            grad = of_maxima[who, slot].permute(2, 0, 1).reshape(100, -1)
+            grad = of_maxima[who, part.slot].permute(2, 0, 1).reshape(100, -1)
             # 1 where the maximum is; of equal ones, which have equal neighbourhoods, each a share
             there = seen.sub_(seen.amax(0)).sign_().add_(1)
             there *= grad / there.sum(0)
-            found = there.view(_POOLED, -1).T @ places[:_POOLED]
-            sums.index_add_(0, who, found.view(len(who), f, 28).double())
-        return sums.float()
+            columns = slice(f * part.first, f * (part.first + len(who)))
+            torch.mm(places[:_POOLED].T, there.view(_POOLED, -1), out=sums[:, columns])
+        return shares.by_training(sums).float()
 
     def _a(self, places: Tensor, filters: Tensor) -> Tensor:
-        """relu(z) (959,K f) of one clip."""
-        return (places @ filters.reshape(-1, 28).T).relu_()
+        """relu(z) (959,K f) of one clip, in a place that the next clip takes."""
+        flat = filters.reshape(-1, 28)
+        a = self._room[: len(places) * len(flat)].view(len(places), len(flat))
+        return torch.mm(places, flat.T, out=a).relu_()
 
     def _windows(self, a: Tensor, sign: Tensor | None, who: Tensor) -> Tensor:
         """What maxima are taken of, (9,100,K f)."""
@@ -144,9 +149,12 @@ class StackedStstnet:
         told: list[float] = []
         grads: dict[str, list[Tensor]] = {name: [] for name in ("scale", "shift", *_LAST)}
         for i, row in enumerate(rows):
-            training = self.weights.trainings[row]
-            level = (maxima[i] - norm.mean[i][:, None]) * norm.inverse[i][:, None]
-            shown = (level * norm.scale[i][:, None] + norm.shift[i][:, None]).requires_grad_()
+            training, peaks = self.weights.trainings[row], maxima[i]
+            gain = (norm.inverse[i] * norm.scale[i])[:, None]
+            shown = torch.addcmul(
+                norm.shift[i][:, None] - gain * norm.mean[i][:, None], gain, peaks
+            )
+            shown.requires_grad_()
             last = [state[name][i].requires_grad_() for name in _LAST]
             kept = shown * self._mask(training, len(shown))
             features = F.avg_pool2d(kept.view(len(shown), -1, 10, 10), 2).flatten(1)
@@ -155,10 +163,11 @@ class StackedStstnet:
             loss = task.loss(model, output, targets[i], training.weights)
             of_shown, *of_last = torch.autograd.grad(loss, [shown, *last])
             told.append(float(loss.detach()))
-            found = [(of_shown * level).sum((0, 2)), of_shown.sum((0, 2)), *of_last]
-            for name, grad in zip(grads, found, strict=True):
+            of_shift = of_shown.sum((0, 2))
+            of_scale = ((of_shown * peaks).sum((0, 2)) - norm.mean[i] * of_shift) * norm.inverse[i]
+            for name, grad in zip(grads, [of_scale, of_shift, *of_last], strict=True):
                 grads[name].append(grad)
-            maxima[i] = of_shown * (maxima[i] != 0)
+            peaks.sign_().abs_().mul_(of_shown)
         return told, {name: torch.stack(each) for name, each in grads.items()}
 
     def _mask(self, training: Training, size: int) -> Tensor:
@@ -229,8 +238,19 @@ class _Norm:
     shift: Tensor
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A clip, some of the trainings that read it now (K), and its place in the batch of each;
+    ``first``: the number of the first of these among all shares."""
+
+    clip: int
+    who: Tensor
+    slot: Tensor
+    first: int
+
+
 class _Shares:
-    """Which clips are in whose batch.
+    """Which clips are in whose batch: F B shares, clip by clip.
 
     Args:
         clips: number of each clip, (F,B).
@@ -238,20 +258,27 @@ class _Shares:
 
     def __init__(self, clips: np.ndarray) -> None:
         self.n_trainings, self.size = clips.shape
+        self.n_shares = clips.size
         flat = clips.ravel()
         order = np.argsort(flat, kind="stable")
-        self._clips = flat[order]
-        who, slot = np.divmod(order, self.size)
-        self._who, self._slot = torch.from_numpy(who), torch.from_numpy(slot)
+        who, slot = (torch.from_numpy(x) for x in np.divmod(order, self.size))
+        self._who = who
+        starts = np.flatnonzero(np.diff(flat[order], prepend=-1)).tolist()
+        self.parts: list[_Part] = []
+        for start, stop in zip(starts, [*starts[1:], self.n_shares], strict=True):
+            for first in range(start, stop, _AT_ONCE):
+                some = slice(first, min(first + _AT_ONCE, stop))
+                self.parts.append(_Part(int(flat[order[start]]), who[some], slot[some], first))
 
-    def by_clip(self) -> Iterator[tuple[int, Tensor, Tensor]]:
-        """A clip, the trainings that read it now, and its place in the batch of each; a few
-        trainings at a time."""
-        starts = np.flatnonzero(np.diff(self._clips, prepend=-1)).tolist()
-        for first, last in zip(starts, [*starts[1:], len(self._clips)], strict=True):
-            for start in range(first, last, _AT_ONCE):
-                some = slice(start, min(start + _AT_ONCE, last))
-                yield int(self._clips[first]), self._who[some], self._slot[some]
+    def by_training(self, columns: Tensor) -> Tensor:
+        """Sums (F,f,28) of what each share gave, (28, shares f); double precision from a few
+        clips on, since a variance is a small difference of these."""
+        each = columns.view(28, self.n_shares, -1)
+        total = torch.zeros(28, self.n_trainings, each.shape[2], dtype=torch.float64)
+        step = _FEW_CLIPS * self.n_trainings
+        for who, some in zip(self._who.split(step), each.split(step, dim=1), strict=True):
+            total += torch.zeros(total.shape).index_add_(1, who, some)
+        return total.permute(1, 2, 0)
 
 
 def _order() -> Tensor:
