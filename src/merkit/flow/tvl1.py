@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
+from scipy import ndimage
 
 from merkit.types import F32
 
@@ -41,35 +41,40 @@ def tvl1(first: F32, second: F32) -> F32:
 
 def _levels(first: F32, second: F32) -> Iterator[tuple[F32, F32]]:
     """Both pictures at every size, the smallest first."""
-    from skimage.transform import pyramid_reduce
-
-    halve = cast(Any, pyramid_reduce)  # scikit-image has no annotations here
     pairs = [(first, second)]
     while len(pairs) < _MAX_LEVELS and min(pairs[-1][0].shape) > 2 * _MIN_SIDE_PX:
-        pairs.append((halve(pairs[-1][0], 2.0), halve(pairs[-1][1], 2.0)))
+        pairs.append((_halved(pairs[-1][0]), _halved(pairs[-1][1])))
     return reversed(pairs)
+
+
+def _halved(picture: F32) -> F32:
+    smooth = ndimage.gaussian_filter(picture, 2 / 3, mode="reflect")
+    scale = [(n + 1) // 2 / n for n in picture.shape]
+    half = ndimage.zoom(smooth, scale, order=1, mode="mirror", grid_mode=True)
+    return np.asarray(half.clip(smooth.min(), smooth.max()))
 
 
 def _enlarged(flow: F32, shape: tuple[int, ...]) -> F32:
     """The flow of one level as a first guess for a larger one."""
-    from scipy import ndimage
-
     scale = [now / before for now, before in zip(shape, flow.shape[1:], strict=True)]
     larger = ndimage.zoom(flow, [1.0, *scale], order=0, mode="nearest", prefilter=False)
     return np.asarray(np.array(scale, np.float32)[:, None, None] * larger)
 
 
+def _warped(picture: F32, places: F32) -> F32:
+    """The picture at places (2,H,W), rows then columns; beyond it its border."""
+    warped = ndimage.map_coordinates(picture, places, order=1, mode="nearest", prefilter=False)
+    return np.asarray(warped.clip(picture.min(), picture.max()))
+
+
 def _solve(before: F32, after: F32, flow: F32) -> F32:
     """The flow of one level, from a first guess, which is overwritten."""
-    from skimage.transform import warp
-
-    move = cast(Any, warp)
     rows, columns = (np.arange(n, dtype=np.float32) for n in before.shape)
     smoother = _Smoother.of(before.shape)
     near = np.empty_like(flow)
     for _ in range(_WARPS):
         places = np.stack([flow[0] + rows[:, None], flow[1] + columns])
-        data = _Data.of(move(after, places, mode="edge"), before, flow)
+        data = _Data.of(_warped(after, places), before, flow)
         data.attach(flow, out=near)
         change = near.copy()  # what the first iteration smooths: the change is measured from it
         smoother.smooth(near, out=flow)
