@@ -54,10 +54,19 @@ def _line(stage: str, done: float, total: float, first: float, elapsed_s: float)
         return f"{stage}: {done:g}"
     line = f"{stage}: {done / total:.0%}, {done:g} of {total:g}"
     if done >= total:
-        return f"{line}, took {_clock(elapsed_s)}"
+        pace = f", {_pace(done - first, elapsed_s)}" if done > first and elapsed_s else ""
+        return f"{line}{pace}, took {_clock(elapsed_s)}"
     if done <= first:
         return line
-    return f"{line}, {_clock(elapsed_s * (total - done) / (done - first))} left"
+    left_s = elapsed_s * (total - done) / (done - first)
+    return f"{line}, {_pace(done - first, elapsed_s)}, {_clock(left_s)} left"
+
+
+def _pace(done: float, elapsed_s: float) -> str:
+    """How many are done in a second or, where that is less than one, how long one takes."""
+    if done >= elapsed_s:
+        return f"{done / elapsed_s:.3g} a second" if elapsed_s else ""
+    return f"{elapsed_s / done:.3g} s each"
 
 
 def _clock(seconds: float) -> str:
@@ -67,17 +76,24 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def terminal_progress() -> Iterator[Progress]:
-    """Bars with time left on standard error; plain lines where that is no terminal."""
+    """Bars with pace and time left on standard error; plain lines where that is no terminal."""
     if not sys.stderr.isatty():
         yield Lines()
         return
     from rich import progress as rich
     from rich.console import Console
+    from rich.text import Text
+
+    class Pace(rich.ProgressColumn):
+        def render(self, task: rich.Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(_pace(speed, 1.0) if speed else "")
 
     columns = (
         rich.TextColumn("{task.description:<28}"),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
+        Pace(),
         rich.TimeElapsedColumn(),
         rich.TextColumn("left"),
         rich.TimeRemainingColumn(),
