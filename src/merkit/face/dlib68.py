@@ -22,6 +22,7 @@ import numpy as np
 
 from merkit.errors import MissingPackageError
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig, overlap
+from merkit.files import file_hash, once_a_version
 from merkit.types import F32, U8, Frame
 
 #: Width of the face box in the picture that the landmark predictor sees, pixels. From 256 to
@@ -42,6 +43,8 @@ _RISE = 0.048
 _FIT_BORDER = 0.4
 _CONFIRM_BORDER = 0.25
 _own = threading.local()
+#: SHA-256 of a file, read again when it changes
+_content = once_a_version(file_hash)
 
 
 def model_file() -> Path:
@@ -102,6 +105,15 @@ class Dlib68Tracker(FaceTracker):
     def __init__(self, config: TrackConfig) -> None:
         self._config = config
         _predictor()  # so that a missing package is told before any frame is read
+
+    @classmethod
+    def version(cls, config: TrackConfig) -> str:
+        """The model file's content, and the program that runs it; empty where one is not there."""
+        del config
+        try:
+            return f"{_content(model_file())} dlib {_dlib().__version__}"
+        except MissingPackageError:
+            return ""
 
     @property
     def _min_score(self) -> float:

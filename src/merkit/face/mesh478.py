@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from merkit.face.landmarker import MODEL, FaceLandmarker
+from merkit.face.landmarker import MODEL, FaceLandmarker, litert_version
 from merkit.face.region import FaceRegion, region_of_mesh
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig, overlap
+from merkit.files import file_hash, once_a_version
 from merkit.types import F32, U8, Frame
 
 #: Mesh vertex that stands for each of the 68 points: of the vertices nearby, the one that lies
@@ -39,6 +40,10 @@ _SAME_FACE = 0.3
 _SQUARES = (1.0, 0.5)
 
 
+#: SHA-256 of a file, read again when it changes
+_content = once_a_version(file_hash)
+
+
 class MeshTracker(FaceTracker):
     """See ``FaceTracker``. A mesh is taken where its presence is ``TrackConfig.min_presence``.
 
@@ -52,7 +57,7 @@ class MeshTracker(FaceTracker):
 
     def __init__(self, config: TrackConfig) -> None:
         self._config = config
-        self.landmarker = FaceLandmarker(Path(config.model_path) if config.model_path else MODEL)
+        self.landmarker = FaceLandmarker(_model(config))
 
     def landmarks(self, frame: Frame, quick: bool = False) -> tuple[DetectedFace, ...]:
         """Every face, the surest first; unless ``quick``, small ones too."""
@@ -78,6 +83,11 @@ class MeshTracker(FaceTracker):
 
     def finish(self) -> None:
         """Nothing is left over."""
+
+    @classmethod
+    def version(cls, config: TrackConfig) -> str:
+        """The model file's content, and the program that runs it."""
+        return f"{_content(_model(config))} ai-edge-litert {litert_version()}"
 
     @property
     def _min_score(self) -> float:
@@ -111,6 +121,10 @@ class MeshTracker(FaceTracker):
             return False
         seen = self.landmarker.detect(part, self._min_score)
         return any(overlap(s.moved(left, top).box_px, face.box_px) > _SAME_FACE for s in seen)
+
+
+def _model(config: TrackConfig) -> Path:
+    return Path(config.model_path) if config.model_path else MODEL
 
 
 def _is_new(box_px: F32, found: list[DetectedFace]) -> bool:
