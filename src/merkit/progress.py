@@ -52,21 +52,19 @@ class Lines:
 def _line(stage: str, done: float, total: float, first: float, elapsed_s: float) -> str:
     if not total:
         return f"{stage}: {done:g}"
-    line = f"{stage}: {done / total:.0%}, {done:g} of {total:g}"
+    told = [f"{stage}: {done / total:.0%}", f"{done:g} of {total:g}"]
+    if done > first and elapsed_s > 0:
+        told.append(_pace((done - first) / elapsed_s))
     if done >= total:
-        pace = f", {_pace(done - first, elapsed_s)}" if done > first and elapsed_s else ""
-        return f"{line}{pace}, took {_clock(elapsed_s)}"
-    if done <= first:
-        return line
-    left_s = elapsed_s * (total - done) / (done - first)
-    return f"{line}, {_pace(done - first, elapsed_s)}, {_clock(left_s)} left"
+        told.append(f"took {_clock(elapsed_s)}")
+    elif done > first:
+        told.append(f"{_clock(elapsed_s * (total - done) / (done - first))} left")
+    return ", ".join(told)
 
 
-def _pace(done: float, elapsed_s: float) -> str:
+def _pace(a_second: float) -> str:
     """How many are done in a second or, where that is less than one, how long one takes."""
-    if done >= elapsed_s:
-        return f"{done / elapsed_s:.3g} a second" if elapsed_s else ""
-    return f"{elapsed_s / done:.3g} s each"
+    return f"{a_second:.3g} a second" if a_second >= 1 else f"{1 / a_second:.3g} s each"
 
 
 def _clock(seconds: float) -> str:
@@ -87,7 +85,7 @@ def terminal_progress() -> Iterator[Progress]:
     class Pace(rich.ProgressColumn):
         def render(self, task: rich.Task) -> Text:
             speed = task.finished_speed or task.speed
-            return Text(_pace(speed, 1.0) if speed else "")
+            return Text(_pace(speed) if speed else "")
 
     columns = (
         rich.TextColumn("{task.description:<28}"),

@@ -214,6 +214,25 @@ def exact(face: DetectedFace) -> tuple[object, ...]:
     return face.score, face.confirmed, *parts
 
 
+def test_no_damage_is_read_as_an_answer(tmp_path: Path) -> None:
+    """Any bit of the file, in its names, headers, numbers or directory."""
+    faces = Scripted(TrackConfig()).faces
+    path = tmp_path / "faces.npz"
+    module._write(path, {"a": faces, "b": ()})
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for place in rng.integers(0, len(whole), 300).tolist():
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(damaged)
+        found = module._read(path)
+        refused += not found
+        if found:  # a date, or another bit that says nothing
+            assert list(map(exact, found["a"])) == list(map(exact, faces))
+            assert found["b"] == ()
+    assert refused > 200
+
+
 def test_two_that_write_one_file_leave_a_whole_one(
     clips: tuple[Clip, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,8 +22,8 @@ import numpy as np
 
 from merkit.errors import MissingPackageError
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig, overlap
-from merkit.files import file_hash, once_a_version
 from merkit.types import F32, U8, Frame
+from merkit.video.fingerprint import file_digest
 
 #: Width of the face box in the picture that the landmark predictor sees, pixels. From 256 to
 #: 400 the landmarks' jitter falls by a quarter (finer steps) for a tenth more time.
@@ -43,8 +43,6 @@ _RISE = 0.048
 _FIT_BORDER = 0.4
 _CONFIRM_BORDER = 0.25
 _own = threading.local()
-#: SHA-256 of a file, read again when it changes
-_content = once_a_version(file_hash)
 
 
 def model_file() -> Path:
@@ -111,7 +109,7 @@ class Dlib68Tracker(FaceTracker):
         """The model file's content, and the program that runs it; empty where one is not there."""
         del config
         try:
-            return f"{_content(model_file())} dlib {_dlib().__version__}"
+            return f"{file_digest(model_file())} dlib {_dlib().__version__}"
         except MissingPackageError:
             return ""
 

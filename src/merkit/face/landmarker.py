@@ -162,7 +162,7 @@ class _Network:
 
     def __call__(self, values: np.ndarray) -> list[F32]:
         """Every output of one input without its first axis, which is 1."""
-        self._net.set_tensor(self._input, values[None].astype(np.float32))
+        self._net.set_tensor(self._input, values[None].astype(np.float32, copy=False))
         self._net.invoke()
         return [self._net.get_tensor(index) for index in self._outputs]
 

@@ -14,8 +14,8 @@ import numpy as np
 from merkit.face.landmarker import MODEL, FaceLandmarker, litert_version
 from merkit.face.region import FaceRegion, region_of_mesh
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig, overlap
-from merkit.files import file_hash, once_a_version
 from merkit.types import F32, U8, Frame
+from merkit.video.fingerprint import file_digest
 
 #: Mesh vertex that stands for each of the 68 points: of the vertices nearby, the one that lies
 #: closest to dlib's point, averaged over mirror pairs and the frontal faces of three videos and
@@ -38,10 +38,6 @@ SETTLE = 5
 _SAME_FACE = 0.3
 #: A thorough look also cuts the picture into squares of these shares of its shorter side.
 _SQUARES = (1.0, 0.5)
-
-
-#: SHA-256 of a file, read again when it changes
-_content = once_a_version(file_hash)
 
 
 class MeshTracker(FaceTracker):
@@ -87,7 +83,7 @@ class MeshTracker(FaceTracker):
     @classmethod
     def version(cls, config: TrackConfig) -> str:
         """The model file's content, and the program that runs it."""
-        return f"{_content(_model(config))} ai-edge-litert {litert_version()}"
+        return f"{file_digest(_model(config))} ai-edge-litert {litert_version()}"
 
     @property
     def _min_score(self) -> float:
