@@ -28,7 +28,9 @@ def main() -> None:
         table = result.predictions
         said = table[[name for name in table if name.startswith("p_")]].to_numpy()
         true = table.y_true.to_numpy()
-        print(f"{folder}: {len(table)} clips, calibration error {calibration_error(said, true):.3f}")
+        print(
+            f"{folder}: {len(table)} clips, calibration error {calibration_error(said, true):.3f}"
+        )
         surest = np.argsort(-said.max(1), kind="stable")
         for share in SHARES:
             kept = surest[: round(share * len(surest))]

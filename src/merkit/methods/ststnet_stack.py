@@ -276,7 +276,8 @@ class _Shares:
         each = columns.view(28, self.n_shares, -1)
         total = torch.zeros(28, self.n_trainings, each.shape[2], dtype=torch.float64)
         step = _FEW_CLIPS * self.n_trainings
-        for who, some in zip(self._who.split(step), each.split(step, dim=1), strict=True):
+        parts = torch.split(self._who, step), torch.split(each, step, dim=1)
+        for who, some in zip(*parts, strict=True):
             total += torch.zeros(total.shape).index_add_(1, who, some)
         return total.permute(1, 2, 0)
 
