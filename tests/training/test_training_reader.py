@@ -17,6 +17,7 @@ from merkit.protocols import ClipRow, audit_folds, audit_reads
 from merkit.protocols.folds import fold_set
 from merkit.samples.batch import collate
 from merkit.samples.prepare import SampleSet
+from merkit.samples.tokens import TokenFiles
 from merkit.training.reader import ClipReader
 from merkit.types import Fold
 
@@ -150,8 +151,8 @@ def test_tokens_stand_in_for_frames_and_views_choose_among_them(tmp_path: Path) 
     for name, array in tokens.items():
         np.save(tmp_path / f"{name}.npy", array)
     plain = memory_samples("rgb", CLIPS)
-    paths = {name: tmp_path / f"{name}.npy" for name in tokens}
-    clips = ClipReader(FOLD, LABELS, SampleSet(plain.store, plain.keys, {}, 0, paths), {}, 3)
+    files = TokenFiles({name: tmp_path / f"{name}.npy" for name in tokens})
+    clips = ClipReader(FOLD, LABELS, SampleSet(plain.store, plain.keys, {}, 0, files), {}, 3)
     assert set(clips.inputs(["a"], "fit")) == {"tokens"}
     assert clips.inputs(["a", "b"], "fit")["tokens"].flatten().tolist() == [0, 9]
     assert clips.inputs(["a", "a"], "fit", [2, 1])["tokens"].flatten().tolist() == [2, 1]

@@ -31,7 +31,7 @@ _PACKAGES = (
     "dlib-bin",
 )
 #: settings that do not change the result, so a resumed run may have others
-FREE = {"out", "workers", "store", "resamples", "metric_pooling", "device"}
+FREE = {"out", "workers", "store", "resamples", "metric_pooling", "device", "token_memory_gb"}
 
 
 def begin_run(
