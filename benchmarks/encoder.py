@@ -51,8 +51,10 @@ from merkit.training.tokens import with_tokens
 from merkit.types import Fold, Sample
 
 CLASSES = 3
-#: the run that is wanted: folds, clips, views of a clip, and epochs (``sfa-dgat``) or steps
-FOLDS, CLIPS, VIEWS, EPOCHS, STEPS = 26, 255, 4, 50, 600
+#: the run that is wanted: folds, clips, views of a clip, and how often a fold is shown a clip:
+#: in 50 epochs, or in 600 batches of 36
+FOLDS, CLIPS, VIEWS = 26, 255, 4
+SHOWN = {"sfa-dgat": 50 * CLIPS * (FOLDS - 1) / FOLDS, "hlora-mer": 600 * 36}
 STILL = AugmentConfig(flip=0.0, rotation_deg=0.0, scale=0.0, shift=0.0)
 #: torch's counter knows the attention of GPUs only
 ATTENTION = {
@@ -78,22 +80,14 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a side tells of itself before its steps. ``build_s``: to make the tokens of one view of
-    one clip."""
-
-    flop: float
-    build_s: float
-
-
-@dataclass(frozen=True)
 class Outcome:
-    """What a side tells in the end: the trained weights, the probabilities of its clips, and the
-    most memory that it held from its first step on."""
+    """What a side tells in the end: the trained weights, the probabilities of its clips, the most
+    memory that it held, and the FLOP of its first step."""
 
     weights: dict[str, np.ndarray]
     probabilities: np.ndarray
     memory: float
+    flop: float
 
 
 def main() -> None:
@@ -122,38 +116,39 @@ def _options() -> argparse.Namespace:
 
 @dataclass
 class Measured:
-    """A side as seen from outside; seconds by step, FLOP/s of the reference product."""
+    """A side as seen from outside. ``build_s``: to make the tokens of one view of one clip;
+    ``seconds`` of each step, FLOP/s of the ``product`` beside it, ``losses``."""
 
-    facts: Facts
-    outcome: Outcome | None
+    build_s: float
     seconds: list[float]
     product: list[float]
     losses: list[float]
+    outcome: Outcome
 
 
 def measure(options: argparse.Namespace, sides: list[Side]) -> dict[Side, Measured]:
     context = multiprocessing.get_context("spawn")
     lines: dict[Side, Connection] = {}
-    found: dict[Side, Measured] = {}
-    for side in sides:
+    found: dict[Side, Any] = {side: {"seconds": [], "product": [], "losses": []} for side in sides}
+    for side in reversed(sides):  # the conventional last: it holds the whole encoder to the end
         lines[side], other = context.Pipe()
         context.Process(target=serve, args=(other, options, side), daemon=True).start()
-        found[side] = Measured(lines[side].recv(), None, [], [], [])
+        found[side]["build_s"] = lines[side].recv()
         print(f"{side.name}: ready", flush=True)
     for step in range(options.steps + 1):
-        for side, line in lines.items():
-            line.send("step")
-            seconds, loss = line.recv()
-            found[side].losses.append(loss)
+        for side in sides:
+            seconds, loss = ask(lines[side], "step")
+            found[side]["losses"].append(loss)
             if step:
-                found[side].seconds.append(seconds)
-            line.send("product")
-            found[side].product.append(line.recv())
+                found[side]["seconds"].append(seconds)
+            found[side]["product"].append(ask(lines[side], "product"))
         print(f"step {step} of {options.steps}", flush=True)
-    for side, line in lines.items():
-        line.send("end")
-        found[side].outcome = line.recv()
-    return found
+    return {side: Measured(**found[side], outcome=ask(lines[side], "end")) for side in sides}
+
+
+def ask(line: Connection, word: str) -> Any:
+    line.send(word)
+    return line.recv()
 
 
 def table(options: argparse.Namespace, found: dict[Side, Measured]) -> str:
@@ -169,24 +164,23 @@ def table(options: argparse.Namespace, found: dict[Side, Measured]) -> str:
     for side, m in found.items():
         seconds = float(np.median(m.seconds))
         slow = float(np.median(first.seconds))
-        bound, ratio = first.facts.flop / m.facts.flop, slow / seconds
-        assert m.outcome is not None
-        assert first.outcome is not None
+        flop = m.outcome.flop
+        bound, ratio = first.outcome.flop / flop, slow / seconds
         gap = max(
             float(np.abs(w - first.outcome.weights[n]).max()) for n, w in m.outcome.weights.items()
         )
         away = float(np.abs(m.outcome.probabilities - first.outcome.probabilities).max())
         whole = _run_s(options, first) / _run_s(options, m)
         rows.append(
-            f"| {side.name} | {seconds:.2f} | {m.facts.flop / 1e9:,.0f} | {bound:.2f} "
+            f"| {side.name} | {seconds:.2f} | {flop / 1e9:,.0f} | {bound:.2f} "
             f"| {ratio:.2f} | {ratio / bound:.0%} | {whole:.2f} "
-            f"| {np.median(m.product) / 1e9:,.0f} | {m.facts.flop / seconds / 1e9:,.0f} "
+            f"| {np.median(m.product) / 1e9:,.0f} | {flop / seconds / 1e9:,.0f} "
             f"| {m.outcome.memory / 2**30:.2f} | {gap:.1e} | {away:.1e} |"
         )
     rows += ["", f"losses: {', '.join(f'{m.losses[-1]:.6f}' for m in found.values())}"]
     rows += [
         f"{side.name}: whole run {_run_s(options, m) / 60:,.0f} min, of it "
-        f"{m.facts.build_s * CLIPS * VIEWS / 60:.1f} min to make the tokens"
+        f"{m.build_s * CLIPS * VIEWS / 60:.1f} min to make the tokens"
         for side, m in found.items()
     ]
     return "\n".join(rows)
@@ -194,10 +188,8 @@ def table(options: argparse.Namespace, found: dict[Side, Measured]) -> str:
 
 def _run_s(options: argparse.Namespace, measured: Measured) -> float:
     """Seconds of the training steps of all folds, and of the tokens before."""
-    per_fold = CLIPS * (FOLDS - 1) / FOLDS * EPOCHS / options.clips
-    steps = FOLDS * (STEPS if options.method == "hlora-mer" else per_fold)
-    made = measured.facts.build_s * CLIPS * VIEWS
-    return steps * float(np.median(measured.seconds)) + made
+    steps = FOLDS * SHOWN[options.method] / options.clips
+    return steps * float(np.median(measured.seconds)) + measured.build_s * CLIPS * VIEWS
 
 
 def _machine(device: str) -> str:
@@ -219,7 +211,7 @@ def serve(line: Connection, options: argparse.Namespace, side: Side) -> None:
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with TemporaryDirectory() as folder:
         training = Training(options, side, Path(folder))
-        line.send(Facts(training.flop(), training.build_s))
+        line.send(training.build_s)
         while (word := line.recv()) != "end":
             line.send(training.timed_step() if word == "step" else training.product())
         line.send(training.outcome())
@@ -238,12 +230,14 @@ class Training:
         )
         clips = [f"c{i}" for i in range(options.clips)]
         self.pixels = random_clips(method, options)
-        self.ids, self.build_s = clips, 0.0
+        self.ids, self.build_s, self.flop = clips, 0.0, 0.0
         if side.cached:
             samples = stored(method, folder, dict(zip(clips, self.pixels, strict=True)))
-            started = self._now()
-            samples = with_tokens(method, samples, CLASSES, options.device)
-            self.build_s = (self._now() - started) / len(clips)
+            times: list[float] = []
+            samples = with_tokens(
+                method, samples, CLASSES, options.device, lambda *_: times.append(self._now())
+            )
+            self.build_s = (times[-1] - times[0]) / len(clips)
             labels = {c: i % CLASSES for i, c in enumerate(clips)}
             fold = Fold("f", tuple(clips), (), ())
             self.reader = ClipReader(fold, labels, samples, {}, CLASSES)
@@ -252,6 +246,9 @@ class Training:
         self.model: Any = method.build(CLASSES).to(self.device).train()
         if side.cached:
             keep_freed_memory()  # as every training of merkit does
+            encoder = self.model.encoder
+            for i in range(encoder.split):  # no step reads them, and three sides are to fit
+                encoder.backbone.encoder.layer[i] = torch.nn.Identity()
         else:
             self.model.encoder.forward = self._whole_encoder
         self.optimiser = make_optimiser(self.model, method.training)
@@ -259,8 +256,14 @@ class Training:
         self.targets = self.targets.float().to(self.device)
 
     def timed_step(self) -> tuple[float, float]:
+        """Seconds and loss; the FLOP of the first, which warms up, are counted."""
         started = self._now()
-        loss = self.step()
+        if self.flop:
+            loss = self.step()
+        else:
+            with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
+                loss = self.step()
+            self.flop = float(counter.get_total_flops())
         return self._now() - started, loss
 
     def step(self) -> float:
@@ -287,14 +290,6 @@ class Training:
         tokens = encoder.backbone(pixel_values=pixels).last_hidden_state
         return tokens[:, 0].reshape(*rgb.shape[:2], -1)
 
-    def flop(self) -> float:
-        """Of a step, counted in one that leaves no trace."""
-        kept = {n: t.clone() for n, t in self.model.trainable_state().items()}
-        with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
-            self.model.loss(self.model(self.inputs()), self.targets, None).backward()
-        self.model.load_state_dict(kept, strict=False)
-        return float(counter.get_total_flops())
-
     def product(self) -> float:
         """FLOP/s of a product of the tokens with a matrix of the feed-forward."""
         width = int(self.model.encoder.backbone.config.hidden_size)
@@ -316,7 +311,7 @@ class Training:
         trained = {
             n: p.detach().cpu().numpy() for n, p in self.model.named_parameters() if p.requires_grad
         }
-        return Outcome(trained, probabilities, self._memory())
+        return Outcome(trained, probabilities, self._memory(), self.flop)
 
     def _precision(self) -> Any:
         half = self.side.precision != "float32"

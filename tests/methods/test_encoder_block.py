@@ -72,6 +72,13 @@ def test_few_queries_give_the_first_rows_and_the_same_gradients(
         torch.testing.assert_close(found[name], gradient, rtol=1e-8, atol=1e-10, msg=name)
 
 
+def test_adapters_add_what_peft_adds() -> None:
+    layer, x = block(("q_proj", "k_proj", "v_proj", "o_proj")), tokens()
+    found = run_block(layer, x)
+    torch.testing.assert_close(found, layer(x), rtol=1e-10, atol=1e-10)
+    assert (found - run_block(block(()), x)).abs().max() > 0.1
+
+
 def test_few_queries_cost_little() -> None:
     """No product of a matrix with every token is left, forwards or backwards."""
     layer, x = block(), tokens()
@@ -87,7 +94,8 @@ def test_few_queries_cost_little() -> None:
 def test_dropout_of_adapters_falls_on_every_token() -> None:
     seen: list[torch.Size] = []
     layer, x = block(dropout=0.5), tokens()
-    layer.attention.v_proj.register_forward_hook(lambda _, args, __: seen.append(args[0].shape))
+    down = layer.attention.v_proj.lora_A["default"]
+    down.register_forward_hook(lambda _, args, __: seen.append(args[0].shape))
     assert not torch.equal(run_block(layer, x, 1), run_block(layer, x, 1))
     assert seen == [x.shape, x.shape]
     layer.eval()
@@ -107,4 +115,4 @@ def test_16_bit_stays_near_the_exact_values_and_gradients(n_queries: int | None)
     found = gradients(layer, rough_x, rough)
     for name, gradient in wanted.items():
         gap = (found[name].double() - gradient).norm() / gradient.norm()
-        assert gap < 0.05, (name, float(gap))
+        assert gap < 0.1, (name, float(gap))

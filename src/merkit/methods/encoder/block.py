@@ -31,17 +31,17 @@ def run_block(layer: Any, x: Tensor, n_queries: int | None = None) -> Tensor:
         mixed = _attend(attention, h[:, :n_queries], h)
     else:
         mixed = _attend_from_few(attention, h[:, :n_queries], h)
-    top = top + layer.layer_scale1(attention.o_proj(mixed))
-    top = top + layer.layer_scale2(layer.mlp(layer.norm2(top)))
+    top = torch.addcmul(top, _project(attention.o_proj, mixed), layer.layer_scale1.lambda1)
+    top = torch.addcmul(top, layer.mlp(layer.norm2(top)), layer.layer_scale2.lambda1)
     return top
 
 
 def _attend(attention: Any, queries: Tensor, h: Tensor) -> Tensor:
     """What queries (M,Q,D) find in tokens (M,N,D), both normalised: (M,Q,D)."""
     mixed: Tensor
-    q = _heads(attention.q_proj(queries), attention).transpose(1, 2)
-    k = _heads(attention.k_proj(h), attention).transpose(1, 2)
-    v = _heads(attention.v_proj(h), attention).transpose(1, 2)
+    q = _heads(_project(attention.q_proj, queries), attention).transpose(1, 2)
+    k = _heads(_project(attention.k_proj, h), attention).transpose(1, 2)
+    v = _heads(_project(attention.v_proj, h), attention).transpose(1, 2)
     if q.device.type == "cpu" and q.dtype != torch.float32 and q.requires_grad:
         # torch's fused attention takes twice as long backwards as it does written out
         mixed = (attention.scaling * q @ k.transpose(-1, -2)).softmax(-1) @ v
@@ -54,7 +54,7 @@ def _attend(attention: Any, queries: Tensor, h: Tensor) -> Tensor:
 def _attend_from_few(attention: Any, queries: Tensor, h: Tensor) -> Tensor:
     """The same for few queries, without key and value of every token: q (W h) is (q W) h, and
     the mean of all W h is W times the mean of h. That is Q/d of the arithmetic."""
-    q = attention.scaling * _heads(attention.q_proj(queries), attention)
+    q = attention.scaling * _heads(_project(attention.q_proj, queries), attention)
     key, value = (_by_head(p, attention) for p in (attention.k_proj, attention.v_proj))
     reach = torch.einsum("mqhd,hde->mqhe", q, key)
     scores = reach.flatten(1, 2) @ h.transpose(1, 2)  # (M,QH,N)
@@ -66,6 +66,17 @@ def _attend_from_few(attention: Any, queries: Tensor, h: Tensor) -> Tensor:
     if attention.v_proj.bias is not None:
         mixed = mixed + attention.v_proj.bias
     return mixed
+
+
+def _project(projection: Any, x: Tensor) -> Tensor:
+    """A linear layer on tokens (M,N,D); as peft's, but that the adapters' part is added within the
+    product that makes it, without three more passes over tokens."""
+    y: Tensor = F.linear(x, projection.weight, projection.bias)
+    for name, down in getattr(projection, "lora_A", {}).items():
+        narrow = down(projection.lora_dropout[name](x)).flatten(0, 1)
+        wide = projection.lora_B[name].weight.T
+        y = torch.addmm(y.flatten(0, 1), narrow, wide, alpha=projection.scaling[name]).view_as(y)
+    return y
 
 
 def _heads(y: Tensor, attention: Any) -> Tensor:
