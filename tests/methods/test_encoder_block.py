@@ -76,7 +76,12 @@ def test_adapters_add_what_peft_adds() -> None:
     layer, x = block(("q_proj", "k_proj", "v_proj", "o_proj")), tokens()
     found = run_block(layer, x)
     torch.testing.assert_close(found, layer(x), rtol=1e-10, atol=1e-10)
-    assert (found - run_block(block(()), x)).abs().max() > 0.1
+    for name in ("q_proj", "k_proj", "v_proj", "o_proj"):
+        getattr(layer.attention, name).enable_adapters(False)
+    bare = layer(x)
+    assert (found - bare).abs().max() > 0.1
+    torch.testing.assert_close(run_block(layer, x), bare)
+    torch.testing.assert_close(run_block(layer, x, 1), bare[:, :1])
 
 
 def test_few_queries_cost_little() -> None:

@@ -72,8 +72,8 @@ def _project(projection: Any, x: Tensor) -> Tensor:
     """A linear layer on tokens (M,N,D); as peft's, but that the adapters' part is added within the
     product that makes it, without three more passes over tokens."""
     y: Tensor = F.linear(x, projection.weight, projection.bias)
-    for name, down in getattr(projection, "lora_A", {}).items():
-        narrow = down(projection.lora_dropout[name](x)).flatten(0, 1)
+    for name in _adapters(projection):
+        narrow = projection.lora_A[name](projection.lora_dropout[name](x)).flatten(0, 1)
         wide = projection.lora_B[name].weight.T
         y = torch.addmm(y.flatten(0, 1), narrow, wide, alpha=projection.scaling[name]).view_as(y)
     return y
@@ -87,9 +87,15 @@ def _heads(y: Tensor, attention: Any) -> Tensor:
 def _by_head(projection: Any, attention: Any) -> Tensor:
     """Matrix (H,d,D) of a projection, its adapters added."""
     weight: Tensor = projection.weight
-    for name in getattr(projection, "lora_A", ()):
+    for name in _adapters(projection):
         weight = weight + projection.get_delta_weight(name)
     return weight.reshape(-1, attention.head_dim, weight.shape[-1])
+
+
+def _adapters(projection: Any) -> list[str]:
+    """Names of the adapters that are switched on."""
+    on = not getattr(projection, "disable_adapters", True)  # a layer without any has no switch
+    return list(projection.active_adapters) if on else []
 
 
 def _drops_input(attention: Any) -> bool:
