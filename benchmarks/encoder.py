@@ -11,8 +11,8 @@ the same weights, with the published geometry and random weights: nothing is fet
 augmentation of the conventional side moves nothing, so that the two can be compared; it takes as
 long as one that does.
 
-Each side and precision is a process of its own, with one thread on one core; they take turns, and
-on a CPU processor time counts, since it depends less on what else runs. FLOP are those of the
+Each side and precision is a process of its own, with one thread; they take turns, and on a CPU
+processor time counts, since it depends less on what else runs. FLOP are those of the
 products, counted by torch. The bound is the ratio of counted FLOP; what a product of the shape of
 the feed-forward reaches is measured beside each step.
 """
@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import resource
 import time
 from dataclasses import dataclass
@@ -207,8 +206,6 @@ def _machine(device: str) -> str:
 def serve(line: Connection, options: argparse.Namespace, side: Side) -> None:
     """Answer ``step``, ``product`` and ``end``."""
     torch.set_num_threads(1)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with TemporaryDirectory() as folder:
         training = Training(options, side, Path(folder))
         line.send(training.build_s)
@@ -247,7 +244,8 @@ class Training:
         if side.cached:
             keep_freed_memory()  # as every training of merkit does
             encoder = self.model.encoder
-            for i in range(encoder.split):  # no step reads them, and three sides are to fit
+            # no step reads these: mapped from a file they take no memory, random ones would
+            for i in range(encoder.split):
                 encoder.backbone.encoder.layer[i] = torch.nn.Identity()
         else:
             self.model.encoder.forward = self._whole_encoder

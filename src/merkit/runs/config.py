@@ -94,8 +94,8 @@ class MethodConfig:
             told.
         token_memory_gb: gigabytes of cached tokens (of what is frozen in an encoder) that each
             training holds in memory, on the GPU where there is one; where they need more, each
-            batch is read from the store. Null: half of a GPU's memory; 1 on a CPU, where what was
-            read from the store lies in memory that all trainings share.
+            batch is read from the store. Null: half of a GPU's memory; 0.1 on a CPU, where what
+            was read from the store lies in memory that all trainings share.
     """
 
     method: str = "sfa-dgat"

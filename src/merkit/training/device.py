@@ -32,13 +32,13 @@ def choose_device(name: str) -> str:
 
 def token_memory_bytes(device: str, wanted_gb: float | None) -> int:
     """Bytes of cached tokens that a training may hold in memory, on its device: as wanted, or half
-    of a GPU, or 1 GB on a CPU, where files that were read lie in memory that all processes share.
-    """
+    of a GPU. On a CPU 0.1 GB: files that were read lie in memory that all processes share, and only
+    small tokens, such as vectors, are read faster when they are held."""
     if wanted_gb is not None:
         return round(wanted_gb * 1e9)
     if torch.device(device).type == "cuda":
         return int(torch.cuda.get_device_properties(device).total_memory) // 2
-    return 10**9
+    return 10**8
 
 
 #: options of glibc's ``mallopt``: how much free memory at the top goes back to the system, and how

@@ -48,15 +48,16 @@ class Encoding:
     def groups(self, ids: Sequence[str]) -> Iterator[list[str]]:
         """Clips of one shape that are encoded together, in order."""
         group: list[str] = []
-        size, shapes = 0, None
+        size, form = 0, None
         for clip_id in ids:
-            clip = self._clip(clip_id)
-            found = {name: tensor.shape for name, tensor in clip.items()}
-            own = self._n_views * sum(tensor.nbytes for tensor in clip.values())
-            if group and (size + own > _GROUP_BYTES or found != shapes):
+            arrays = self.samples.read(clip_id).arrays
+            read = [arrays[name] for name in self.samples.array_names]
+            own, shapes = self._n_views * sum(a.nbytes for a in read), [a.shape for a in read]
+            if group and (size + own > _GROUP_BYTES or shapes != form):
                 yield group
                 group, size = [], 0
-            group, size, shapes = [*group, clip_id], size + own, found
+            group.append(clip_id)
+            size, form = size + own, shapes
         if group:
             yield group
 

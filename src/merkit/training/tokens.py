@@ -66,12 +66,14 @@ def with_tokens(
 def _make_missing(encoding: Encoding, paths: Mapping[str, Path], progress: Progress) -> None:
     """Encode the clips whose file is not there, or not as it was written."""
     missing = {clip_id for clip_id, path in paths.items() if not _is_whole(path)}
-    stage, done = "encoding frozen blocks", len(paths) - len(missing)
-    if missing:
-        keep_freed_memory()
-        size = encoding.clip_bytes(min(missing)) * len(missing)
-        _check_room(paths[min(missing)].parent, size)
-        stage = f"encoding frozen blocks of {len(missing)} clips, {size / 1e9:.3g} GB"
+    done = len(paths) - len(missing)
+    if not missing:
+        progress("encoding frozen blocks", done, len(paths))
+        return
+    keep_freed_memory()
+    size = encoding.clip_bytes(min(missing)) * len(missing)
+    _check_room(paths[min(missing)].parent, size)
+    stage = f"encoding frozen blocks of {len(missing)} clips, {size / 1e9:.3g} GB"
     progress(stage, done, len(paths))
     # groups do not depend on what is missing: what is computed together agrees with what is not to
     # the last bits only, and a run that goes on is to be that of one that was not disturbed
