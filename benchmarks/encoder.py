@@ -33,13 +33,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
-from transformers import Dinov2Config, Dinov2Model
-from tuning_cost import SIZES
+from tuning_cost import random_encoder
 
 from merkit.methods import make_method
 from merkit.methods.base import Method
-from merkit.methods.encoder import network
-from merkit.methods.encoder.config import EncoderConfig
 from merkit.samples.augment import AugmentConfig, apply, draw
 from merkit.samples.prepare import SampleSet
 from merkit.samples.store import SampleStore
@@ -81,7 +78,8 @@ class Side:
 @dataclass(frozen=True)
 class Outcome:
     """What a side tells in the end: the trained weights, the probabilities of its clips, the most
-    memory that it held, and the FLOP of its first step."""
+    memory that it held (on a CPU with the weights that it read from their file, which sides share),
+    and the FLOP of its first step."""
 
     weights: dict[str, np.ndarray]
     probabilities: np.ndarray
@@ -92,8 +90,13 @@ class Outcome:
 def main() -> None:
     options = _options()
     sides = [Side(False, p) for p in options.conventional] + [Side(True, p) for p in options.cached]
-    found = measure(options, sides)
-    print(table(options, found))
+    context = multiprocessing.get_context("spawn")
+    with TemporaryDirectory() as folder:
+        # weights in a file are mapped: all sides share them, and what no step reads takes no memory
+        maker = context.Process(target=random_encoder, args=(options.encoder, folder))
+        maker.start()
+        maker.join()
+        print(table(options, measure(options, sides, folder)))
 
 
 def _options() -> argparse.Namespace:
@@ -125,13 +128,13 @@ class Measured:
     outcome: Outcome
 
 
-def measure(options: argparse.Namespace, sides: list[Side]) -> dict[Side, Measured]:
+def measure(options: argparse.Namespace, sides: list[Side], encoder: str) -> dict[Side, Measured]:
     context = multiprocessing.get_context("spawn")
     lines: dict[Side, Connection] = {}
     found: dict[Side, Any] = {side: {"seconds": [], "product": [], "losses": []} for side in sides}
-    for side in reversed(sides):  # the conventional last: it holds the whole encoder to the end
+    for side in sides:
         lines[side], other = context.Pipe()
-        context.Process(target=serve, args=(other, options, side), daemon=True).start()
+        context.Process(target=serve, args=(other, options, side, encoder), daemon=True).start()
         found[side]["build_s"] = lines[side].recv()
         print(f"{side.name}: ready", flush=True)
     for step in range(options.steps + 1):
@@ -203,11 +206,11 @@ def _machine(device: str) -> str:
 # a side, in a process of its own
 
 
-def serve(line: Connection, options: argparse.Namespace, side: Side) -> None:
+def serve(line: Connection, options: argparse.Namespace, side: Side, encoder: str) -> None:
     """Answer ``step``, ``product`` and ``end``."""
     torch.set_num_threads(1)
     with TemporaryDirectory() as folder:
-        training = Training(options, side, Path(folder))
+        training = Training(options, side, encoder, Path(folder))
         line.send(training.build_s)
         while (word := line.recv()) != "end":
             line.send(training.timed_step() if word == "step" else training.product())
@@ -217,12 +220,11 @@ def serve(line: Connection, options: argparse.Namespace, side: Side) -> None:
 class Training:
     """One side: its model, its clips, its optimiser."""
 
-    def __init__(self, options: argparse.Namespace, side: Side, folder: Path) -> None:
+    def __init__(self, options: argparse.Namespace, side: Side, encoder: str, folder: Path) -> None:
         self.options, self.side, self.device = options, side, torch.device(options.device)
-        network.build_backbone = random_backbone
         method = make_method(
             options.method,
-            {"encoder": {"name": options.encoder}, "frames": options.frames},
+            {"encoder": {"name": options.encoder, "path": encoder}, "frames": options.frames},
             {"augment": False},
         )
         clips = [f"c{i}" for i in range(options.clips)]
@@ -243,10 +245,6 @@ class Training:
         self.model: Any = method.build(CLASSES).to(self.device).train()
         if side.cached:
             keep_freed_memory()  # as every training of merkit does
-            encoder = self.model.encoder
-            # no step reads these: mapped from a file they take no memory, random ones would
-            for i in range(encoder.split):
-                encoder.backbone.encoder.layer[i] = torch.nn.Identity()
         else:
             self.model.encoder.forward = self._whole_encoder
         self.optimiser = make_optimiser(self.model, method.training)
@@ -325,22 +323,6 @@ class Training:
         if self.device.type == "cuda":
             return float(torch.cuda.max_memory_allocated())
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
-
-
-def random_backbone(config: EncoderConfig) -> Dinov2Model:
-    """The published geometry with the same random weights every time."""
-    width, blocks, heads, swiglu = SIZES[config.name.split("-")[1]]
-    geometry = Dinov2Config(
-        hidden_size=width,
-        num_hidden_layers=blocks,
-        num_attention_heads=heads,
-        use_swiglu_ffn=swiglu,
-        patch_size=14,
-        image_size=518,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        return Dinov2Model(geometry).eval()
 
 
 def random_clips(method: Method, options: argparse.Namespace) -> Tensor:

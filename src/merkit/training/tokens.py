@@ -20,7 +20,7 @@ from merkit.files import atomic_file, once_a_version, write_text
 from merkit.progress import Progress, silent
 from merkit.samples.prepare import SampleSet
 from merkit.samples.tokens import TokenFiles
-from merkit.training.device import keep_freed_memory, token_memory_bytes
+from merkit.training.device import token_memory_bytes
 from merkit.training.encoding import Encoding
 from merkit.training.loop import Trainable
 
@@ -70,7 +70,6 @@ def _make_missing(encoding: Encoding, paths: Mapping[str, Path], progress: Progr
     if not missing:
         progress("encoding frozen blocks", done, len(paths))
         return
-    keep_freed_memory()
     size = encoding.clip_bytes(min(missing)) * len(missing)
     _check_room(paths[min(missing)].parent, size)
     stage = f"encoding frozen blocks of {len(missing)} clips, {size / 1e9:.3g} GB"
