@@ -1,7 +1,7 @@
 """Tuning the last blocks of an encoder: the whole encoder at every step against cached tokens.
 
     python benchmarks/encoder.py                                            # sfa-dgat, ViT-S
-    python benchmarks/encoder.py --method hlora-mer --encoder dinov2-giant --clips 2 --steps 2
+    python benchmarks/encoder.py --method hlora-mer --encoder dinov2-giant --clips 2 --frames 4
     python benchmarks/encoder.py --device cuda --steps 20 [--method hlora-mer ...]
 
 Conventional: pixels are augmented and go through all of transformers' model with peft's adapters
@@ -135,6 +135,7 @@ def measure(options: argparse.Namespace, sides: list[Side], encoder: str) -> dic
     for side in sides:
         lines[side], other = context.Pipe()
         context.Process(target=serve, args=(other, options, side, encoder), daemon=True).start()
+        other.close()  # so that the end of a side is an error here
         found[side]["build_s"] = lines[side].recv()
         print(f"{side.name}: ready", flush=True)
     for step in range(options.steps + 1):
