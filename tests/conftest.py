@@ -6,13 +6,21 @@ With several test processes each is made once, by the first that needs it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 import tiny_pipeline as tiny
 from merkit.types import Recording
+
+if TYPE_CHECKING:
+    from merkit.face import TrackConfig
+    from merkit.progress import Progress
+    from merkit.spotting import SpotConfig
+    from merkit.spotting.tracked import TrackedVideo
 
 # No deadline: a busy machine is no failure. In CI the same examples every time.
 settings.register_profile("merkit", deadline=None, derandomize="CI" in os.environ)
@@ -112,6 +120,33 @@ def tiny_model(shared_folder: Path, tiny_database: Path, tiny_store: Path) -> Pa
         shared_folder / "tiny" / "model",
         lambda out: train_model(tiny.final(tiny_database, tiny_store, out)),
     )
+
+
+@pytest.fixture(scope="session")
+def _tracked() -> dict[object, TrackedVideo]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def tracked_once(_tracked: dict[object, TrackedVideo]) -> Iterator[None]:
+    """A video is read and its face followed once, whatever is asked about it and how often, for
+    tests of what becomes of that; again where the file or a setting changed."""
+    from merkit.spotting import video as spotting
+
+    def tracked(
+        video: Path, track: TrackConfig, spot: SpotConfig, fps_hz: float | None, progress: Progress
+    ) -> TrackedVideo:
+        files = sorted(video.iterdir()) if video.is_dir() else [video]
+        versions = tuple((f.name, f.stat().st_mtime_ns) for f in files if f.exists())
+        key = (video, versions, track, spot, fps_hz)
+        if key not in _tracked:
+            _tracked[key] = track_video(video, track, spot, fps_hz, progress)
+        return _tracked[key]
+
+    track_video = spotting.track_video
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spotting, "track_video", tracked)
+        yield
 
 
 @pytest.fixture(scope="session")

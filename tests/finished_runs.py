@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 
 from merkit.report.result import Result
+from merkit.report.unit_result import UnitResult
 from merkit.scoring.scores import FoldTraining, score_run
 from merkit.scoring.subjects import Pooling
+from merkit.scoring.unit_scores import score_units
 
 CLASSES = ["negative", "positive", "surprise"]
+TRAINING = FoldTraining("s00", 0, 1, 3.4, 23456, 12345, ())
 
 
 def predictions(
@@ -42,6 +45,28 @@ def predictions(
     return pd.DataFrame(rows)
 
 
+def unit_predictions(right: float, draw: int = 0, seeds: tuple[int, ...] = (0,)) -> pd.DataFrame:
+    """Six clips of each of ten subjects, of which every other shows AU1 and every third AU12;
+    ``right``: probability that a call is right."""
+    rows = predictions(0.5, seeds=seeds).drop(columns=["y_true", "y_pred"])
+    random, clip = np.random.default_rng(draw), rows.groupby(["seed", "subject"]).cumcount()
+    for name, every in (("AU1", 2), ("AU12", 3)):
+        rows[f"y_true_{name}"] = shown = (clip % every == 0).astype(int)
+        rows[f"y_pred_{name}"] = shown.where(random.random(len(rows)) < right, 1 - shown)
+    return rows
+
+
+def write_unit_run(path: Path, table: pd.DataFrame, **model: Any) -> Path:
+    """The same of task ``au``."""
+    path.mkdir(parents=True)
+    units = [name.removeprefix("y_true_") for name in table if name.startswith("y_true_")]
+    document = _document("hoof", "db", "f" * 64, model, task="au")
+    scores = score_units(table, units, [TRAINING], resamples=200, fold_hash="f" * 64)
+    (path / "run.json").write_text(json.dumps(document))
+    UnitResult(path, document, scores, table).write()
+    return path
+
+
 def write_run(
     path: Path,
     table: pd.DataFrame,
@@ -54,6 +79,18 @@ def write_run(
 ) -> Path:
     """A finished run folder as ``merkit evaluate`` leaves it, as far as a comparison reads it."""
     path.mkdir(parents=True)
+    document = _document(method, data, fold_hash, model)
+    scores = score_run(
+        table, CLASSES, [TRAINING], pooling=pooling, resamples=200, marks=marks, fold_hash=fold_hash
+    )
+    (path / "run.json").write_text(json.dumps(document))
+    Result(path, document, scores, table).write()
+    return path
+
+
+def _document(
+    method: str, data: str, fold_hash: str, model: dict[str, Any], **more: Any
+) -> dict[str, Any]:
     settings = {
         "method": method,
         "data": [data],
@@ -62,7 +99,7 @@ def write_run(
         "training": {"epochs": 1},
         "recipe": {"frames": model.get("frames", 4)},
     }
-    document = {
+    return {
         "format": 1,
         "identity": {},
         "settings": settings,
@@ -74,11 +111,5 @@ def write_run(
         "classes": CLASSES,
         "method_marks": [],
         "refused_clips": {},
+        **more,
     }
-    training = FoldTraining("s00", 0, 1, 3.4, 23456, 12345, ())
-    scores = score_run(
-        table, CLASSES, [training], pooling=pooling, resamples=200, marks=marks, fold_hash=fold_hash
-    )
-    (path / "run.json").write_text(json.dumps(document))
-    Result(path, document, scores, table).write()
-    return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from merkit import workers
 
 _JOBS = """
 import sys, time
@@ -58,3 +61,14 @@ def test_no_worker_outlives_a_command_that_is_killed(
     for process in alive:
         process.kill()
     assert not alive
+
+
+def test_workers_share_the_cores():
+    """Not as many threads in each of them as there are cores."""
+    share = max(1, workers.cores() // 2)
+    asked = [f"__import__({name!r}, fromlist='-').{name_of}()" for name, name_of in _COUNTS]
+    assert list(workers.run_jobs(eval, asked, 2)) == [share] * len(asked)
+    assert "MERKIT_WORKER_CORES" not in os.environ
+
+
+_COUNTS = (("cv2", "getNumThreads"), ("merkit.workers", "cores"))

@@ -13,9 +13,17 @@ import pandas as pd
 import pytest
 
 import tiny_pipeline as tiny
+from face_models import write_face
 from merkit.cli import main
 from merkit.errors import ConfigError
-from merkit.files import atomic_file, atomic_folder, remove_leftovers, sole_writer, write_text
+from merkit.files import (
+    atomic_file,
+    atomic_folder,
+    remove_folder,
+    remove_leftovers,
+    sole_writer,
+    write_text,
+)
 from merkit.report.plots import confusion_plot
 from merkit.report.result import read_result
 from merkit.runs.evaluate import evaluate
@@ -61,6 +69,7 @@ def test_every_command_that_writes_is_a_sole_writer(
 ) -> None:
     path, _ = held
     data = ["--data", "synthetic", "--root", str(tiny_database), "--store", str(tmp_path / "s")]
+    face = ["--face-model", str(write_face(tmp_path / "face.npz"))]
     config = tmp_path / "e.yaml"
     config.write_text(
         f"data: [synthetic]\nroot: [{tiny_database}]\nruns: {{a: {{method: majority}}}}"
@@ -69,6 +78,8 @@ def test_every_command_that_writes_is_a_sole_writer(
         ["evaluate", *data, "--method", "majority", "--out", str(path)],
         ["train", *data, "--method", "majority", "--out", str(path)],
         ["synth", str(path), "--subjects", "1"],
+        ["simulate", *face, "--out", str(path)],
+        ["teach", *face, "--out", str(path)],
         ["experiment", str(config), "--out", str(path)],
         ["explain", str(tmp_path), "--model", "m", "--out", str(path)],
     ):
@@ -97,6 +108,21 @@ def test_leftovers_of_a_dead_process_go_at_once_and_those_of_a_live_one_stay(
     os.utime(tmp_path / ".tmp-elsewhere-1-abc", (1, 1))
     remove_leftovers(tmp_path)
     assert not (tmp_path / ".tmp-elsewhere-1-abc").exists()
+
+
+def test_what_a_kill_leaves_of_a_folder_that_is_taken_away_is_a_leftover(tmp_path: Path) -> None:
+    program = (
+        "import os, shutil\nfrom pathlib import Path\nfrom merkit.files import remove_folder\n"
+        "shutil.rmtree = lambda *a, **k: os._exit(9)\n"
+        f"remove_folder(Path({str(tmp_path / 'parts')!r}))\n"
+    )
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "1.npz").touch()
+    subprocess.run([sys.executable, "-c", program], check=False)
+    assert [path.name.startswith(".tmp-") for path in tmp_path.iterdir()] == [True]
+    remove_leftovers(tmp_path)
+    assert not any(tmp_path.iterdir())
+    remove_folder(tmp_path / "parts")  # that is not there
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache, wraps
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
@@ -215,6 +216,14 @@ def _finite(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def remove_folder(folder: Path) -> None:
+    """Take a folder away, if it is there. What a kill leaves of it goes with the next leftovers."""
+    leftover = folder.with_name(f"{_temporary_prefix()}{token_hex(4)}")
+    with suppress(OSError):
+        folder.rename(leftover)
+    shutil.rmtree(leftover, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path, older_than_s: float = 3600.0) -> None:

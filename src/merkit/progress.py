@@ -52,12 +52,19 @@ class Lines:
 def _line(stage: str, done: float, total: float, first: float, elapsed_s: float) -> str:
     if not total:
         return f"{stage}: {done:g}"
-    line = f"{stage}: {done / total:.0%}, {done:g} of {total:g}"
+    told = [f"{stage}: {done / total:.0%}", f"{done:g} of {total:g}"]
+    if done > first and elapsed_s > 0:
+        told.append(_pace((done - first) / elapsed_s))
     if done >= total:
-        return f"{line}, took {_clock(elapsed_s)}"
-    if done <= first:
-        return line
-    return f"{line}, {_clock(elapsed_s * (total - done) / (done - first))} left"
+        told.append(f"took {_clock(elapsed_s)}")
+    elif done > first:
+        told.append(f"{_clock(elapsed_s * (total - done) / (done - first))} left")
+    return ", ".join(told)
+
+
+def _pace(a_second: float) -> str:
+    """How many are done in a second or, where that is less than one, how long one takes."""
+    return f"{a_second:.3g} a second" if a_second >= 1 else f"{1 / a_second:.3g} s each"
 
 
 def _clock(seconds: float) -> str:
@@ -67,17 +74,24 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def terminal_progress() -> Iterator[Progress]:
-    """Bars with time left on standard error; plain lines where that is no terminal."""
+    """Bars with pace and time left on standard error; plain lines where that is no terminal."""
     if not sys.stderr.isatty():
         yield Lines()
         return
     from rich import progress as rich
     from rich.console import Console
+    from rich.text import Text
+
+    class Pace(rich.ProgressColumn):
+        def render(self, task: rich.Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(_pace(speed) if speed else "")
 
     columns = (
         rich.TextColumn("{task.description:<28}"),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
+        Pace(),
         rich.TimeElapsedColumn(),
         rich.TextColumn("left"),
         rich.TimeRemainingColumn(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
@@ -15,10 +16,19 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 
+#: in the environment of a worker: the cores that are its share
+_SHARE = "MERKIT_WORKER_CORES"
+
+
+def cores() -> int:
+    """Cores for the threads of this process: all that are usable, in a worker its share of them."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return int(os.environ.get(_SHARE, usable or 1))
+
+
 def worker_count(wanted: int, jobs: int) -> int:
     """Number of processes: ``wanted``, or one a usable core, never more than jobs."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(wanted or cores or 1, jobs))
+    return max(1, min(wanted or cores(), jobs))
 
 
 def run_jobs(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterator[R]:
@@ -33,7 +43,8 @@ def run_jobs(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterato
         yield from map(work, jobs)
         return
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_end_with_parent)
+    share = max(1, cores() // count)
+    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin, initargs=(share,))
     try:
         for future in as_completed([pool.submit(work, job) for job in jobs]):
             yield future.result()
@@ -43,6 +54,15 @@ def run_jobs(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterato
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(share: int) -> None:
+    """Take no more than a share of the cores: as many threads in every worker as there are cores
+    would wait for each other."""
+    os.environ[_SHARE] = os.environ["OPENCV_FOR_THREADS_NUM"] = str(share)
+    if "cv2" in sys.modules:  # else it reads the variable when it is imported
+        sys.modules["cv2"].setNumThreads(share)
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:
@@ -59,6 +79,6 @@ def _end_with_parent() -> None:
 
 @lru_cache(maxsize=1)
 def threads() -> ThreadPoolExecutor:
-    """Two threads for the process, for work in which OpenCV sets Python free. What runs in them
-    must not wait for more of them."""
-    return ThreadPoolExecutor(2, thread_name_prefix="merkit")
+    """Two threads for the process, one in a worker that has no more cores, for work in which OpenCV
+    sets Python free. What runs in them must not wait for more of them."""
+    return ThreadPoolExecutor(min(2, cores()), thread_name_prefix="merkit")

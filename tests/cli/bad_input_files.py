@@ -18,6 +18,8 @@ import numpy as np
 import openpyxl
 
 import tiny_pipeline as tiny
+from face_models import write_face
+from merkit.methods.bundled import BUNDLED
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,27 @@ class Kit:
         options = ["--model", str(model or self.model), "--device", "cpu"]
         return ["predict", *words, *options, "--out", f"{self.out}.csv"]
 
+    def simulate(self, *words: str, face: Path | None = None) -> list[str]:
+        """Maps that would be simulated in a moment; ``words`` spoil it."""
+        model = ["--face-model", str(face or self.face()), "--workers", "1"]
+        counted = ["--kind", "geometric", "--count", "4"]
+        return ["simulate", "--out", self.out, *model, *counted, *words]
+
+    def teach(self, *words: str, face: Path | None = None) -> list[str]:
+        """A recogniser that would be made in seconds; ``words`` spoil it."""
+        model = ["--face-model", str(face or self.face()), "--workers", "1"]
+        counts = ["--count", "0", "--geometric", "8", "--held-out", "4", "--teachers", "1"]
+        return ["teach", "--out", self.out, *model, *counts, *words, "--set", "fit.batch_size=8"]
+
     # files
+
+    def face(self) -> Path:
+        return write_face(self.root / "face.npz")
+
+    def arrays(self, name: str, **arrays: np.ndarray) -> Path:
+        path = self.root / name
+        np.savez(path, **arrays)
+        return path
 
     def file(self, name: str, content: bytes | str = "") -> Path:
         path = self.root / name
@@ -175,6 +197,12 @@ class Kit:
             path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
         return self.model_with(change)
+
+    def other_weights(self) -> Path:
+        """A copy of a recogniser that comes with merkit, with the weights of another."""
+        folder = Path(shutil.copytree(BUNDLED["sim-flow"], self.root / "recogniser"))
+        shutil.copy(BUNDLED["sim-seq"] / "model.safetensors", folder)
+        return folder
 
     def run_with(self, change: Callable[[Path], object], name: str = "run") -> Path:
         folder = Path(shutil.copytree(self.run, self.root / name))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -35,7 +36,7 @@ class Bad:
 
 
 V, D, C, M, W = "videos", "data", "settings", "models", "output"
-S, R = "synth", "report"
+S, F, T, R = "synth", "simulate", "teach", "report"
 
 CASES = [
     # videos
@@ -252,6 +253,11 @@ CASES = [
     Bad(M, "final model of weights that cannot be had",
         lambda k: ["train", *k.data(), "--out", k.out, "--set", "model.encoder.name=dinov2-base"],
         "facebook/dinov2-base", 3),
+    Bad(M, "recogniser to start from that does not exist",
+        lambda k: k.evaluate("--method", "ststnet", "--init", "sim-flwo"), "'sim-flwo'"),
+    Bad(M, "recogniser whose weights are another file",
+        lambda k: k.evaluate("--method", "ststnet", "--init", str(k.other_weights())),
+        "not as it was written"),
     Bad(M, "settings of an unknown method", lambda k: ["models", "magic"], "magic"),
     # output
     Bad(W, "run folder that is a file",
@@ -295,6 +301,55 @@ CASES = [
     Bad(S, "folder of a database with other settings",
         lambda k: ["synth", str(k.copied()), "--subjects", "3"], "other settings"),
     Bad(S, "no folder named", lambda k: ["synth"], "merkit synth"),
+    # simulate
+    Bad(F, "no face model named", lambda k: ["simulate", "--out", k.out], "--face-model FILE"),
+    Bad(F, "face model that does not exist",
+        lambda k: k.simulate(face=Path("gone.npz")), "gone.npz", 3),
+    Bad(F, "face model that is text",
+        lambda k: k.simulate(face=k.file("words.npz", "a face")), "words.npz"),
+    Bad(F, "face model without its arrays",
+        lambda k: k.simulate(face=k.arrays("bare.npz", neutral=np.zeros((9, 3)))), "'quads'"),
+    Bad(F, "face model with a number that is not finite",
+        lambda k: k.simulate(face=k.arrays("nan.npz", neutral=np.full((9, 3), np.nan))),
+        "not finite"),
+    Bad(F, "table of action units without its columns",
+        lambda k: k.simulate("--action-units", str(k.file("units.csv", "a,b\n1,2\n"))),
+        "units.csv"),
+    Bad(F, "unknown dial to switch off", lambda k: k.simulate("--without", "blnk"), "blnk"),
+    Bad(F, "unknown setting of a dial",
+        lambda k: k.simulate("--set", "dials.pose.yaww=1"), "yaww"),
+    Bad(F, "dial that cannot be so",
+        lambda k: k.simulate("--set", "dials.pose.yaw_sd_rad=-1"), "yaw_sd_rad"),
+    Bad(F, "no maps", lambda k: k.simulate("--count", "0"), "count is 0"),
+    Bad(F, "negative seed", lambda k: k.simulate("--seed", "-1"), "seed is -1"),
+    Bad(F, "unknown kind", lambda k: k.simulate("--kind", "smooth"), "smooth"),
+    Bad(F, "file that exists",
+        lambda k: k.simulate("--out", str(k.file("old.npz", "old"))), "old.npz exists"),
+    Bad(F, "folder in place of the file",
+        lambda k: k.simulate("--out", str(k.file("mine/thesis.txt", "x").parent)), "mine exists"),
+    Bad(F, "file below a file",
+        lambda k: k.simulate("--out", str(k.file("f.txt") / "maps.npz")), "f.txt"),
+    Bad(F, "place nobody may write",
+        lambda k: k.simulate("--out", "/proc/merkit/maps.npz"), "/proc/merkit"),
+    # teach
+    Bad(T, "no face model named", lambda k: ["teach", "--out", k.out], "--face-model FILE"),
+    Bad(T, "face model that does not exist",
+        lambda k: k.teach(face=Path("gone.npz")), "gone.npz", 3),
+    Bad(T, "face model that is text",
+        lambda k: k.teach(face=k.file("words.npz", "a face")), "words.npz"),
+    Bad(T, "recogniser that does not exist",
+        lambda k: k.teach("--recogniser", "sim-flwo"), "sim-flwo"),
+    Bad(T, "unknown dial to switch off", lambda k: k.teach("--without", "blnk"), "blnk"),
+    Bad(T, "fewer clips than a batch", lambda k: k.teach("--geometric", "7"), "7 clips to learn"),
+    Bad(T, "nothing held out", lambda k: k.teach("--held-out", "0"), "held_out is 0"),
+    Bad(T, "no teachers", lambda k: k.teach("--teachers", "0"), "teachers is 0"),
+    Bad(T, "no steps", lambda k: k.teach("--set", "fit.steps=0"), "steps is 0"),
+    Bad(T, "folder with other files",
+        lambda k: k.teach("--out", str(k.file("mine/thesis.txt", "x").parent)), "mine exists"),
+    Bad(T, "folder below a file",
+        lambda k: k.teach("--out", str(k.file("f.txt") / "flow")), "f.txt"),
+    Bad(T, "place nobody may write",
+        lambda k: k.teach("--out", "/proc/merkit/flow"), "/proc/merkit"),
     # report
     Bad(R, "folder that does not exist", lambda k: ["report", "gone"], "gone", 3),
     Bad(R, "folder that is no run", lambda k: ["report", str(k.folder("empty"))], "empty", 3),

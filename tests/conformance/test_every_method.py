@@ -26,9 +26,10 @@ from merkit.samples.prepare import SampleSet
 from merkit.samples.recipes import Recipe
 from merkit.training.config import TrainConfig
 from merkit.training.device import trains_in_half
-from merkit.training.loop import FitContext, predict
+from merkit.training.loop import FitContext, begin, predict
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader
+from merkit.training.stack import Unstackable, train_together
 from merkit.training.targets import Units
 from merkit.types import ActionUnit, Clip, FaceTrack, Fold, Frames
 from placeholder_recogniser import sim_flow_folder, sim_seq_folder
@@ -430,3 +431,39 @@ def test_training_is_deterministic_given_the_seed_and_reads_what_the_fold_allows
     np.testing.assert_allclose(first.sum(1), 1, rtol=1e-5)
     if isinstance(model, Network) and method.trains:
         assert not np.array_equal(first, other)
+
+
+#: methods with layers that vmap has no rule for where they read pixels
+APART = ("sfa-dgat", "hlora-mer", "linear-probe")
+#: a bias of keys moves no softmax: its gradient is rounding, which Adam scales up
+NO_GRADIENT = "key.bias"
+
+
+def test_trainings_at_once_are_what_each_is_by_itself(method: Method, entry: str) -> None:
+    if type(method).fit is not Method.fit or not method.trains:
+        pytest.skip("not trained by gradient steps")
+    settings = replace(method.training, epochs=3, steps=0, batch_size=3, warmup_epochs=1)
+    settings = replace(settings, patience=2, gradient_clip=1.0, learning_rate=2e-4)
+    method = replace(method, training=settings)
+
+    def folds() -> list[tuple[ClipReader, FitContext]]:
+        """Of other clips, numbers of clips, and seeds."""
+        clips = [reader(method, 8 + i, first=i, n_val=2) for i in range(3)]
+        return [(r, FitContext(seed=5 + i)) for i, r in enumerate(clips)]
+
+    begun = [begin(method, clips, context) for clips, context in folds()]
+    if method_of(entry) in APART:
+        with pytest.raises(Unstackable):
+            train_together(begun)
+        return
+    together = train_together(begun)
+    alone = [method.fit(clips, context) for clips, context in folds()]
+    for one, other in zip(alone, together, strict=True):
+        assert one.summary.chosen_epoch == other.summary.chosen_epoch
+        assert {u: set(c) for u, c in one.summary.served.items()} == {
+            u: set(c) for u, c in other.summary.served.items()
+        }
+        mine = dict(one.model.named_parameters())
+        for name, parameter in other.model.named_parameters():
+            if not name.endswith(NO_GRADIENT):
+                torch.testing.assert_close(parameter, mine[name], rtol=1e-5, atol=1e-5)

@@ -58,6 +58,17 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Faces]], list[Fr
     return play
 
 
+def test_the_first_frame_is_looked_at_once(
+    scripted: Callable[[list[Faces]], list[Frame]],
+) -> None:
+    """Thoroughly, whatever an ordinary look would see; and an ordinary look where that saw none."""
+    track(scripted([(a_face(10),)] * 3), TrackConfig())
+    assert Script.searches == [(0, False)]
+    with pytest.raises(FaceError, match="no face"):
+        track(scripted([()]), TrackConfig())
+    assert Script.searches == [(0, False), (0, True)]
+
+
 def test_largest_first_then_the_same_person(scripted: Callable[[list[Faces]], list[Frame]]) -> None:
     # B outgrows A in the second frame, and A walks; A is followed to the end.
     faces = [(a_face(10 + 5 * i, 40), a_face(200, 30 + 20 * i)) for i in range(6)]

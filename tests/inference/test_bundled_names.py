@@ -20,6 +20,7 @@ from merkit.types import Event, Recording
 from merkit.video import iter_frames, write_video
 from placeholder_recogniser import RegionRecogniser, region_folder, sim_flow_folder
 
+pytestmark = pytest.mark.usefixtures("tracked_once")
 MICRO = Event("micro", 0.5, 0.67, 0.87, 115, 120, 126, 3.0, 0.03, 0.4)
 
 
@@ -45,7 +46,7 @@ def both(made: dict[str, Path]) -> Iterator[Bundled]:
 
 
 @pytest.fixture(scope="module")
-def spotted(tiny_images: Path) -> SpottedVideo:
+def spotted(tracked_once: None, tiny_images: Path) -> SpottedVideo:
     found = spot_video(tiny_images, fps_hz=30.0)
     macro = replace(MICRO, kind="macro")
     return replace(found, events=(MICRO, macro))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +19,16 @@ from merkit.spotting import SpotConfig, SpottedVideo, spot_video, track_video
 from merkit.types import Clip, Event, EventKind, Recording, Sample
 from merkit.video import read_frames, write_frames
 
+pytestmark = pytest.mark.usefixtures("tracked_once")
 
-@pytest.fixture(scope="session")
+
+@pytest.fixture(scope="module")
 def recognizer(tiny_model: Path) -> Recognizer:
     return Recognizer.from_pretrained(tiny_model, device="cpu")
 
 
-@pytest.fixture(scope="session")
-def analysis(recognizer: Recognizer, tiny_recording: Recording) -> Analysis:
+@pytest.fixture(scope="module")
+def analysis(tracked_once: None, recognizer: Recognizer, tiny_recording: Recording) -> Analysis:
     return analyse(tiny_recording.media, recognizer)
 
 
@@ -65,8 +68,8 @@ def test_the_analysis_is_ordered_and_complete(analysis: Analysis, recognizer: Re
 # which events are named
 
 
-@pytest.fixture(scope="session")
-def spotted(recognizer: Recognizer, tiny_recording: Recording) -> SpottedVideo:
+@pytest.fixture(scope="module")
+def spotted(tracked_once: None, recognizer: Recognizer, tiny_recording: Recording) -> SpottedVideo:
     return spot_video(tiny_recording.media, track=recognizer.track)
 
 
@@ -127,14 +130,17 @@ def test_a_movement_without_a_face_is_kept_without_a_name(
     assert labelled(recognizer, spotted) == ()
 
 
-def test_progress_tells_both_passes(recognizer: Recognizer, tiny_images: Path) -> None:
+def test_progress_tells_both_passes(
+    recognizer: Recognizer, tiny_images: Path, tmp_path: Path
+) -> None:
+    again = shutil.copytree(tiny_images, tmp_path / "again")  # that nobody has read
     stages: dict[str, list[float]] = {}
 
     def told(stage: str, done: float, total: float) -> None:
         assert done <= total
         stages.setdefault(stage.split(maxsplit=1)[0], []).append(done)
 
-    analyse(tiny_images, recognizer, fps_hz=30.0, progress=told)
+    analyse(again, recognizer, fps_hz=30.0, progress=told)
     assert set(stages) == {"reading", "recognising"}
     assert all(steps == sorted(steps) for steps in stages.values())
 

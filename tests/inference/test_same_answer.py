@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from merkit.spotting import spot_video
 from merkit.types import U8, Event, Recording
 from merkit.video import iter_frames, write_frames, write_video
 
+pytestmark = pytest.mark.usefixtures("tracked_once")
 FPS_HZ = 30.0
 
 
@@ -44,8 +44,12 @@ def frames(tiny_recording: Recording) -> list[U8]:
     return [frame.rgb for frame in iter_frames(tiny_recording.media)]
 
 
-#: a video is looked through once, whatever is asked about it
-found_in = lru_cache(lambda video, track, rate: spot_video(video, track=track, fps_hz=rate))
+@pytest.fixture(scope="module")
+def again(frames: list[U8], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recording, encoded again."""
+    video = tmp_path_factory.mktemp("again") / "again.mp4"
+    write_video(video, frames, FPS_HZ, crf=23)
+    return video
 
 
 def answer(
@@ -53,7 +57,7 @@ def answer(
 ) -> tuple[np.ndarray, np.ndarray]:
     """What the model says of a movement and what it was given of it, in grey levels."""
     rate = FPS_HZ if video.is_dir() else None
-    spotted = found_in(video, recognizer.track, rate)
+    spotted = spot_video(video, track=recognizer.track, fps_hz=rate)
     apex = (first + last) // 2
     times = (n / FPS_HZ for n in (first, apex, last))
     event = Event("micro", *times, first, apex, last, 3.0, 0.03, 0.4)
@@ -86,22 +90,20 @@ def test_the_same_movement_gets_the_same_name(
 
 
 def test_a_video_that_is_encoded_again_gets_the_same_names(
-    recognizer: Watched, tiny_recording: Recording, frames: list[U8], tmp_path: Path
+    recognizer: Watched, tiny_recording: Recording, again: Path
 ) -> None:
-    write_video(tmp_path / "again.mp4", frames, FPS_HZ, crf=23)
     for truth in tiny_recording.events:
         first, last = truth.onset_frame or 0, truth.offset_frame or 0
         wanted, _ = answer(recognizer, tiny_recording.media, first, last)
-        told, _ = answer(recognizer, tmp_path / "again.mp4", first, last)
+        told, _ = answer(recognizer, again, first, last)
         np.testing.assert_allclose(told, wanted, atol=0.02)
 
 
 def test_what_comes_with_merkit_names_a_video_that_is_encoded_again_alike(
-    tiny_recording: Recording, frames: list[U8], tmp_path: Path
+    tiny_recording: Recording, again: Path
 ) -> None:
     """Found anew and named anew, all of it: each class within 0.02."""
-    write_video(tmp_path / "again.mp4", frames, FPS_HZ, crf=23)
-    videos = (tiny_recording.media, tmp_path / "again.mp4")
+    videos = (tiny_recording.media, again)
     before, after = ([e for e in analyse(v).events if e.probabilities] for v in videos)
     assert len(before) == len(after) > 0
     for one, other in zip(before, after, strict=True):

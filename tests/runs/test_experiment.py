@@ -14,6 +14,7 @@ from merkit.config import from_mapping
 from merkit.datasets import label_map
 from merkit.errors import ConfigError, MissingDataError
 from merkit.overrides import read_yaml
+from merkit.report.result import Result, read_result
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.experiment import read_experiment, run_configs, run_experiment
 
@@ -138,22 +139,17 @@ def test_command_turns_options_into_settings_of_every_run(monkeypatch: pytest.Mo
     assert seen == [(Path("e.yaml"), Path("o"), overrides, ("a", "b"))]
 
 
-class FakeResult:
-    scores: Any = None
-
-
 def test_runs_are_evaluated_in_order_then_compared_with_those_finished_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The evaluation itself is tested elsewhere; here: which runs, where, what is compared."""
     done: list[tuple[str, str]] = []
 
-    def evaluate(config: EvaluateConfig, progress: Any) -> FakeResult:
+    def evaluate(config: EvaluateConfig, progress: Any) -> Result:
         progress("training folds", 1, 2)
         done.append((config.out.name, config.method))
         layers = config.model.get("graph", {}).get("layers", 3)
-        write_run(config.out, predictions(0.6, draw=len(done)), layers=layers)
-        return FakeResult()
+        return read_result(write_run(config.out, predictions(0.6, draw=len(done)), layers=layers))
 
     monkeypatch.setattr("merkit.runs.evaluate.evaluate", evaluate)
     text = EXAMPLE.replace("runs:", "root: [r]\nruns:") + "  deeper: {model.graph.layers: 5}\n"
@@ -173,7 +169,11 @@ def test_runs_are_evaluated_in_order_then_compared_with_those_finished_before(
 
 
 def test_runs_of_other_tasks_are_not_compared(tmp_path: Path) -> None:
-    text = "data: [synthetic]\nruns:\n  a: {}\n  b: {task: spotting}\n"
-    path = write(tmp_path / "e.yaml", text)
-    with pytest.raises(ConfigError, match="run 'b' is of task 'spotting'"):
-        run_configs(read_experiment(path), tmp_path / "out")
+    for tasks, told in (
+        ("a: {}, b: {task: spotting}", "run 'b' is of task 'spotting'"),
+        ("a: {}, b: {task: au}", "run 'b' is of task 'au'"),
+        ("a: {task: spotting}", "run 'a' is of task 'spotting'"),
+    ):
+        path = write(tmp_path / "e.yaml", f"data: [synthetic]\nruns: {{{tasks}}}\n")
+        with pytest.raises(ConfigError, match=told):
+            run_configs(read_experiment(path), tmp_path / "out")

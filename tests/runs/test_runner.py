@@ -147,15 +147,16 @@ def test_the_mean_over_folds_is_said_on_the_page(config: EvaluateConfig) -> None
 
 
 @pytest.mark.parametrize(
-    ("patience", "counts"), [(1, "4 ended before by patience and 0"), (0, "0 ended before by")]
+    ("patience", "counts", "workers"),
+    [(1, "4 ended before by patience and 0", 2), (0, "0 ended before by", 1)],
 )
 def test_averaging_that_did_not_come_about_is_on_the_page(
-    patience: int, counts: str, config: EvaluateConfig
+    patience: int, counts: str, workers: int, config: EvaluateConfig
 ) -> None:
     """Weights that hardly move, so the first epoch is the best; in workers, and when resumed."""
     training = {**tiny.TRAINING, "epochs": 3, "swa_start": 0.9, "learning_rate": 1e-30}
     training |= {"patience": patience, "swa_learning_rate": 1e-30}
-    config = replace(config, workers=2, training=training)
+    config = replace(config, workers=workers, training=training)
     result = evaluate(config)
     wanted = f"Of 4 trainings, {counts}"
     assert any(wanted in line for line in score_lines(result.scores))
@@ -175,7 +176,7 @@ def test_a_finished_run_is_not_trained_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     copy = shutil.copytree(tiny_run, tmp_path / "copy")
-    monkeypatch.setattr(runner, "run_fold", _never)
+    monkeypatch.setattr(runner, "run_folds", _never)
     result = evaluate(tiny.evaluation(tiny_database, tiny_store, copy, oracle_epoch=True))
     pd.testing.assert_frame_equal(result.predictions, predictions(tiny_run))
 

@@ -107,6 +107,34 @@ def config(settings: EvaluateConfig, tmp_path: Path) -> EvaluateConfig:
     return replace(settings, out=tmp_path / "run", **quick)
 
 
+def test_an_experiment_compares_its_runs(config: EvaluateConfig, tmp_path: Path) -> None:
+    common = {
+        "data": ["flow-maps"],
+        "root": [str(config.root[0])],
+        "variant": ["flat"],
+        "store": str(config.store),
+        "workers": 1,
+        "device": "cpu",
+        "method": "majority",
+        "task": "au",
+        "units": list(UNITS),
+        "protocol": {"name": "leave_one_database_out", "val_share": 0.3},
+        "resamples": 50,
+    }
+    runs = {"plain": {}, "strict": {"unit_threshold": 0.9}}
+    path = tmp_path / "e.yaml"
+    path.write_text(json.dumps(common | {"runs": runs}))  # which is YAML
+    words = ["experiment", str(path), "--out", str(tmp_path / "out")]
+    assert main([*words, "--only", "plain"]) == 0
+    assert not (tmp_path / "out" / "comparison.html").exists()
+    assert main(words) == 0
+    scores = [read_unit_result(tmp_path / "out" / name).scores for name in runs]
+    (stored,) = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    gap = scores[1].main.value - scores[0].main.value
+    assert stored["f1_differences"][0]["difference"]["value"] == pytest.approx(gap)
+    assert gap < -0.5
+
+
 def columns(table: pd.DataFrame, side: str) -> np.ndarray:
     return table[[f"{side}_{name}" for name in NAMES]].to_numpy()
 
@@ -178,14 +206,6 @@ def test_the_report_of_a_run_is_made_again(
     told = capsys.readouterr().out
     assert "all called 0.667" in told
     assert "24 clips, 6 subjects, 2 folds" in told
-
-
-def test_runs_are_not_compared(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run = shutil.copytree(finished, tmp_path / "again")
-    assert main(["report", str(finished), str(run)]) == 2
-    assert "is a run of task 'au'" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_by_fold_to_the_same_result(

@@ -26,6 +26,8 @@ from merkit.scoring.subjects import tabulate
 def test_holm_by_hand():
     # sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1 -> 0.04, 0.06, 0.06 (kept), 0.06 (kept)
     assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    # sorted 0.002, 0.01, 0.5 times 3, 2, 1 -> 0.006, 0.02, 0.5
+    assert holm([0.5, 0.002, 0.01]) == pytest.approx([0.5, 0.006, 0.02])
     assert holm([0.6, 0.7]) == (1.0, 1.0)
     assert holm([]) == ()
 

@@ -19,7 +19,9 @@ from merkit.synthetic.render import Renderer
 from merkit.types import U8
 
 FULL_HZ, HZ = 60, 30
-LENGTH_S, OTHER_S = 12, 4
+LENGTH_S, OTHER_S = 12, 3
+#: of the recording, in copies of which the whole is not needed: its micro-expressions
+PART_S = 9
 #: a key frame every second: a stream copy begins at one
 KEY_S = 1
 CONFIG = SynthConfig(
@@ -73,29 +75,24 @@ class Material:
         join(path, [(self.recording.path, first_s, last_s)])
         return Copy(path, HZ, first_s, last_s)
 
-    def looped(self) -> tuple[Copy, Copy]:
-        """Twice in one file: both times."""
-        path = self.folder / "looped.mp4"
-        join(path, [(self.recording.path, 0, LENGTH_S)] * 2)
-        return Copy(path), Copy(path, at_s=LENGTH_S)
-
-    def after_another(self) -> Copy:
+    def looped_after_another(self) -> tuple[Copy, Copy]:
+        """Another recording and twice this one in one file: both times."""
         path = self.folder / "joined.mp4"
-        join(path, [(self._other, 0, OTHER_S), (self.recording.path, 0, LENGTH_S)])
-        return Copy(path, at_s=OTHER_S)
+        join(path, [(self._other, 0, OTHER_S), *[(self.recording.path, 0, LENGTH_S)] * 2])
+        return Copy(path, at_s=OTHER_S), Copy(path, at_s=OTHER_S + LENGTH_S)
 
     def in_other_quality(self) -> Copy:
-        return self._written("quality", self._full[::2], crf=28)
+        return self._written("quality", self._full[: PART_S * FULL_HZ : 2], crf=28)
 
     def at_rate(self, fps_hz: int) -> Copy:
         """The frames nearest in time, as ``ffmpeg -r`` takes them."""
-        places = (round(i * FULL_HZ / fps_hz) for i in range(LENGTH_S * fps_hz))
+        places = (round(i * FULL_HZ / fps_hz) for i in range(PART_S * fps_hz))
         return self._written(f"rate{fps_hz}", [self._full[i] for i in places], fps_hz)
 
     def _written(self, name: str, frames: Sequence[U8], fps_hz: int = HZ, crf: int = 15) -> Copy:
         path = self.folder / f"{name}.mp4"
         encode(path, frames, fps_hz, crf)
-        return Copy(path, fps_hz)
+        return Copy(path, fps_hz, last_s=len(frames) / fps_hz)
 
 
 def _frames(video: PlannedVideo) -> Iterable[U8]:

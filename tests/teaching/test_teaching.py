@@ -11,11 +11,12 @@ import torch
 from torch.nn import functional as F
 
 from merkit.cli import main
-from merkit.errors import ConfigError, MissingDataError
+from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.files import file_hash
 from merkit.methods.bundled import CLASSES, read_recogniser
 from merkit.methods.sim_flow import SimFlow
 from merkit.methods.sim_seq import SimSeq
+from merkit.simulate.make import SIMULATION_VERSION
 from merkit.simulate.tables import NOTHING
 from merkit.teaching.calibrate import answers, calibrate, calibration_error, unit_thresholds
 from merkit.teaching.config import FitConfig, TeachConfig
@@ -90,6 +91,27 @@ def test_sim_seq_is_taught_by_the_command(tiny_file: Path, tmp_path: Path) -> No
     assert isinstance(read_recogniser(tmp_path / "seq").method, SimSeq)
 
 
+def test_interrupted_it_goes_on_with_what_this_version_simulated(
+    tiny_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts that are damaged stop whoever reads them: another version does not, this one does."""
+    config = quick(tiny_file, tmp_path / "out")
+
+    def interrupt(stage: str, done: float, total: float) -> None:
+        if stage == "training networks":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        teach(config, interrupt)
+    (part,) = tmp_path.glob("out.parts-*/learn/*.npz")
+    part.write_bytes(b"of another version")
+    with pytest.raises(StoreError, match=r"geometric-0\.npz"):
+        teach(config)
+    monkeypatch.setattr("merkit.teaching.make.SIMULATION_VERSION", SIMULATION_VERSION + 1)
+    teach(config)
+    assert read_recogniser(config.out).facts["simulation"] == SIMULATION_VERSION + 1
+
+
 def test_held_out_people_are_others(tiny_file: Path, lessons: Lessons) -> None:
     held_out = simulated(quick(tiny_file, Path("unused")), "held out")
     known = {one.tobytes() for one in lessons.inputs["flow_map"].numpy()}
@@ -106,6 +128,19 @@ def test_a_network_learns_from_labels(lessons: Lessons) -> None:
 
     before, after = distance(fresh().eval()), distance(fit(fresh(), lessons, config, seed=0))
     assert after < 0.8 * before
+
+
+@pytest.mark.parametrize("steps", [1, 9, 10, 11])
+def test_a_training_may_be_as_short_as_it_likes(lessons: Lessons, steps: int) -> None:
+    told: list[float] = []
+    fit(
+        fresh(),
+        lessons,
+        replace(QUICK, steps=steps, batch_size=2),
+        seed=0,
+        progress=lambda _, done, total: told.append(done / total),
+    )
+    assert told == [n / steps for n in range(1, steps + 1)]
 
 
 def test_where_nothing_moved_the_shares_of_the_classes_are_right(lessons: Lessons) -> None:

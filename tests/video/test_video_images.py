@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 
 from merkit.errors import VideoError
 from merkit.media import frame_number
-from merkit.video import frame_numbers, iter_frames, probe, read_frames, write_frames
+from merkit.video import frame_numbers, images, iter_frames, probe, read_frames, write_frames
 from merkit.video.images import list_images, read_image
 
 
@@ -164,6 +165,34 @@ def test_mixed_sizes_name_the_first_that_differs(tmp_path: Path) -> None:
         read_frames(folder)
     with pytest.raises(VideoError, match=r"img4\.png' is 9x6"):
         read_frames(folder, numbers=[4])
+
+
+def test_only_the_frames_that_are_wanted_are_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The size of the first, which the others are compared with, stands in its header."""
+    folder, read = _folder(tmp_path / "a", [1, 2, 3, 4]), []
+
+    def noted(path: Path) -> np.ndarray:
+        read.append(path.name)
+        return read_image(path)
+
+    monkeypatch.setattr(images, "read_image", noted)
+    assert read_frames(folder, numbers=[3, 4, 3]).rgb[:, 0, 0, 0].tolist() == [3, 4, 3]
+    assert read == ["img3.png", "img4.png"]
+
+
+def test_a_folder_is_listed_again_only_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, listings = _folder(tmp_path / "a", [1, 2]), []
+    scan = os.scandir
+    monkeypatch.setattr(images.os, "scandir", lambda path: listings.append(path) or scan(path))
+    assert list(list_images(folder)) == list(list_images(folder)) == [1, 2]
+    assert len(listings) == 1
+    _folder(folder, [7])
+    os.utime(folder, ns=(0, 0))  # whatever the clock of the file system counts in
+    assert list(list_images(folder)) == [1, 2, 7]
 
 
 def test_float_images_are_refused(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from merkit.config import from_mapping, refuse_not_finite
 from merkit.errors import ConfigError
 from merkit.overrides import apply_overrides, read_yaml
 from merkit.registry import Registry
+from merkit.runs.config import as_seeds
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ def parse_config(options: type[T], command: str, words: Sequence[str]) -> T:
     given = from_mapping(options, values)
     groups = _free_groups(options)
     plain = replace(given, **{name: {} for name in groups})  # type: ignore[type-var]
-    parsed = parse(options, command, rest, plain, CONFIG_HELP)
+    parsed = parse(options, command, _counted(rest), plain, CONFIG_HELP)
     return replace(parsed, **{n: getattr(given, n) for n in groups})  # type: ignore[type-var]
 
 
@@ -92,6 +93,22 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
         if flag in words and not values:
             raise ConfigError(f"{flag} stands without a value", f"{flag} VALUE")
     return rest, taken["--config"], taken["--set"]
+
+
+def _counted(words: Sequence[str]) -> list[str]:
+    """The words with ``--seeds N``, a number of seeds, written out as the seeds themselves."""
+    rest = [part for word in words for part in _flag_and_value(word)]
+    for place, word in enumerate(rest):
+        values = rest[place + 1 : place + 3]
+        alone = len(values) == 1 or (len(values) == 2 and values[1].startswith("--"))
+        if word == "--seeds" and alone and values[0].isdecimal() and len(values[0]) < 10:
+            seeds = as_seeds(int(values[0]))
+            return [*rest[: place + 1], *map(str, seeds), *rest[place + 2 :]]
+    return list(words)
+
+
+def _flag_and_value(word: str) -> list[str]:
+    return word.split("=", 1) if word.startswith("--seeds=") else [word]
 
 
 def _free_groups(options: type[Any]) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from merkit.face.region import FaceRegion
 from merkit.face.tracker import overlap
-from merkit.types import F32
+from merkit.types import F32, I64
 
 #: Side of the picture that the detector reads.
 SIDE_PX = 128
@@ -60,11 +60,12 @@ def _anchors() -> F32:
 _ANCHORS = _anchors()
 
 
-def anchored_boxes(numbers: F32) -> F32:
-    """Corners and points (896,8,2) of every anchor, 0 to 1."""
-    values = numbers.reshape(-1, 8, 2) / SIDE_PX
-    centre, half = values[:, 0] + _ANCHORS, values[:, 1] / 2
-    points = values[:, 2:] + _ANCHORS[:, None]
+def anchored_boxes(numbers: F32, which: I64) -> F32:
+    """Corners and points (N,8,2), 0 to 1, of some of the 896 anchors."""
+    anchors = _ANCHORS[which]
+    values = numbers.reshape(-1, 8, 2)[which] / SIDE_PX
+    centre, half = values[:, 0] + anchors, values[:, 1] / 2
+    points = values[:, 2:] + anchors[:, None]
     return np.concatenate([np.stack([centre - half, centre + half], axis=1), points], axis=1)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 from merkit.errors import MissingPackageError
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig, overlap
 from merkit.types import F32, U8, Frame
+from merkit.video.fingerprint import file_digest
 
 #: Width of the face box in the picture that the landmark predictor sees, pixels. From 256 to
 #: 400 the landmarks' jitter falls by a quarter (finer steps) for a tenth more time.
@@ -102,6 +103,15 @@ class Dlib68Tracker(FaceTracker):
     def __init__(self, config: TrackConfig) -> None:
         self._config = config
         _predictor()  # so that a missing package is told before any frame is read
+
+    @classmethod
+    def version(cls, config: TrackConfig) -> str:
+        """The model file's content, and the program that runs it; empty where one is not there."""
+        del config
+        try:
+            return f"{file_digest(model_file())} dlib {_dlib().__version__}"
+        except MissingPackageError:
+            return ""
 
     @property
     def _min_score(self) -> float:

@@ -127,13 +127,14 @@ class FaceFollower:
     def _search(self, frame: Frame) -> DetectedFace | None:
         """Look over the whole frame. A thorough look costs ten times an ordinary one, so it
         comes at once, then ever less often; and where faces have to be counted."""
-        faces = self._tracker.landmarks(frame, quick=True)
-        counting = bool(faces) and self._face is None
         self._unsearched += 1
-        if counting or (not faces and self._unsearched >= self._wait):
-            self._unsearched = 0
-            self._wait = min(2 * self._wait, LONGEST_WAIT * self._config.detect_every)
-            faces = self._tracker.landmarks(frame) or faces
+        due, unknown = self._unsearched >= self._wait, self._face is None
+        if due and unknown:  # whatever an ordinary look sees, a thorough one follows
+            faces = self._thorough(frame) or self._tracker.landmarks(frame, quick=True)
+        else:
+            faces = self._tracker.landmarks(frame, quick=True)
+            if unknown if faces else due:
+                faces = self._thorough(frame) or faces
         self.n_faces = max(self.n_faces, len(faces))
         if not faces:
             return None
@@ -145,6 +146,11 @@ class FaceFollower:
                 self.place = _nearest(ordered, self._near)
             return ordered[self.place]
         return faces[_nearest(faces, self._face.box_px)]
+
+    def _thorough(self, frame: Frame) -> tuple[DetectedFace, ...]:
+        self._unsearched = 0
+        self._wait = min(2 * self._wait, LONGEST_WAIT * self._config.detect_every)
+        return self._tracker.landmarks(frame)
 
     def _withdraw(self, face: DetectedFace | None) -> None:
         """Take back the frames without proof, unless the search shows the face was there."""

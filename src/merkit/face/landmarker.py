@@ -13,10 +13,12 @@ Coordinates are MediaPipe's: pixels of the picture from its left top corner.
 from __future__ import annotations
 
 import os
+import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ _FOLDER = Path(__file__).parents[1] / "weights" / "face_landmarker"
 MODEL = _FOLDER / "face_landmarker_v2_with_blendshapes.task"
 MODEL_SHA256 = "b261925d4aad812b47a0e8d58c1baa1223270a5d1f663d78338bc881c003879d"
 _MESH_PX = 192
+_own = threading.local()
 # fmt: off
 _BLENDSHAPE_POINTS = (
     0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65,
@@ -60,7 +63,8 @@ BLENDSHAPES = (
 
 
 class FaceLandmarker:
-    """The three networks of one file; each is loaded when it is first used.
+    """The three networks of one file; each is loaded when a thread first uses it, for all
+    landmarkers of that thread.
 
     Not to be shared between threads: an interpreter keeps its tensors.
 
@@ -90,8 +94,8 @@ class FaceLandmarker:
         numbers, logits = self._detector(picture.astype(np.float32) / 127.5 - 1)
         scores = _sigmoid(logits[0, :, 0])
         found = []
-        seen = scores >= min_score
-        for box, points, score in one_a_face(anchored_boxes(numbers[0])[seen], scores[seen]):
+        seen = np.flatnonzero(scores >= min_score)
+        for box, points, score in one_a_face(anchored_boxes(numbers[0], seen), scores[seen]):
             inside = whole.to_picture(np.concatenate([box.reshape(2, 2), points]) - 0.5)
             found.append(Detection(inside[:2].ravel(), inside[2:], score))
         return tuple(found)
@@ -113,15 +117,25 @@ class FaceLandmarker:
 
     @cached_property
     def _detector(self) -> _Network:
-        return _Network(self.path, "face_detector.tflite")
+        return _network(self.path, "face_detector.tflite")
 
     @cached_property
     def _mesher(self) -> _Network:
-        return _Network(self.path, "face_landmarks_detector.tflite")
+        return _network(self.path, "face_landmarks_detector.tflite")
 
     @cached_property
     def _blender(self) -> _Network:
-        return _Network(self.path, "face_blendshapes.tflite")
+        return _network(self.path, "face_blendshapes.tflite")
+
+
+def _network(path: Path, name: str) -> _Network:
+    """A network of a file, loaded once a thread, and again when the file changes."""
+    loaded: dict[tuple[object, ...], _Network] = _own.__dict__.setdefault("networks", {})
+    stat = path.stat()
+    key = (path, stat.st_size, stat.st_mtime_ns, name)
+    if key not in loaded:
+        loaded[key] = _Network(path, name)
+    return loaded[key]
 
 
 class _Network:
@@ -148,9 +162,17 @@ class _Network:
 
     def __call__(self, values: np.ndarray) -> list[F32]:
         """Every output of one input without its first axis, which is 1."""
-        self._net.set_tensor(self._input, values[None].astype(np.float32))
+        self._net.set_tensor(self._input, values[None].astype(np.float32, copy=False))
         self._net.invoke()
         return [self._net.get_tensor(index) for index in self._outputs]
+
+
+def litert_version() -> str:
+    """The version of the program that runs the networks, "" where it is not installed."""
+    try:
+        return version("ai-edge-litert")
+    except PackageNotFoundError:
+        return ""
 
 
 def _litert() -> Any:

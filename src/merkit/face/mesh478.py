@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from merkit.face.landmarker import MODEL, FaceLandmarker
+from merkit.face.landmarker import MODEL, FaceLandmarker, litert_version
 from merkit.face.region import FaceRegion, region_of_mesh
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig, overlap
 from merkit.types import F32, U8, Frame
+from merkit.video.fingerprint import file_digest
 
 #: Mesh vertex that stands for each of the 68 points: of the vertices nearby, the one that lies
 #: closest to dlib's point, averaged over mirror pairs and the frontal faces of three videos and
@@ -52,7 +53,7 @@ class MeshTracker(FaceTracker):
 
     def __init__(self, config: TrackConfig) -> None:
         self._config = config
-        self.landmarker = FaceLandmarker(Path(config.model_path) if config.model_path else MODEL)
+        self.landmarker = FaceLandmarker(_model(config))
 
     def landmarks(self, frame: Frame, quick: bool = False) -> tuple[DetectedFace, ...]:
         """Every face, the surest first; unless ``quick``, small ones too."""
@@ -78,6 +79,11 @@ class MeshTracker(FaceTracker):
 
     def finish(self) -> None:
         """Nothing is left over."""
+
+    @classmethod
+    def version(cls, config: TrackConfig) -> str:
+        """The model file's content, and the program that runs it."""
+        return f"{file_digest(_model(config))} ai-edge-litert {litert_version()}"
 
     @property
     def _min_score(self) -> float:
@@ -111,6 +117,10 @@ class MeshTracker(FaceTracker):
             return False
         seen = self.landmarker.detect(part, self._min_score)
         return any(overlap(s.moved(left, top).box_px, face.box_px) > _SAME_FACE for s in seen)
+
+
+def _model(config: TrackConfig) -> Path:
+    return Path(config.model_path) if config.model_path else MODEL
 
 
 def _is_new(box_px: F32, found: list[DetectedFace]) -> bool:

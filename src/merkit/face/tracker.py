@@ -37,7 +37,7 @@ class FaceTracker(Protocol):
     """What every tracker does. Frames are handed over in order, each ``rgb`` u8 (H,W,3).
 
     A subclass that looks for the face in every frame writes ``name``, ``title``, ``__init__``
-    and ``landmarks``; the other two are there. A package offers its class as an entry point of the
+    and ``landmarks``; the others are there. A package offers its class as an entry point of the
     group ``merkit.trackers`` under its ``name``, which ``TrackConfig.tracker`` then takes.
     """
 
@@ -62,6 +62,13 @@ class FaceTracker(Protocol):
 
     def finish(self) -> None:
         """Called after the last frame; raises FaceError if the tracker had more to give."""
+
+    @classmethod
+    def version(cls, config: TrackConfig) -> str:
+        """What the answers depend on besides the settings and what is asked: programs and model.
+        Here empty: on more, such as the frames before, so no answer is kept for another recipe."""
+        del config
+        return ""
 
 
 def overlap(a: F32, b: F32) -> float:

@@ -26,7 +26,7 @@ def estimate_flow(
     ``farneback``: Farneback 2003 in OpenCV with the published parameters. ``dis``: Kroeger et
     al. 2016 in OpenCV, preset medium but for patches 4 px apart in place of 3, which takes a
     fifth less time at the same error (0.04 px on a textured face, at three sub-pixel
-    translations); ``dis_stride_px=3`` is the preset itself. ``tvl1``: Zach et al. 2007 in
+    translations); ``dis_stride_px=3`` is the preset itself. ``tvl1``: Zach et al. 2007 as in
     scikit-image with its default parameters (OpenCV's own stands only in its contrib build).
 
     ``dis`` is the least noisy and the fastest, and flattens movements of a few pixels' extent
@@ -158,11 +158,10 @@ def _dis(first: U8, second: U8, stride_px: int) -> F32:
 
 
 def _tvl1(first: U8, second: U8) -> F32:
-    from skimage.registration import optical_flow_tvl1
+    from merkit.flow.tvl1 import tvl1
 
     scale = np.float32(1 / 255)
-    solve: Any = optical_flow_tvl1  # scikit-image has no annotations here
-    rows, columns = solve(first * scale, second * scale, dtype=np.float32)
+    rows, columns = tvl1(first * scale, second * scale)
     return np.stack([columns, rows], axis=-1)
 
 

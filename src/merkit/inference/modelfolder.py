@@ -18,6 +18,9 @@ from merkit.files import atomic_folder, check_kinds, read_json, write_json
 from merkit.methods import make_method
 from merkit.methods.base import Method
 from merkit.methods.bundled import BUNDLED, Recogniser, is_recogniser, read_recogniser
+from merkit.methods.simulated import SimulatedMethod
+from merkit.methods.started import Started
+from merkit.methods.started_network import StartedNetwork
 from merkit.training.network import Model
 from merkit.training.stored import fill
 
@@ -43,6 +46,19 @@ class LoadedModel:
     classes: tuple[str, ...]
     data: tuple[str, ...] = ()
     recogniser: Recogniser | None = None
+
+    @property
+    def telling(self) -> tuple[Recogniser, Model] | None:
+        """A recogniser that is as it was made and so knows its action units, and its network: all
+        of this model, or that from which its training started and which it left as it was
+        (``init_rate`` 0). None where there is none."""
+        if self.recogniser is not None:
+            return self.recogniser, self.model
+        method, model = self.method, self.model
+        if not isinstance(model, StartedNetwork) or method.training.init_rate > 0:
+            return None
+        assert isinstance(method, (SimulatedMethod, Started))  # whose networks these are
+        return method.recogniser, model.recogniser
 
 
 def save_model(

@@ -21,7 +21,8 @@ from merkit.inference.answer import Answer, Vocabulary
 from merkit.inference.modelfolder import LoadedModel, load_model
 from merkit.inference.windows import event_clip, to_name, window_samples
 from merkit.methods.base import ORACLE_AU
-from merkit.methods.simulated import SimulatedMethod
+from merkit.methods.limits import NEVER
+from merkit.methods.said import said_of
 from merkit.progress import Progress, silent
 from merkit.samples.batch import Arrays, Inputs, collate
 from merkit.samples.recipes import Recipe
@@ -53,6 +54,7 @@ class Recognizer:
         self.vocabulary, self.recipe = _vocabulary(loaded), _recipe(loaded)
         self.device = torch.device(choose_device(device))
         self.model = loaded.model.to(self.device).eval()
+        self._telling = loaded.telling
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -93,12 +95,12 @@ class Recognizer:
 
     def answer(self, sample: Sample) -> Answer:
         """What the model says of a sample that its recipe made."""
-        classes = self.probabilities([sample.arrays])[0]
-        if not (self.vocabulary.units and isinstance(self.method, SimulatedMethod)):
-            return Answer(classes)
         inputs = self._inputs([sample.arrays])
-        nothing = float(self.method.nothing(self.model, inputs)[0])
-        return Answer(classes, nothing, self.method.unit_sides(self.model, inputs)[0])
+        classes = self.method.probabilities(self.model, inputs)[0]
+        if self._telling is None or not self.vocabulary.units:
+            return Answer(classes)
+        said = said_of(self._telling[1], inputs, self.method)
+        return Answer(classes, float(said.nothing[0]), said.units[0])
 
     def probabilities(self, clips: Sequence[Arrays]) -> np.ndarray:
         """Class probabilities (N,C) of samples made by this model's recipe."""
@@ -110,10 +112,13 @@ class Recognizer:
 
 
 def _vocabulary(loaded: LoadedModel) -> Vocabulary:
-    made = loaded.recogniser
-    if made is None:
+    """A model that was trained always answers with a class; the units that it was left to know are
+    called at the recogniser's own limits."""
+    if loaded.telling is None:
         return Vocabulary(loaded.classes)
-    return Vocabulary(loaded.classes, made.units, made.limits)
+    made = loaded.telling[0]
+    limits = made.limits if loaded.recogniser else replace(NEVER, unit_min=made.limits.unit_min)
+    return Vocabulary(loaded.classes, made.units, limits)
 
 
 def _recipe(loaded: LoadedModel) -> Recipe | None:

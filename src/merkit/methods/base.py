@@ -24,9 +24,10 @@ from merkit.samples.batch import MIRRORED, Arrays, Inputs
 from merkit.samples.flow_augment import FlowAugmentConfig
 from merkit.samples.recipes import Recipe
 from merkit.training.config import TrainConfig
-from merkit.training.loop import FitContext, Fitted, Observer, train
+from merkit.training.loop import FitContext, Fitted, Observer, Stack, Training, train
 from merkit.training.network import Model
 from merkit.training.reader import ClipReader
+from merkit.training.stacked_network import StackedNetwork
 from merkit.types import Clip
 
 M = TypeVar("M", bound="Method")
@@ -116,6 +117,14 @@ class Method(ABC):
         Every array and label comes from ``clips``, which keeps the record that is audited.
         """
         return train(self, clips, context, observer)
+
+    def stacked(self, trainings: Sequence[Training]) -> Stack:
+        """Trainings of this method as one stack, where ``fit`` is by gradient steps.
+
+        Raises:
+            Unstackable: they cannot be taken at once.
+        """
+        return StackedNetwork(trainings)
 
     def unit_thresholds(self, units: Sequence[int]) -> tuple[float, ...]:
         """Probability from which on each action unit is called, where the run sets none."""

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from merkit.errors import ConfigError, MerkitError
 from merkit.methods.base import OWN, Method
 from merkit.methods.bundled import Recogniser, read_recogniser
+from merkit.methods.said import said_of
 from merkit.methods.started import start_mark
 from merkit.methods.started_network import StartedNetwork
 from merkit.samples.batch import Inputs
@@ -188,7 +187,6 @@ class SimulatedMethod(Method):
         known = dict(zip(self.recogniser.units, self.recogniser.limits.unit_min, strict=True))
         return tuple(known[unit] for unit in units)
 
-    @torch.no_grad()
     def unit_sides(self, model: Model, inputs: Inputs) -> np.ndarray:
         """Probabilities (B,12,2) of the action units of ``bundled.UNITS`` on the left and right of
         the person; with ``training.mirror_at_test`` the mean with those of the mirrored clips.
@@ -198,26 +196,10 @@ class SimulatedMethod(Method):
         """
         if self.start == "random":
             raise ConfigError("action units of a random start", "a recogniser that learned them")
-        shares = _said(model, inputs, "units")
-        if self.training.mirror_at_test:
-            shares = (shares + _said(model, self.mirrored(inputs), "units").flip(-1)) / 2
-        return np.asarray(shares.cpu().numpy())
-
-    @torch.no_grad()
-    def nothing(self, model: Model, inputs: Inputs) -> np.ndarray:
-        """Probability (B,) that nothing moved; mirrored as ``unit_sides`` is."""
-        shares = _said(model, inputs, "nothing")
-        if self.training.mirror_at_test:
-            shares = (shares + _said(model, self.mirrored(inputs), "nothing")) / 2
-        return np.asarray(shares.cpu().numpy())
+        return said_of(model, inputs, self).units
 
     def units(self, model: Model, inputs: Inputs) -> np.ndarray:
         """Probabilities (B,12) of the action units on either side: the greater of the two, since
         the sides of a face seldom act apart."""
         sides: np.ndarray = self.unit_sides(model, inputs).max(axis=-1)
         return sides
-
-
-def _said(model: Model, inputs: Inputs, of: str) -> Tensor:
-    logits: Tensor = model(inputs).aux[of]
-    return logits.float().sigmoid()

@@ -7,6 +7,7 @@ state dicts (``conv1`` ... ``fc``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -17,10 +18,12 @@ from merkit.errors import ConfigError
 from merkit.flow.config import FlowConfig
 from merkit.methods.base import Method
 from merkit.methods.losses import soft_cross_entropy
+from merkit.methods.ststnet_stack import StackedStstnet
 from merkit.samples.batch import Inputs
 from merkit.samples.flow_augment import mirror_map
 from merkit.samples.recipes import FlowMapRecipe
 from merkit.training.config import TrainConfig
+from merkit.training.loop import Stack, Training
 from merkit.training.network import Network, Output
 
 
@@ -53,6 +56,12 @@ class Ststnet(Method):
             patience=0,
             selection="last",
         )
+
+    def stacked(self, trainings: Sequence[Training]) -> Stack:
+        """On a processor by the way that was made for it."""
+        if trainings[0].clips.device.type == "cpu":
+            return StackedStstnet(trainings)
+        return super().stacked(trainings)
 
     def mirrored(self, inputs: Inputs) -> Inputs:
         return {**inputs, "flow_map": mirror_map(inputs["flow_map"])}

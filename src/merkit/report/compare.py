@@ -12,9 +12,8 @@ from typing import TypeAlias
 import pandas as pd
 
 from merkit.errors import ConfigError
-from merkit.report.result import Result
+from merkit.report.result import AnyResult
 from merkit.report.sweep import Sweep, find_sweep
-from merkit.scoring.metrics import MAIN_METRIC, metrics_of
 from merkit.scoring.ranking import (
     Comparison,
     CriticalDifference,
@@ -35,7 +34,7 @@ class GroupComparison:
     why they are not ranked; None where ``apart`` names pairs that are told apart, better first."""
 
     data: str
-    runs: tuple[Result, ...]
+    runs: tuple[AnyResult, ...]
     differences: Mapping[str, tuple[Comparison, ...]]
     refusal: RankingRefusal | None
     apart: tuple[tuple[str, str], ...]
@@ -43,23 +42,28 @@ class GroupComparison:
     sweep: Sweep | None
 
     @property
-    def first(self) -> Result:
+    def first(self) -> AnyResult:
         """The run that differences are from."""
         return self.runs[0]
 
     @property
+    def main_metric(self) -> str:
+        """Name of the metric that ranks."""
+        return self.first.scores.main_metric
+
+    @property
     def main(self) -> tuple[Comparison, ...]:
         """Each run against the first in the main metric."""
-        return self.differences[MAIN_METRIC]
+        return self.differences[self.main_metric]
 
     def titles(self, per_class: bool = False) -> dict[str, str]:
         """Title of every metric that all runs have, by name, the main one first."""
         titles = self.first.scores.titles(per_class)
-        names = sorted(titles, key=lambda name: name != MAIN_METRIC)
+        names = sorted(titles, key=lambda name: name != self.main_metric)
         return {name: titles[name] for name in names if name in self.differences}
 
 
-def compare_results(results: Sequence[Result]) -> tuple[list[GroupComparison], Overall]:
+def compare_results(results: Sequence[AnyResult]) -> tuple[list[GroupComparison], Overall]:
     """Compare runs on each database, and over all of them where every method was run once on each.
 
     Raises:
@@ -69,13 +73,13 @@ def compare_results(results: Sequence[Result]) -> tuple[list[GroupComparison], O
     return groups, _over_databases(groups) if len(groups) > 1 else None
 
 
-def _by_database(runs: Sequence[Result]) -> list[tuple[Result, ...]]:
+def _by_database(runs: Sequence[AnyResult]) -> list[tuple[AnyResult, ...]]:
     """Runs of one database together, in the order of their first runs.
 
     Raises:
         ConfigError: several databases, and not every method once on each.
     """
-    groups: dict[str, list[Result]] = {}
+    groups: dict[str, list[AnyResult]] = {}
     for run in runs:
         groups.setdefault(run.data, []).append(run)
     if len(groups) > 1:
@@ -92,7 +96,7 @@ def _by_database(runs: Sequence[Result]) -> list[tuple[Result, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _compare_group(runs: tuple[Result, ...]) -> GroupComparison:
+def _compare_group(runs: tuple[AnyResult, ...]) -> GroupComparison:
     check_same_clips(runs)
     notes = differences_told(runs)
     first = runs[0]
@@ -111,16 +115,16 @@ def _compare_group(runs: tuple[Result, ...]) -> GroupComparison:
     tables = {run.name: run.tables(shared, pooling) for run in runs}
     metrics = {
         name: metric
-        for name, metric in metrics_of(first.scores.classes).items()
+        for name, metric in first.scores.metrics().items()
         if all(name in run.scores.scores for run in runs)
     }
     against = {
         name: compare_methods(tables, metric, reference=first.name)
         for name, metric in metrics.items()
     }
-    every = against[MAIN_METRIC]
+    every = against[first.scores.main_metric]
     if len(runs) > 2:
-        every = compare_methods(tables, metrics[MAIN_METRIC])
+        every = compare_methods(tables, metrics[first.scores.main_metric])
     return GroupComparison(
         data=first.data,
         runs=runs,
@@ -151,25 +155,26 @@ def _over_databases(groups: Sequence[GroupComparison]) -> Overall:
     )
 
 
-def check_same_clips(runs: Sequence[Result]) -> None:
+def check_same_clips(runs: Sequence[AnyResult]) -> None:
     """Refuse runs that did not answer the same question.
 
     Raises:
-        ConfigError: other classes, clips, subjects or true labels; names the difference.
+        ConfigError: other classes or units, clips, subjects or true labels; names the difference.
     """
     first = runs[0]
     for run in runs[1:]:
-        classes, wanted = list(run.scores.classes), list(first.scores.classes)
-        if classes != wanted:
+        labels, wanted = list(run.labels), list(first.labels)
+        if labels != wanted:
+            what = run.told_apart
             raise ConfigError(
-                f"run '{run.name}' has the classes {classes}, run '{first.name}' {wanted}",
-                "runs with the same classes",
-                "evaluate both under one label map",
+                f"run '{run.name}' has the {what} {labels}, run '{first.name}' {wanted}",
+                f"runs with the same {what}",
+                "evaluate both under one label map, or with the same --units",
             )
         _check_rows(first, run)
 
 
-def _check_rows(first: Result, run: Result) -> None:
+def _check_rows(first: AnyResult, run: AnyResult) -> None:
     ours, theirs = _once(first), _once(run)
     only = [
         (name, sorted(set(a.index) - set(b.index)))
@@ -184,7 +189,7 @@ def _check_rows(first: Result, run: Result) -> None:
             "runs on the same clips, so that differences can be paired",
             "evaluate both on the same databases with the same label map and bad-clips policy",
         )
-    for column in ("y_true", "subject"):
+    for column in ours:
         other = ours[column] != theirs[column].reindex(ours.index)
         if other.any():
             clip = ours.index[other.to_numpy()][0][0]
@@ -195,15 +200,15 @@ def _check_rows(first: Result, run: Result) -> None:
             )
 
 
-def _once(run: Result) -> pd.DataFrame:
+def _once(run: AnyResult) -> pd.DataFrame:
     """Each tested clip once, by clip id and how often it was tested before."""
     table = run.predictions[run.predictions.seed == run.seeds[0]]
     table = table.sort_values(["clip_id", "fold"], ignore_index=True)
     place = table.groupby("clip_id").cumcount()
-    return table.set_index([table.clip_id, place])[["y_true", "subject"]]
+    return table.set_index([table.clip_id, place])[[*run.truth, "subject"]]
 
 
-def differences_told(runs: Sequence[Result]) -> list[str]:
+def differences_told(runs: Sequence[AnyResult]) -> list[str]:
     """What a reader must know before comparing these runs; empty when all is alike."""
     notes = []
     for title, value in (

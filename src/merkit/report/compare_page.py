@@ -15,7 +15,6 @@ from merkit.files import write_json, write_text
 from merkit.report.compare import GroupComparison, Overall, compare_results
 from merkit.report.page import MARKS, template
 from merkit.report.plots import cd_plot, compare_plot, difference_plot, sweep_plot
-from merkit.report.result import read_results
 from merkit.report.text import (
     class_table,
     comparison_lines,
@@ -26,7 +25,7 @@ from merkit.report.text import (
     run_table,
     verdict,
 )
-from merkit.scoring.metrics import MAIN_METRIC
+from merkit.report.unit_result import read_results
 from merkit.scoring.ranking import CriticalDifference
 from merkit.tables import safe_cells
 
@@ -64,11 +63,13 @@ def compare_runs(runs: Sequence[Path], out: Path) -> str:
 
 
 def _section(group: GroupComparison) -> dict[str, Any]:
-    scores, title = group.first.scores, group.titles()[MAIN_METRIC]
+    scores, title = group.first.scores, group.titles()[group.main_metric]
     marks = dict.fromkeys(mark for run in group.runs for mark in run.scores.marks)
     return {
         "data": group.data,
         "scores": scores,
+        "told_apart": group.first.told_apart,
+        "labels": group.first.labels,
         "reference": group.first.name,
         "runs": run_table(group),
         "differences": difference_table(group),
@@ -94,7 +95,7 @@ def _overall(groups: Sequence[GroupComparison], overall: Overall) -> dict[str, A
 
 def _rows(group: GroupComparison) -> list[dict[str, Any]]:
     """A row a run: scores, intervals, costs, and the difference from the first run."""
-    main = {c.a: c for c in group.main}
+    main, name_of_main = {c.a: c for c in group.main}, group.main_metric
     rows = []
     for run in group.runs:
         row: dict[str, Any] = {"data": group.data, "run": run.name, "method": run.method}
@@ -105,9 +106,9 @@ def _rows(group: GroupComparison) -> list[dict[str, Any]]:
             "parameters_trainable": cost.parameters_trainable,
             "seconds": cost.seconds,
             "marks": " ".join(run.scores.marks),
-            f"{MAIN_METRIC}_difference": found.difference.value if found else None,
-            f"{MAIN_METRIC}_difference_low": found.difference.low if found else None,
-            f"{MAIN_METRIC}_difference_high": found.difference.high if found else None,
+            f"{name_of_main}_difference": found.difference.value if found else None,
+            f"{name_of_main}_difference_low": found.difference.low if found else None,
+            f"{name_of_main}_difference_high": found.difference.high if found else None,
             "p_permutation_holm": found.p_permutation_holm if found else None,
             "p_wilcoxon_holm": found.p_wilcoxon_holm if found else None,
         }

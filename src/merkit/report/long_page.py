@@ -15,7 +15,6 @@ from merkit.report.long_text import (
     edge_table,
     kinds_table,
     long_notes,
-    number,
     recognition_table,
     recording_table,
     score_table,
@@ -23,6 +22,7 @@ from merkit.report.long_text import (
 )
 from merkit.report.page import setting_rows, software_of, template
 from merkit.report.plots import interval_plot
+from merkit.report.text import number
 
 
 def write_long_report(result: LongResult) -> Path:

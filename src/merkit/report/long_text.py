@@ -9,14 +9,9 @@ import numpy as np
 
 from merkit.report.long_result import LongResult
 from merkit.report.page import FEW_SUBJECTS, MARKS
-from merkit.report.text import Table
+from merkit.report.text import Table, number
 from merkit.scoring.long_videos import LongScores
 from merkit.scoring.spotting import Scope
-
-
-def number(value: float, form: str = ".3f") -> str:
-    """A number, or a dash where there is none."""
-    return format(value, form) if np.isfinite(value) else "–"
 
 
 def long_lines(scores: LongScores) -> list[str]:

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from merkit.report.sweep import Sweep
 from merkit.scoring.intervals import Interval
-from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import CriticalDifference
 from merkit.scoring.scores import FoldTraining, Scores
+from merkit.scoring.unit_scores import UnitScores
 
 # names of classes and runs are text, also where they hold a dollar sign
 mpl.rcParams["text.parse_math"] = False
@@ -142,7 +142,7 @@ def _intervals(
     return figure, axes
 
 
-def sweep_plot(sweep: Sweep | None, runs: Sequence[Scores]) -> str:
+def sweep_plot(sweep: Sweep | None, runs: Sequence[Scores | UnitScores]) -> str:
     """Scores against a numeric setting, whose values stand at equal distances; "" without a sweep.
 
     With a second setting each of its values is a line of the main metric; without, the first two
@@ -165,14 +165,14 @@ def sweep_plot(sweep: Sweep | None, runs: Sequence[Scores]) -> str:
     axes.set_ylim(0, 1)
     axes.set_xticks(range(len(values)), [f"{value:g}" for value in values])
     axes.set_xlabel(sweep.setting)
-    axes.set_ylabel(runs[0].titles()[MAIN_METRIC] if sweep.series else "score")
+    axes.set_ylabel(runs[0].titles()[runs[0].main_metric] if sweep.series else "score")
     axes.legend(frameon=False, fontsize=9)
     axes.grid(axis="y", color="#e6eaee")
     return svg(figure)
 
 
 def _sweep_lines(
-    sweep: Sweep, runs: Sequence[Scores]
+    sweep: Sweep, runs: Sequence[Scores | UnitScores]
 ) -> list[tuple[str, Any, list[tuple[float, Interval]]]]:
     """Label, colour and points of each line."""
     if not sweep.series:

@@ -5,12 +5,11 @@ Their fields are a contract (docs/architecture.md).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pandas as pd
 from jinja2 import TemplateError
@@ -20,6 +19,7 @@ from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.files import read_json, write_json
 from merkit.scoring.scores import Scores
 from merkit.scoring.subjects import Pooling, SubjectTables, tabulate
+from merkit.scoring.unit_scores import UnitScores
 from merkit.tables import read_parquet, write_parquet
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ FORMAT = 1
 RECOGNITION = "recognition"
 _ANY_FIELDS = {"identity", "settings"}
 _RUN_FIELDS = {"identity", "settings", "fold_hash", "classes", "method_marks", "refused_clips"}
-_COLUMNS = ["clip_id", "subject", "dataset", "fold", "seed", "y_true", "y_pred"]
+COLUMNS = ["clip_id", "subject", "dataset", "fold", "seed"]
 #: what computing with, or showing, a value that merkit did not write may raise
 _FOREIGN_VALUE = (
     LookupError,
@@ -45,13 +45,16 @@ AGAIN = "run the same 'merkit evaluate' again; it goes on where it stopped"
 
 
 @dataclass(frozen=True)
-class Result:
+class AnyResult:
     """A finished run: ``document`` of run.json, ``scores`` of metrics.json, and ``predictions``,
-    one row a test prediction: clip_id, subject, dataset, fold, seed, y_true, y_pred, p_<class>."""
+    one row a test prediction: clip_id, subject, dataset, fold, seed, and what each task adds.
+    ``told_apart``: what its labels are, in words."""
+
+    told_apart: ClassVar[str]
 
     folder: Path
     document: Mapping[str, Any]
-    scores: Scores
+    scores: Scores | UnitScores
     predictions: pd.DataFrame
     name: str = ""
 
@@ -75,15 +78,47 @@ class Result:
         """Training seeds, ascending."""
         return tuple(sorted(int(s) for s in self.predictions.seed.unique()))
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of what is told apart."""
+        raise NotImplementedError
+
+    @property
+    def truth(self) -> list[str]:
+        """The columns of ``predictions`` that hold the true labels."""
+        raise NotImplementedError
+
     def tables(self, seeds: Sequence[int], pooling: Pooling) -> SubjectTables:
         """The predictions of these seeds by subject, to be scored again or beside another run's."""
-        chosen = self.predictions[self.predictions.seed.isin(seeds)]
-        return tabulate(chosen, len(self.scores.classes), pooling)
+        return self._counted(self.predictions[self.predictions.seed.isin(seeds)], pooling)
+
+    def _counted(self, predictions: pd.DataFrame, pooling: Pooling) -> SubjectTables:
+        raise NotImplementedError
 
     def write(self) -> None:
         """Write metrics.json and predictions.parquet, each whole or not at all."""
         write_parquet(self.folder / "predictions.parquet", self.predictions)
         write_json(self.folder / "metrics.json", asdict(self.scores))
+
+
+@dataclass(frozen=True)
+class Result(AnyResult):
+    """A finished run of task ``recognition``; ``predictions`` have y_true, y_pred, p_<class>."""
+
+    told_apart: ClassVar[str] = "classes"
+
+    scores: Scores
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.scores.classes
+
+    @property
+    def truth(self) -> list[str]:
+        return ["y_true"]
+
+    def _counted(self, predictions: pd.DataFrame, pooling: Pooling) -> SubjectTables:
+        return tabulate(predictions, len(self.scores.classes), pooling)
 
 
 def read_task(folder: Path) -> str:
@@ -186,25 +221,10 @@ def read_result(folder: Path, name: str = "") -> Result:
     path = folder / "predictions.parquet"
     try:
         predictions = read_parquet(path)
-        predictions[_COLUMNS]
+        predictions[[*COLUMNS, "y_true", "y_pred"]]
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(f"{path} cannot be read: {error}", "a finished run", AGAIN) from None
     return Result(folder, document, scores, predictions, name or folder.name)
-
-
-def read_results(folders: Sequence[Path]) -> tuple[Result, ...]:
-    """Finished runs in the given order; names are folder names, longer where they repeat.
-
-    Raises:
-        ConfigError: a folder is named twice.
-        MissingDataError, StoreError: as ``read_result``.
-    """
-    whole = [Path(os.path.realpath(path)) for path in folders]
-    for path in whole:
-        if whole.count(path) > 1:
-            raise ConfigError(f"{path} is named twice", "every run once")
-    names = short_names(whole)
-    return tuple(read_result(path, name) for path, name in zip(folders, names, strict=True))
 
 
 def short_names(paths: Sequence[Path]) -> tuple[str, ...]:

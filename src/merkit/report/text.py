@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import TypeAlias
 
+import numpy as np
+
 from merkit.report.compare import GroupComparison, Overall
-from merkit.report.result import Result
+from merkit.report.result import AnyResult
 from merkit.scoring.metrics import MAIN_METRIC
 from merkit.scoring.ranking import Comparison, RankingRefusal
 from merkit.scoring.scores import Scores
@@ -16,6 +18,11 @@ from merkit.types import Averaging
 
 #: titles of columns, and rows of cells
 Table: TypeAlias = tuple[list[str], list[list[str]]]
+
+
+def number(value: float, form: str = ".3f") -> str:
+    """A number, or a dash where there is none."""
+    return format(value, form) if np.isfinite(value) else "–"
 
 
 def score_lines(scores: Scores) -> list[str]:
@@ -92,7 +99,7 @@ def _group_lines(group: GroupComparison) -> list[str]:
     scores, folds = group.first.scores, fold_table(group.runs)
     return [
         f"{group.data}: {scores.n_clips} clips, {scores.n_subjects} subjects, "
-        f"{len(scores.classes)} classes",
+        f"{len(group.first.labels)} {group.first.told_apart}",
         *_aligned(run_table(group)),
         "",
         f"difference from '{group.first.name}', paired by subject",
@@ -137,19 +144,20 @@ def difference_table(group: GroupComparison) -> Table:
 
 
 def class_table(group: GroupComparison) -> Table:
-    """A row a run and metric of one class: its score, and its difference from the first run."""
+    """A row a run and metric of one class or unit: its score, and its difference from the first
+    run."""
     rows = []
     for name, title in group.titles(per_class=True).items():
         found = {c.a: c for c in group.differences[name]}
         for run in group.runs:
             gap = _gap(found[run.name]) if run.name in found else ("", "")
-            rows.append([title, run.name, f"{run.scores[name].value:.3f}", *gap])
-    return ["class", "run", "score", "Δ", "95 % interval"], rows
+            rows.append([title, run.name, number(run.scores[name].value), *gap])
+    return [group.first.told_apart, "run", "score", "Δ", "95 % interval"], rows
 
 
 def _gap(comparison: Comparison) -> tuple[str, str]:
     gap = comparison.difference
-    return f"{gap.value:+.3f}", gap.bounds("+.3f")
+    return number(gap.value, "+.3f"), gap.bounds("+.3f")
 
 
 def verdict(group: GroupComparison) -> str:
@@ -164,7 +172,7 @@ def verdict(group: GroupComparison) -> str:
     )
 
 
-def fold_table(runs: Sequence[Result]) -> Table | None:
+def fold_table(runs: Sequence[AnyResult]) -> Table | None:
     """Each fold's scores in every run, and their means, where a fold means something of its own:
     each direction between databases, each official test part.
 
@@ -196,7 +204,7 @@ def fold_table(runs: Sequence[Result]) -> Table | None:
 
 def database_table(groups: Sequence[GroupComparison]) -> Table:
     """A row a method: its main metric on each database."""
-    title = groups[0].first.scores.titles()[MAIN_METRIC]
+    title = groups[0].titles()[groups[0].main_metric]
     rows = []
     for method in (run.method for run in groups[0].runs):
         same = [next(run for run in group.runs if run.method == method) for group in groups]

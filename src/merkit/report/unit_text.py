@@ -7,9 +7,8 @@ from statistics import fmean
 from typing import Any
 
 from merkit.labels import ACTION_UNITS
-from merkit.report.long_text import number
 from merkit.report.page import FEW_SUBJECTS, MARKS, told_findings
-from merkit.report.text import Table, averaging_in_words, how_lines, seeds_in_words
+from merkit.report.text import Table, averaging_in_words, how_lines, number, seeds_in_words
 from merkit.report.unit_result import UnitResult
 from merkit.scoring.unit_counts import MAIN_UNIT_METRIC
 from merkit.scoring.unit_scores import UnitPart, UnitScores

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from pydantic import BeforeValidator
 
 from merkit.config import check_settings
 from merkit.errors import ConfigError
@@ -21,6 +23,17 @@ if TYPE_CHECKING:
 Task: TypeAlias = Literal["recognition", "au", "spotting", "spot-recognise"]
 #: The action units of CD6ME, which six databases share (Varanka et al. 2022, arXiv:2211.11425).
 CD6ME_UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
+
+
+def as_seeds(value: Any) -> Any:
+    """Seeds from how many there are (3 is 0, 1, 2); anything else as it came."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return tuple(range(min(value, _MOST_SEEDS + 1)))
+    return value
+
+
+#: seeds that a run may be asked for; more is a slip of the hand
+_MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,12 +166,16 @@ class EvaluateConfig(DataConfig, MethodConfig):
         missing_offset: what an annotated event without an offset is, in spotting: one that ends
             at its apex, as public code has it, or none (``leave_out``).
         protocol: how clips are divided.
-        seeds: every fold is trained once a seed.
+        seeds: every fold is trained once a seed: how many (5 is 0 to 4), or a list of them. Over
+            several, the report tells how far they spread.
         oracle_epoch: also record what choosing each fold's epoch on its test clips would
             give, as much published work does; reported as leaked, never as the score.
         shuffle_labels: control: shuffle labels among each fold's training clips; an honest
             pipeline then scores at chance.
         resamples: subject resamples of the intervals.
+        plain: train each fold by itself; else many folds and seeds are trained at once where a
+            short measurement says that it is faster. ``run.json`` tells which way was taken.
+        memory_gb: what trainings at once may take, of all processes together.
         metric_pooling: ``pooled`` sums confusion matrices over folds before scoring;
             ``fold_mean`` scores each fold and takes the mean, as some published targets do.
     """
@@ -172,11 +189,13 @@ class EvaluateConfig(DataConfig, MethodConfig):
     track: Mapping[str, Any] = field(default_factory=dict)
     missing_offset: Literal["apex", "leave_out"] = "apex"
     protocol: ProtocolConfig = field(default_factory=ProtocolConfig)
-    seeds: tuple[int, ...] = (0,)
+    seeds: Annotated[tuple[int, ...], BeforeValidator(as_seeds)] = (0,)
     oracle_epoch: bool = False
     shuffle_labels: bool = False
     resamples: int = 2000
     metric_pooling: Literal["pooled", "fold_mean"] = "pooled"
+    plain: bool = False
+    memory_gb: float = 4.0
 
     def __post_init__(self) -> None:
         DataConfig.__post_init__(self)
@@ -189,8 +208,12 @@ class EvaluateConfig(DataConfig, MethodConfig):
                 self.unit_threshold is None or 0 < self.unit_threshold < 1,
                 "between 0 and 1, or null",
             ),
-            "seeds": (different and min(self.seeds) >= 0, "one or more different ones, from 0"),
+            "seeds": (
+                different and min(self.seeds) >= 0 and len(self.seeds) <= _MOST_SEEDS,
+                f"how many, 1 to {_MOST_SEEDS}, or a list of different ones from 0",
+            ),
             "resamples": (self.resamples >= 1, "1 or more"),
+            "memory_gb": (self.memory_gb > 0, "above 0"),
         }
         check_settings(self, "", wanted)
 

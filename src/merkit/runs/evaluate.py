@@ -14,14 +14,16 @@ from merkit.report.result import Result
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import L, load_clips, prepare_clips
 from merkit.runs.findings import find_doubts
-from merkit.runs.fold import Trainings, run_fold
+from merkit.runs.fold import Trainings
 from merkit.runs.folder import RunFolder
+from merkit.runs.pace import Pace, choose_pace
 from merkit.runs.summary import summarise
+from merkit.runs.together import run_folds
 from merkit.samples.looks import stored_looks
 from merkit.training.device import choose_device
 from merkit.training.loop import FitContext
 from merkit.types import Fold
-from merkit.workers import run_jobs
+from merkit.workers import run_jobs, worker_count
 
 
 def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
@@ -84,7 +86,7 @@ def trained(
     )
     if pending:
         trainings = trainings.encoded(sorted({seed for _, seed in pending}), progress)
-    train_folds(run, trainings, pending, data.rows, config.workers, progress)
+    train_folds(run, trainings, pending, data.rows, config, progress)
     return run, folds, data
 
 
@@ -93,10 +95,11 @@ def train_folds(
     trainings: Trainings,
     pending: Sequence[tuple[Fold, int]],
     table: Sequence[ClipRow],
-    workers: int,
+    config: EvaluateConfig,
     progress: Progress = silent,
 ) -> None:
-    """Train what is pending side by side, audit what each training read, and store each fold.
+    """Train what is pending, side by side and at once as it goes fastest here; audit what each
+    training read, and store each fold.
 
     Args:
         table: every clip that a fold names.
@@ -104,12 +107,25 @@ def train_folds(
     Raises:
         LeakError: a training read what it must not; its fold is not stored.
     """
-    jobs = [trainings.job(fold, seed) for fold, seed in pending]
-    folds = {fold.name: fold for fold, _ in pending}
-    progress("training folds", 0, len(jobs))
     side_by_side = trainings.context.device == "cpu" and trainings.method.trains
-    count = workers if side_by_side else 1  # to start a process takes longer than to train nothing
-    for done, outcome in enumerate(run_jobs(run_fold, jobs, count), start=1):
-        audit_reads(folds[outcome.fold], outcome.summary.served, table)
-        run.write_fold(outcome)
-        progress("training folds", done, len(jobs))
+    # to start a process takes longer than to train nothing
+    workers = worker_count(config.workers, len(pending)) if side_by_side else 1
+    pace = Pace(1, "as was asked for")
+    if pending and not config.plain:
+        progress("measuring how to train", 0, 1)
+        pace = choose_pace(
+            lambda i: trainings.job(*pending[i]), len(pending), workers, config.memory_gb
+        )
+        progress("measuring how to train", 1, 1)
+    if pending:
+        run.note("pace", asdict(pace) | {"workers": workers})
+    jobs = pace.groups([trainings.job(fold, seed) for fold, seed in pending], workers)
+    folds = {fold.name: fold for fold, _ in pending}
+    done = 0
+    progress("training folds", done, len(pending))
+    for outcomes in run_jobs(run_folds, jobs, workers):
+        for outcome in outcomes:
+            audit_reads(folds[outcome.fold], outcome.summary.served, table)
+            run.write_fold(outcome)
+            done += 1
+        progress("training folds", done, len(pending))

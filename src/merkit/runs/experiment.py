@@ -26,8 +26,10 @@ from merkit.errors import ConfigError
 from merkit.files import sole_writer
 from merkit.overrides import apply_overrides, read_yaml
 from merkit.progress import Progress, silent
-from merkit.runs.config import EvaluateConfig
+from merkit.runs.config import EvaluateConfig, Task
 
+#: tasks whose runs are compared
+COMPARED: tuple[Task, ...] = ("recognition", "au")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -97,13 +99,19 @@ def run_configs(
             configs[name] = from_mapping(EvaluateConfig, values | {"out": str(out / name)})
         except ConfigError as error:
             raise ConfigError(f"run '{name}': {error.found}", error.wanted, error.fix) from None
-        if configs[name].task != "recognition":
+    _check_tasks(configs)
+    return configs
+
+
+def _check_tasks(configs: Mapping[str, EvaluateConfig]) -> None:
+    first = next(iter(configs.values())).task
+    for name, config in configs.items():
+        if config.task != first or first not in COMPARED:
             raise ConfigError(
-                f"run '{name}' is of task '{configs[name].task}'",
-                "task recognition, whose runs can be compared",
+                f"run '{name}' is of task '{config.task}'",
+                f"all runs of one task whose runs are compared: {' or '.join(COMPARED)}",
                 "run it by itself: merkit evaluate --config FILE",
             )
-    return configs
 
 
 def run_experiment(
@@ -126,7 +134,9 @@ def run_experiment(
     """
     from merkit.report.compare_page import compare_runs
     from merkit.report.text import score_lines
+    from merkit.report.unit_text import unit_lines
     from merkit.runs.evaluate import evaluate
+    from merkit.runs.units import evaluate_units
 
     experiment = read_experiment(path)
     configs = run_configs(experiment, out, overrides, only)
@@ -136,11 +146,15 @@ def run_experiment(
     with sole_writer(out):
         for place, (name, config) in enumerate(configs.items(), start=1):
             run = f"run {place}/{len(configs)} {name}"
-            result = evaluate(config, partial(_of_run, progress, run))
+            told = partial(_of_run, progress, run)
+            if config.task == "au":
+                lines = unit_lines(evaluate_units(config, told).scores)
+            else:
+                lines = score_lines(evaluate(config, told).scores)
         names = experiment.runs
         finished = [out / name for name in names if (out / name / "metrics.json").is_file()]
         if len(finished) < 2:
-            return "\n".join(score_lines(result.scores))
+            return "\n".join(lines)
         return compare_runs(finished, out / "comparison.html")
 
 

@@ -42,12 +42,21 @@ class FoldJob:
     seed: int
     oracle: bool = False
 
+    @property
+    def takes_steps(self) -> bool:
+        """Whether the method is trained by gradient steps of the common loop."""
+        return self.method.trains and type(self.method).fit is Method.fit
+
     def fit(self, observer: Observer | None = None) -> Fitted:
         """Fit the method on the fold's training clips."""
+        self.place()
+        return self.method.fit(self.clips, self.context, observer)
+
+    def place(self) -> None:
+        """Make ready to compute where the context says."""
         torch.set_num_threads(self.context.threads)
         keep_freed_memory()
         self.clips.device = self.tests.device = torch.device(self.context.device)
-        return self.method.fit(self.clips, self.context, observer)
 
 
 @dataclass(frozen=True)
@@ -121,23 +130,40 @@ class FoldOutcome:
 
 def run_fold(job: FoldJob) -> FoldOutcome:
     """Train on the fold's training clips, then predict its test clips."""
-    test, targets = job.tests.fold.test, job.tests.targets
-    every_epoch: list[pd.DataFrame] = []
+    watch = FoldWatch(job)
+    return watch.outcome(job.fit(watch.observer))
 
-    def watch(epoch: int, model: Model) -> None:
-        calls = targets.calls(predict(job.method, model, job.tests, test))
-        every_epoch.append(pd.DataFrame({"epoch": epoch, "clip_id": test, **calls}))
 
-    fitted = job.fit(watch if job.oracle else None)
-    probabilities = predict(job.method, fitted.model, job.tests, test)
-    served = {**fitted.summary.served, **job.tests.served}
-    return FoldOutcome(
-        job.clips.fold.name,
-        job.seed,
-        prediction_table(test, probabilities, targets, job.classes),
-        replace(fitted.summary, served=served),
-        pd.concat(every_epoch, ignore_index=True) if every_epoch else None,
-    )
+class FoldWatch:
+    """Predicts the test clips of a fold: with the fitted model, and where the job says so after
+    every epoch."""
+
+    def __init__(self, job: FoldJob) -> None:
+        self.job = job
+        self._epochs: list[pd.DataFrame] = []
+
+    @property
+    def observer(self) -> Observer | None:
+        """What a training calls after each epoch."""
+        return self._watch if self.job.oracle else None
+
+    def outcome(self, fitted: Fitted) -> FoldOutcome:
+        """What becomes of the fold."""
+        job = self.job
+        table = prediction_table(
+            job.tests.fold.test, self._predicted(fitted.model), job.tests.targets, job.classes
+        )
+        summary = replace(fitted.summary, served={**fitted.summary.served, **job.tests.served})
+        every_epoch = pd.concat(self._epochs, ignore_index=True) if self._epochs else None
+        return FoldOutcome(job.clips.fold.name, job.seed, table, summary, every_epoch)
+
+    def _watch(self, epoch: int, model: Model) -> None:
+        calls = self.job.tests.targets.calls(self._predicted(model))
+        test = self.job.tests.fold.test
+        self._epochs.append(pd.DataFrame({"epoch": epoch, "clip_id": test, **calls}))
+
+    def _predicted(self, model: Model) -> np.ndarray:
+        return predict(self.job.method, model, self.job.tests, self.job.tests.fold.test)
 
 
 def prediction_table(

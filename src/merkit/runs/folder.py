@@ -116,6 +116,11 @@ class RunFolder:
         begin_run(self.path, config.task, identity | dict(contents), document)
         save_folds(folds, self.path / "folds.json")
 
+    def note(self, name: str, value: Any) -> None:
+        """Add something to ``run.json`` that does not decide the result."""
+        path = self.path / "run.json"
+        write_json(path, json.loads(path.read_text(encoding="utf-8")) | {name: value})
+
     def fold_path(self, seed: int, fold: str) -> Path:
         """Folder of one fold; the digest keeps apart names that read alike ("s 1", "s_1")."""
         readable = re.sub(r"[^A-Za-z0-9._-]", "_", fold)[:80]

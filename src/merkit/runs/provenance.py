@@ -31,7 +31,10 @@ _PACKAGES = (
     "dlib-bin",
 )
 #: settings that do not change the result, so a resumed run may have others
-FREE = {"out", "workers", "store", "resamples", "metric_pooling", "device", "token_memory_gb"}
+FREE = {
+    "out", "workers", "store", "resamples", "metric_pooling", "device", "plain", "memory_gb",
+    "token_memory_gb",
+}  # fmt: skip
 
 
 def begin_run(

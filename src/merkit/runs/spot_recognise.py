@@ -117,7 +117,7 @@ class SpotRecognition:
         trainings = Trainings(self.method, data, samples, context, config.shuffle_labels)
         if pending:
             trainings = trainings.encoded(sorted({seed for _, seed in pending}), progress)
-        train_folds(run, trainings, pending, [*data.rows, *windows], config.workers, progress)
+        train_folds(run, trainings, pending, [*data.rows, *windows], config, progress)
 
     def _named(self, run: RunFolder, folds: FoldSet, seed: int) -> dict[str, str]:
         """Window id -> class, from the stored folds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,10 @@ from merkit.config import hash_of
 from merkit.errors import LeftOutError, MerkitError
 from merkit.progress import Progress, silent
 from merkit.samples.recipes import Recipe
+from merkit.samples.remembered import forget_leftovers, remembered
 from merkit.samples.store import SampleStore
 from merkit.types import Clip, Sample
-from merkit.workers import run_jobs
+from merkit.workers import cores, run_jobs
 
 if TYPE_CHECKING:
     from merkit.samples.tokens import TokenFiles  # torch, which preparing clips does not need
@@ -75,14 +77,18 @@ def prepare(
     if recipe is None:
         return SampleSet(None, {clip.clip_id: "" for clip in clips}, {})
     store = SampleStore(root, recipe)
+    forget_leftovers(root)
     keys: dict[str, str] = {}
     refused: dict[str, str] = {}
-    for clip in clips:
-        try:
-            keys[clip.clip_id] = recipe.sample_key(clip)
-        except MerkitError as error:
-            refused[clip.clip_id] = str(error)
-    todo = [c for c in clips if c.clip_id in keys and not store.keep_whole(keys[c.clip_id])]
+    todo: list[Clip] = []
+    with ThreadPoolExecutor(cores()) as pool:  # reading and hashing set Python free
+        looked = pool.map(partial(_look_up, store=store), clips)
+        for clip, found in zip(clips, looked, strict=True):
+            if isinstance(found, MerkitError):
+                refused[clip.clip_id] = str(found)
+                continue
+            keys[clip.clip_id], is_stored = found
+            todo += [] if is_stored else [clip]
     progress("preparing clips", len(clips) - len(todo), len(clips))
     jobs = [(clip, keys[clip.clip_id]) for clip in todo]
     outcomes = run_jobs(partial(_prepare_one, store=store), jobs, workers)
@@ -100,11 +106,22 @@ def prepare(
     return SampleSet(store, keys, refused, made, left_out=frozenset(left_out))
 
 
+def _look_up(clip: Clip, store: SampleStore) -> tuple[str, bool] | MerkitError:
+    """The key of a clip's sample and whether it is stored, or why it cannot be made."""
+    try:
+        key = store.recipe.sample_key(clip)
+        return key, store.keep_whole(key)
+    except MerkitError as error:
+        return error
+
+
 def _prepare_one(job: tuple[Clip, str], store: SampleStore) -> tuple[str, MerkitError | None]:
     """Store one sample; returns the clip id, and the error if it was refused."""
     clip, key = job
     try:
-        store.write(key, store.recipe.sample(clip))
+        with remembered(store.root, store.recipe.track, clip) as tracker:
+            sample = store.recipe.sample(clip, tracker)
+        store.write(key, sample)
     except MerkitError as error:
         return clip.clip_id, error
     return clip.clip_id, None

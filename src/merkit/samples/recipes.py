@@ -20,7 +20,7 @@ from merkit.errors import ConfigError, FaceError, LeftOutError, VideoError
 from merkit.face import align_clip, require_found, track
 from merkit.face.align import AlignConfig
 from merkit.face.precomputed import PrecomputedTracker, clip_landmarks, landmark_file
-from merkit.face.tracker import TrackConfig
+from merkit.face.tracker import FaceTracker, TrackConfig
 from merkit.flow import clip_flow, mean_flow_map
 from merkit.flow.config import FlowConfig
 from merkit.media import is_image
@@ -30,8 +30,8 @@ from merkit.video.container import existing
 from merkit.video.fingerprint import clip_key, file_digest
 from merkit.video.images import read_image
 
-#: Raised when the code of a recipe, or a default, changes what it makes, so that samples that
-#: were stored before are not read.
+#: Raised when the code of a recipe or of a tracker, or a default, changes what it makes, so that
+#: samples, and what was found of faces, that were stored before are not read.
 RECIPE_VERSION = 2
 
 #: settings that name files, whose content and not whose name decides what is made
@@ -90,15 +90,19 @@ class Recipe(ABC):
         """
 
     def follow(
-        self, frames: Frames, clip: Clip | None = None, near: F32 | None = None
+        self,
+        frames: Frames,
+        clip: Clip | None = None,
+        near: F32 | None = None,
+        tracker: FaceTracker | None = None,
     ) -> FaceTrack:
         """The face in the frames, as far as ``make`` needs it (``followed_frames``).
 
         Args:
             clip: of a database, whose landmarks lie in a folder where another program found them.
             near: box of the face that is meant, in the first frame.
+            tracker: stands for the one that the settings name.
         """
-        tracker = None
         if clip is not None and self.track.tracker == PrecomputedTracker.name:
             every = frame_numbers(clip.media)
             of_clip = clip_frame_numbers(clip)
@@ -109,8 +113,8 @@ class Recipe(ABC):
             (Frame(int(n), float(t), rgb) for n, t, rgb in first), self.track, tracker, near
         )
 
-    def sample(self, clip: Clip) -> Sample:
-        """The whole way from a clip to its sample.
+    def sample(self, clip: Clip, tracker: FaceTracker | None = None) -> Sample:
+        """The whole way from a clip to its sample; ``tracker`` as in ``follow``.
 
         Raises:
             VideoError, MissingDataError: the media cannot be read.
@@ -126,7 +130,7 @@ class Recipe(ABC):
                 "choose another --method, or the database with its frames",
             )
         frames = read_frames(clip.media, numbers=self.choose(clip), fps_hz=clip.fps_hz)
-        return self.sample_of(clip.clip_id, frames, self.follow(frames, clip))
+        return self.sample_of(clip.clip_id, frames, self.follow(frames, clip, tracker=tracker))
 
     def sample_of(self, clip_id: str, frames: Frames, face: FaceTrack) -> Sample:
         """The sample of frames whose face was followed already.
@@ -211,7 +215,7 @@ class SequenceRecipe(Recipe):
             positions = np.floor(np.arange(self.frames) * n / self.frames).astype(np.int64)
         return np.asarray(available[positions])
 
-    def sample(self, clip: Clip) -> Sample:
+    def sample(self, clip: Clip, tracker: FaceTracker | None = None) -> Sample:
         """See ``Recipe.sample``.
 
         Raises:
@@ -224,7 +228,7 @@ class SequenceRecipe(Recipe):
                     f"clip '{clip.clip_id}' has {n} frames and is left out",
                     f"{self.min_frames} or more (recipe.min_frames)",
                 )
-        return super().sample(clip)
+        return super().sample(clip, tracker)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,10 +341,10 @@ class FlowMapRecipe(Recipe):
         landmarks = seen.mean(axis=0) if len(seen) else first_landmarks(face)
         return {"flow_map": mean_flow_map(frames.rgb, landmarks, self.flow)}
 
-    def sample(self, clip: Clip) -> Sample:
+    def sample(self, clip: Clip, tracker: FaceTracker | None = None) -> Sample:
         """See ``Recipe.sample``; a published image has no frames to follow or measure."""
         if not (clip.media.is_file() and is_image(clip.media)):
-            return super().sample(clip)
+            return super().sample(clip, tracker)
         return Sample(clip.clip_id, {"flow_map": load_flow_map(clip.media, self.flow.map_size_px)})
 
 

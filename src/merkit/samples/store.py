@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from merkit.arrays import read_array
 from merkit.config import flat, to_mapping
 from merkit.errors import StoreError
 from merkit.files import atomic_folder, remove_leftovers, sole_writer, write_json
 from merkit.samples.recipes import FILE_SETTINGS, Recipe
-from merkit.tables import read_parquet, write_parquet
 from merkit.types import Sample
 
 _INDEX = ["clip_id", "key", "found_share"]
@@ -53,7 +51,7 @@ class SampleStore:
                 if _checksum(array) != wanted[name]:
                     raise StoreError(f"{name} of {key} is not as it was written")
         except (StoreError, KeyError):
-            shutil.rmtree(self.folder / key)
+            shutil.rmtree(self.folder / key, ignore_errors=True)
             return False
         return True
 
@@ -102,6 +100,10 @@ class SampleStore:
     def write_index(self, keys: Mapping[str, str]) -> Path:
         """Write ``index.parquet``: one row a sample (clip_id, key, found_share), also of clips of
         other databases that an earlier index names."""
+        import pandas as pd
+
+        from merkit.tables import write_parquet
+
         path = self.folder / "index.parquet"
         rows = [(clip_id, key, self.read(key).found_share) for clip_id, key in keys.items()]
         with sole_writer(path, wait_s=60):
@@ -131,6 +133,8 @@ class SampleStore:
 
 
 def _indexed(path: Path) -> list[tuple[str, str, float]]:
+    from merkit.tables import read_parquet
+
     try:
         table = read_parquet(path)[_INDEX]
     except (OSError, ValueError, KeyError):  # none yet, or damaged: it is written anew

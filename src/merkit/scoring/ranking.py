@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -85,11 +86,11 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     p = np.asarray(p_values, dtype=np.float64)
     if not ((p >= 0) & (p <= 1)).all():
         raise ConfigError(f"p-values {list(p_values)}", "0 to 1")
-    if not len(p):
-        return ()
-    from statsmodels.stats.multitest import multipletests
-
-    return tuple(float(value) for value in multipletests(p, method="holm")[1])
+    order = np.argsort(p, kind="stable")
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.minimum(steps, 1.0)
+    return tuple(adjusted.tolist())
 
 
 def wilcoxon_over_subjects(scores_a: npt.ArrayLike, scores_b: npt.ArrayLike) -> float:
@@ -102,6 +103,12 @@ def wilcoxon_over_subjects(scores_a: npt.ArrayLike, scores_b: npt.ArrayLike) -> 
     a, b = np.asarray(scores_a, dtype=np.float64), np.asarray(scores_b, dtype=np.float64)
     if a.shape != b.shape:
         raise ConfigError(f"{a.size} and {b.size} subject scores", "one pair a subject")
+    return _wilcoxon(tuple(a.tolist()), tuple(b.tolist()))
+
+
+@lru_cache(maxsize=1024)
+def _wilcoxon(a: tuple[float, ...], b: tuple[float, ...]) -> float:
+    """Kept, since it is the same in the comparison of every metric."""
     if np.allclose(a, b, rtol=0, atol=1e-12):
         return 1.0
     return float(wilcoxon(a, b).pvalue)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from merkit.errors import ConfigError
 from merkit.scoring.intervals import Interval, Resampling, bootstrap_interval
-from merkit.scoring.metrics import MAIN_METRIC, ClassScore, class_scores, metrics_of
+from merkit.scoring.metrics import MAIN_METRIC, ClassScore, Metric, class_scores, metrics_of
 from merkit.scoring.subjects import Pooling, SubjectScore, SubjectTables, tabulate
 from merkit.types import Averaging, EpochRecord, Number
 
@@ -62,6 +63,8 @@ class Scores:
     where a fold means something of its own.
     """
 
+    main_metric: ClassVar[str] = MAIN_METRIC
+
     classes: tuple[str, ...]
     scores: Mapping[str, Interval]
     interval: str
@@ -90,12 +93,16 @@ class Scores:
         """The metric that ranks."""
         return self[MAIN_METRIC]
 
+    def metrics(self) -> dict[str, Metric]:
+        """Every metric of these classes, by name."""
+        return metrics_of(self.classes)
+
     def titles(self, per_class: bool = False) -> dict[str, str]:
         """Title of every metric that was scored, by name: of those about all classes, or of those
         about one each."""
         return {
             name: metric.title
-            for name, metric in metrics_of(self.classes).items()
+            for name, metric in self.metrics().items()
             if name in self.scores and bool(metric.class_name) == per_class
         }
 

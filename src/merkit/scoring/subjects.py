@@ -89,12 +89,14 @@ class SubjectTables:
             return np.asarray((np.nan_to_num(values) * used).sum(axis=0) / used.sum(axis=0))
 
     def accuracies(self) -> F64:
-        """Accuracy of each subject alone, averaged over seeds (S,).
+        """Accuracy of each subject alone, averaged over seeds (S,); of tables of several action
+        units the mean over units, which is the share of calls that are right.
 
         It is the one metric that a handful of clips can carry; UF1 of one subject rests on the
         classes that subject happens to show.
         """
-        return np.asarray(ACC.of(self.counts.sum(axis=1), "skip").mean(axis=0))
+        each = np.asarray(ACC.of(self.counts.sum(axis=1), "skip").mean(axis=0))
+        return np.asarray(each.reshape(len(self.subjects), -1).mean(axis=1))
 
     def chance(self, metrics: Mapping[str, Metric], seed: int = 0) -> dict[str, float]:
         """Expected scores of predictions that know nothing of the clips: the true labels in random

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from merkit.errors import ConfigError
 from merkit.scoring.intervals import Interval, Resampling, bootstrap_interval
-from merkit.scoring.metrics import class_scores
+from merkit.scoring.metrics import Metric, class_scores
 from merkit.scoring.scores import FoldTraining, TrainingCost, cost_of
 from merkit.scoring.subjects import Pooling, SubjectTables, places, refuse_other_clips
 from merkit.scoring.unit_counts import (
     MAIN_UNIT_METRIC,
-    MEAN_METRICS,
     all_called,
     unit_cells,
     unit_metrics,
@@ -65,6 +65,8 @@ class UnitScores:
     of its own.
     """
 
+    main_metric: ClassVar[str] = MAIN_UNIT_METRIC
+
     units: tuple[str, ...]
     scores: Mapping[str, Interval]
     floor: Mapping[str, Number]
@@ -83,14 +85,25 @@ class UnitScores:
     training: TrainingCost
     folds: tuple[FoldTraining, ...]
 
+    def __getitem__(self, metric: str) -> Interval:
+        return self.scores[metric]
+
     @property
     def main(self) -> Interval:
         """The metric that ranks: mean F1 over the units that occur."""
-        return self.scores[MAIN_UNIT_METRIC]
+        return self[MAIN_UNIT_METRIC]
 
-    def titles(self) -> dict[str, str]:
-        """Title of every mean over units, by name."""
-        return {metric.name: metric.title for metric in MEAN_METRICS}
+    def metrics(self) -> dict[str, Metric]:
+        """Every metric of these units, by name."""
+        return unit_metrics(self.units)
+
+    def titles(self, per_class: bool = False) -> dict[str, str]:
+        """Title of every metric, by name: of the means over units, or of F1 of each unit."""
+        return {
+            name: metric.title
+            for name, metric in self.metrics().items()
+            if bool(metric.class_name) == per_class
+        }
 
 
 def score_units(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ import numpy as np
 
 from merkit.config import from_mapping, hash_of, to_mapping
 from merkit.errors import ConfigError
-from merkit.files import check_new_file, file_hash, sole_writer
+from merkit.files import check_new_file, file_hash, remove_folder, sole_writer
 from merkit.progress import Progress, silent
 from merkit.seeds import derived_seed
 from merkit.simulate.actions import Actions
@@ -211,16 +210,16 @@ def write_simulated(config: SimulateConfig, progress: Progress = silent) -> Simu
         ConfigError: ``out`` exists or cannot be written, another process writes it, an unknown
             dial; and see :func:`make_flow_maps`.
     """
-    check_new_file(config.out, config.overwrite, "--out")
     dials, source = dials_of(config), Source.of(config)
     about = _about(config, source, dials)
     parts = config.out.with_name(f"{config.out.name}.parts-{hash_of(about)}")
     with sole_writer(config.out):
+        check_new_file(config.out, config.overwrite, "--out")
         made = _made(
             source, config.count, config.kind, config.seed, dials, config.workers, parts, progress
         )
         made.save(config.out, json.dumps({**about, "count": config.count}))
-        shutil.rmtree(parts, ignore_errors=True)
+        remove_folder(parts)
     return made
 
 

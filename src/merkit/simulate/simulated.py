@@ -67,7 +67,8 @@ class Simulated:
             return loaded
         except Exception as error:  # NumPy and zipfile have many ways to say so
             wanted = "what merkit simulate wrote"
-            raise StoreError(f"{path} cannot be read: {error}", wanted) from None
+            fix = "delete it, and make it again by the command that wrote it"
+            raise StoreError(f"{path} cannot be read: {error}", wanted, fix) from None
 
     def _check(self) -> None:
         found = {name: array.shape for name, array in self._arrays().items()}

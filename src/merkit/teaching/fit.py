@@ -21,6 +21,8 @@ from merkit.training.network import Network, Output
 N_CLASSES = len(CLASSES)
 #: the learning rate rises over this share of the steps
 _RISE = 0.1
+#: that the learning rate is planned over: a rise of one step is more than OneCycleLR can do
+_LEAST_STEPS = 20
 
 
 class Learner(Protocol):
@@ -59,9 +61,8 @@ def fit(
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
     )
-    schedule = OneCycleLR(
-        optimiser, config.learning_rate, total_steps=config.steps, pct_start=_RISE
-    )
+    planned = max(config.steps, _LEAST_STEPS)
+    schedule = OneCycleLR(optimiser, config.learning_rate, total_steps=planned, pct_start=_RISE)
     average = copy.deepcopy(network)
     network.train()
     for step, (batch, seen) in enumerate(_batches(network, lessons, config, seed), start=1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -13,14 +12,21 @@ import torch
 
 from merkit.config import hash_of, to_mapping
 from merkit.errors import ConfigError
-from merkit.files import sole_writer
+from merkit.files import remove_folder, sole_writer
 from merkit.methods import make_method
 from merkit.methods.bundled import CLASSES, save_bundled
 from merkit.methods.limits import Limits
 from merkit.methods.simulated import SimulatedMethod
 from merkit.progress import Progress, silent
 from merkit.seeds import derived_seed
-from merkit.simulate.make import AnyKind, Source, dials_of, make_flow_maps, make_sequences
+from merkit.simulate.make import (
+    SIMULATION_VERSION,
+    AnyKind,
+    Source,
+    dials_of,
+    make_flow_maps,
+    make_sequences,
+)
 from merkit.teaching.calibrate import calibrate
 from merkit.teaching.card import card
 from merkit.teaching.config import FitConfig, TeachConfig
@@ -49,11 +55,11 @@ def teach(config: TeachConfig, progress: Progress = silent) -> Marks:
     """
     if config.recogniser not in _KINDS:
         raise ConfigError(f"recogniser '{config.recogniser}'", f"one of: {', '.join(_KINDS)}")
-    if config.out.exists():
-        raise ConfigError(f"{config.out} exists", "a new folder", "choose another --out")
     begun = time.perf_counter()
     method = cast(SimulatedMethod, make_method(config.recogniser, {"start": "random"}))
     with sole_writer(config.out):
+        if config.out.exists():
+            raise ConfigError(f"{config.out} exists", "a new folder", "choose another --out")
         parts = config.out.with_name(f"{config.out.name}.parts-{hash_of(_about(config))}")
         lessons = simulated(config, "learn", parts, progress)
         network = learned(method, lessons, config, progress)
@@ -71,7 +77,7 @@ def teach(config: TeachConfig, progress: Progress = silent) -> Marks:
         limits = Limits(nothing_max=marks.nothing_max, unit_min=marks.unit_thresholds)
         text = card(config, facts, marks)
         save_bundled(config.out, method, network, facts, text, limits=limits)
-        shutil.rmtree(parts, ignore_errors=True)
+        remove_folder(parts)
     return marks
 
 
@@ -138,14 +144,11 @@ def _made(
     parts: Path | None,
     progress: Progress,
 ) -> Lessons:
-    folder = parts / purpose.replace(" ", "-") if parts else None
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
     given: dict[str, Any] = {
         "seed": derived_seed(config.seed, purpose),
         "dials": dials_of(config),
         "workers": config.workers,
-        "parts": folder,
+        "parts": parts / purpose.replace(" ", "-") if parts else None,
         "progress": progress,
     }
     if kind == "sequences":
@@ -164,5 +167,6 @@ def _about(config: TeachConfig) -> dict[str, Any]:
     for name in ("out", "workers", "face_model", "action_units", "emotions"):
         settings.pop(name)
     settings["dials"] = to_mapping(dials_of(config))
+    settings["simulation"] = SIMULATION_VERSION
     hashes = Source.of(config).hashes().items()
     return settings | {f"{name}_sha256": value for name, value in hashes}

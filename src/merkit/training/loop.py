@@ -1,7 +1,8 @@
-"""The training loop of one fold, top to bottom.
+"""The training of one fold, top to bottom.
 
 It sees labelled training and validation clips and nothing of the test subject. The epoch is
-chosen on validation alone (docs/architecture.md).
+chosen on validation alone (docs/architecture.md). Each step of the optimiser is asked for, so that
+who drives a training may take those of many trainings at once (:mod:`merkit.training.stack`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -54,6 +55,11 @@ class FitSummary:
     seconds: float = 0.0
     averaging: Averaging = ""
 
+    def shared_by(self, n: int) -> FitSummary:
+        """The same with the share of the time that one of ``n`` trainings took."""
+        history = tuple(replace(epoch, seconds=epoch.seconds / n) for epoch in self.history)
+        return replace(self, seconds=self.seconds / n, history=history)
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -68,7 +74,7 @@ Observer = Callable[[int, Model], None]
 
 
 class Trainable(Answers, Protocol):
-    """What the loop asks of a method."""
+    """What a training asks of a method."""
 
     @property
     def training(self) -> TrainConfig: ...
@@ -81,6 +87,20 @@ class Trainable(Answers, Protocol):
 
     def mirrored(self, inputs: Inputs) -> Inputs | None: ...
 
+    def stacked(self, trainings: Sequence[Training]) -> Stack: ...
+
+
+class Stack(Protocol):
+    """The weights of F trainings and how they move. Between steps, each training's own model shows
+    its weights as they are."""
+
+    def step(self, rows: Sequence[int], batches: Sequence[Batch]) -> list[float]:
+        """One step of the optimiser for the trainings ``rows``, each on its own batch, all of one
+        size; their losses."""
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these trainings alone; the others' models get tensors of their own."""
+
 
 def train(
     method: Trainable, clips: ClipReader, context: FitContext, observer: Observer | None = None
@@ -90,10 +110,29 @@ def train(
     Raises:
         ConfigError: the fold has no training clips.
     """
+    training = begin(method, clips, context, observer)
+    steps = training.steps()
+    loss: float | None = None
+    while True:
+        try:
+            batch = steps.send(loss)
+        except StopIteration as end:
+            return cast(Fitted, end.value)
+        loss = training.take(batch)
+
+
+def begin(
+    method: Trainable, clips: ClipReader, context: FitContext, observer: Observer | None = None
+) -> Training:
+    """A training with its first weights, before the first step.
+
+    Raises:
+        ConfigError: the fold has no training clips.
+    """
     require_training_clips(clips)
     torch.manual_seed(context.seed)
     model = cast(Network, method.build(clips.n_classes)).to(clips.device)
-    return _Trainer(method, model, clips, context, observer).run()
+    return Training(method, model, clips, context, observer)
 
 
 def require_training_clips(clips: ClipReader) -> None:
@@ -106,7 +145,18 @@ def require_training_clips(clips: ClipReader) -> None:
         raise ConfigError(f"fold '{clips.fold.name}' has no training clips", "at least one")
 
 
-class _Trainer:
+@dataclass(frozen=True)
+class Batch:
+    """The clips of one step: ``ids`` (B) and their ``targets`` (B,C), before augmentation."""
+
+    epoch: int
+    ids: tuple[str, ...]
+    targets: Tensor
+
+
+class Training:
+    """One training on its way. Settings are read here; ``steps`` is what happens."""
+
     def __init__(
         self,
         method: Trainable,
@@ -122,6 +172,8 @@ class _Trainer:
         self.shown = clips.targets.hot(train_labels)
         self.settings = in_epochs(method.training, self.shown)
         self.steps_left = self.settings.steps or math.inf
+        # where the first weights left torch's own stream: dropout goes on from there
+        self.stream = _stream(clips.device, context.seed)
         # not the stream that the first weights were drawn from
         self.generator = torch.Generator().manual_seed(derived_seed(context.seed, "order"))
         self.optimiser = make_optimiser(model, self.settings, model.rates())
@@ -133,10 +185,17 @@ class _Trainer:
         self.best_score, self.best_epoch = -np.inf, 0
         self.history: list[EpochRecord] = []
 
-    def run(self) -> Fitted:
+    @property
+    def n_steps(self) -> int:
+        """Steps that the training takes at most."""
+        clips = len(oversampled(self.shown, self.settings.oversample))
+        return self.settings.epochs * math.ceil(clips / self.settings.batch_size)
+
+    def steps(self) -> Generator[Batch, float | None, Fitted]:
+        """Yields each batch that a step is to be taken on, and is sent its loss."""
         started = time.perf_counter()
         for epoch in range(1, self.settings.epochs + 1):
-            self._epoch(epoch)
+            yield from self._epoch(epoch)
             if self._should_stop(epoch):
                 break
         model: Network = self._current()
@@ -147,10 +206,10 @@ class _Trainer:
         told = summary(model, self.clips, chosen, self.history, seconds)
         return Fitted(model.eval(), replace(told, averaging=self._averaging(chosen)))
 
-    def _epoch(self, epoch: int) -> None:
+    def _epoch(self, epoch: int) -> Generator[Batch, float | None, None]:
         started = time.perf_counter()
         self.model.start_epoch(epoch)
-        train_loss = self._train_epoch()
+        train_loss = yield from self._train_epoch(epoch)
         self._step_schedule(epoch)
         val_loss, val_uf1 = self._validate()
         self.history.append(
@@ -160,20 +219,22 @@ class _Trainer:
         if self.observer is not None:
             self.observer(epoch, self._current())
 
-    def _train_epoch(self) -> float:
+    def _train_epoch(self, epoch: int) -> Generator[Batch, float | None, float]:
         self.model.train()
         total, count = 0.0, 0
         for ids, targets in self._shuffled_batches():
-            loss = self._step(ids, targets)
+            loss = yield Batch(epoch, ids, targets)
+            assert loss is not None
             total, count = total + loss * len(ids), count + len(ids)
         return total / max(count, 1)
 
-    def _step(self, ids: list[str], targets: Tensor) -> float:
-        inputs, targets = self._augmented(ids, targets.to(self.clips.device))
+    def take(self, batch: Batch) -> float:
+        """One step of the optimiser by itself; its loss."""
+        inputs, targets = self.drawn(batch)
         with torch.autocast(self.clips.device.type, torch.bfloat16, self.bf16):
             output = self.model(inputs)
             loss = self.clips.targets.loss(self.model, output, targets, self.weights)
-            loss = loss + self._unlabelled_loss(len(ids))
+            loss = loss + self._unlabelled_loss(len(batch.ids))
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.settings.gradient_clip:
@@ -181,7 +242,9 @@ class _Trainer:
         self.optimiser.step()
         return float(loss.detach())
 
-    def _augmented(self, ids: list[str], targets: Tensor) -> tuple[Inputs, Tensor]:
+    def drawn(self, batch: Batch) -> tuple[Inputs, Tensor]:
+        """What the network gets of a batch, and its targets: augmented, where that is wanted."""
+        ids, targets = batch.ids, batch.targets.to(self.clips.device)
         n_views = self.clips.n_views
         if not self.settings.augment:
             return self.clips.inputs(ids, "fit"), targets
@@ -201,7 +264,7 @@ class _Trainer:
         ids = [unlabelled[int(i)] for i in picks]
         return self.model.unlabelled_loss(self.model(self.clips.inputs(ids, "adapt")))
 
-    def _shuffled_batches(self) -> Iterator[tuple[list[str], Tensor]]:
+    def _shuffled_batches(self) -> Iterator[tuple[tuple[str, ...], Tensor]]:
         positions = oversampled(self.shown, self.settings.oversample)
         order = positions[torch.randperm(len(positions), generator=self.generator).numpy()]
         targets = torch.from_numpy(self.shown).float()
@@ -213,7 +276,8 @@ class _Trainer:
             if not self.steps_left:
                 return
             self.steps_left -= 1
-            yield [self.clips.fold.train[i] for i in chosen], targets[torch.from_numpy(chosen)]
+            ids = tuple(self.clips.fold.train[i] for i in chosen)
+            yield ids, targets[torch.from_numpy(chosen)]
 
     def _step_schedule(self, epoch: int) -> None:
         if not self._averages(epoch):
@@ -222,7 +286,7 @@ class _Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = group["rate"] * self.settings.swa_learning_rate
         if self.average is None:
-            self.average = AveragedModel(self.model)
+            self.average = AveragedModel(_copied(self.model))
         self.average.update_parameters(self.model)
         # batch-norm statistics are so far those of the last weights; where no layer keeps any, no
         # clip is read; dropout there must not move what the next epochs draw
@@ -264,11 +328,29 @@ class _Trainer:
         score = -val_loss if self.settings.monitor == "loss" else val_uf1 - 1e-6 * val_loss
         if score > self.best_score:
             self.best_score, self.best_epoch = score, epoch
-            self.best_state = copy.deepcopy(self._current().trainable_state())
+            state = self._current().trainable_state()
+            self.best_state = {name: value.detach().clone() for name, value in state.items()}
 
     def _should_stop(self, epoch: int) -> bool:
         patience = self.settings.patience
         return bool(patience and self.best_state and epoch - self.best_epoch >= patience)
+
+
+def _stream(device: torch.device, seed: int) -> torch.Generator:
+    generator = torch.Generator(device).manual_seed(seed)
+    if device.type == "cpu":
+        generator.set_state(torch.get_rng_state())
+    return generator
+
+
+def _copied(model: Network) -> Network:
+    """A copy with tensors of its own, also where those of the model are slices of larger ones."""
+    memo: dict[int, Any] = {}
+    for parameter in model.parameters():
+        memo[id(parameter)] = nn.Parameter(parameter.detach().clone(), parameter.requires_grad)
+    for buffer in model.buffers():
+        memo[id(buffer)] = buffer.clone()
+    return copy.deepcopy(model, memo)
 
 
 def summary(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from merkit.errors import MissingDataError, VideoError
+from merkit.workers import cores
 
 PathInput: TypeAlias = str | PathLike[str]
 
@@ -137,7 +137,7 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
     with container:
         stream = _video_stream(container, path)
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = min(MAX_THREADS, os.cpu_count() or 1)
+        stream.codec_context.thread_count = min(MAX_THREADS, cores())
         # Without "explode" FFmpeg paints over what it cannot read and says nothing.
         stream.codec_context.options = {"err_detect": "explode"}
         yield OpenVideo(path, container, stream)

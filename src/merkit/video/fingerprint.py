@@ -33,6 +33,13 @@ def content_key(clip: Clip) -> str:
     return hashlib.sha256(_of_clip(clip).encode()).hexdigest()[:24]
 
 
+def frame_key(media: Path, number: int) -> str:
+    """Identity of one frame: its picture's content, or that of the video and its place in it."""
+    if media.is_file():
+        return f"{file_digest(media)}:{number}"
+    return file_digest(list_images(media)[number])
+
+
 def recording_key(media: Path) -> str:
     """Hash of a whole video or folder: its frames and, in a folder, their numbers.
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from math import inf
 from pathlib import Path
+from types import MappingProxyType
+from typing import cast
 
 import cv2
 import numpy as np
@@ -24,8 +28,9 @@ MAX_PIXELS = 2**26
 _LARGEST = 2**63 - 1  # frame numbers are kept as 64-bit integers
 
 
-def list_images(folder: Path) -> dict[int, Path]:
-    """Images of a folder by frame number, in its order; nothing is decoded.
+def list_images(folder: Path) -> Mapping[int, Path]:
+    """Images of a folder by frame number, in its order; nothing is decoded. A folder is listed
+    again only where its time says that it changed.
 
     Hidden files, sub-folders and files of other kinds (Thumbs.db, .txt) are left out.
 
@@ -33,12 +38,18 @@ def list_images(folder: Path) -> dict[int, Path]:
         VideoError: no images, an image without a number, or two with the same one.
     """
     try:
-        files = [p for p in folder.iterdir() if not p.name.startswith(".")]
+        return _listed(folder, folder.stat().st_mtime_ns)
     except OSError as error:
         raise VideoError(f"'{folder}' cannot be listed ({error.strerror})") from error
-    paths = sorted(p for p in files if is_image(p) and p.is_file())
+
+
+@lru_cache(maxsize=256)
+def _listed(folder: Path, modified_ns: int) -> Mapping[int, Path]:
+    with os.scandir(folder) as entries:
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+    paths = sorted(folder / e.name for e in shown if is_image(e.name) and e.is_file())
     if not paths:
-        raise _no_images(folder, files)
+        raise _no_images(folder, [folder / entry.name for entry in shown])
     images = sorted((_number(p), p) for p in paths)
     for (number, path), (following, other) in pairwise(images):
         if number == following:
@@ -48,7 +59,7 @@ def list_images(folder: Path) -> dict[int, Path]:
                 "one image a number",
                 "move one of them out of the folder",
             )
-    return dict(images)
+    return MappingProxyType(dict(images))
 
 
 def images_within(folder: Path, first: int | None, last: int | None) -> dict[int, Path]:
@@ -71,7 +82,8 @@ def iter_images(
     for number in numbers:
         rgb = read_image(images[number])
         if wanted is None:
-            wanted = rgb.shape if number == first else read_image(images[first]).shape
+            same = number == first or _header_size(images[first]) == rgb.shape[1::-1]
+            wanted = rgb.shape if same else read_image(images[first]).shape
         if rgb.shape != wanted:
             raise VideoError(
                 f"'{images[number]}' is {rgb.shape[1]}x{rgb.shape[0]}, while the folder's first "
@@ -107,7 +119,17 @@ def read_image(path: Path) -> U8:
         raise VideoError(f"image '{path}' has {pixels.dtype} pixels", "8 or 16 bits a channel")
     if pixels.dtype == np.uint16:
         pixels = (pixels.astype(np.uint32) + 128) // 257  # 65535 = 257 * 255
-    return np.ascontiguousarray(pixels[:, :, ::-1].astype(np.uint8, copy=False))
+    return cast(U8, cv2.cvtColor(pixels.astype(np.uint8, copy=False), cv2.COLOR_BGR2RGB))
+
+
+def _header_size(path: Path) -> tuple[int, int] | None:
+    """Width and height as the file says, whichever way up it is shown; None where it cannot be
+    told without decoding."""
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+            return image.size
+    except Exception:  # whatever Pillow does not read, OpenCV may
+        return None
 
 
 def _refuse_huge(path: Path, data: bytes) -> None:

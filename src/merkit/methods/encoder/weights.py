@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
-
-from transformers import AutoConfig, Dinov2Config, Dinov2Model, Dinov2WithRegistersModel
-from transformers.utils import logging as transformers_logging
+from typing import TYPE_CHECKING, Any, cast
 
 from merkit.errors import ConfigError, MissingWeightsError
 from merkit.methods.encoder.config import EncoderConfig
+
+if TYPE_CHECKING:  # transformers takes 3 s to import; who only prepares samples builds nothing
+    from transformers import Dinov2Config
 
 _PROBE_TIMEOUT_S = 3.0
 #: our names -> attribute names of transformers' Dinov2Attention
@@ -27,7 +27,7 @@ def build_backbone(config: EncoderConfig) -> Any:
         ConfigError: the folder in ``path`` holds another model than ``name`` says.
     """
     if config.name == "tiny":
-        return Dinov2Model(_tiny_config(config))
+        return _model_class(config)(_tiny_config(config))
     source = _local_folder(config) if config.path else _hub_source(config)
     # from_pretrained only warns on keys that do not fit and fills them with random values
     with _quiet(), _readable(source):
@@ -89,6 +89,8 @@ def _readable(source: str) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """No loading bar of transformers: every fold of a run loads the same weights."""
+    from transformers.utils import logging as transformers_logging
+
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
@@ -99,6 +101,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _tiny_config(config: EncoderConfig) -> Dinov2Config:
+    from transformers import Dinov2Config
+
     tiny, motion = config.tiny, config.input == "motion"
     side = config.motion.cells if motion else config.resolved_size_px
     return Dinov2Config(
@@ -115,11 +119,15 @@ def _tiny_config(config: EncoderConfig) -> Dinov2Config:
 
 
 def _model_class(config: EncoderConfig) -> Any:
+    from transformers import Dinov2Model, Dinov2WithRegistersModel
+
     return Dinov2WithRegistersModel if config.name.endswith("-registers") else Dinov2Model
 
 
 def _local_folder(config: EncoderConfig) -> str:
     """The folder ``path``, checked against the family that ``name`` says."""
+    from transformers import AutoConfig
+
     folder = Path(config.path)
     if not (folder / "config.json").is_file():
         raise MissingWeightsError(
