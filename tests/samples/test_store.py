@@ -53,9 +53,30 @@ def test_a_sample_comes_back_as_it_was_written(store: SampleStore) -> None:
         found.arrays["rgb"][0] = 0
 
 
-def test_arrays_are_mapped_not_loaded(store: SampleStore) -> None:
-    store.write("k", sample())
-    assert isinstance(store.read("k").arrays["rgb"], np.memmap)
+def large(clip: str) -> Sample:
+    return Sample(clip, {"rgb": np.full((4, 3, 400, 400), 7, np.uint8)})
+
+
+def test_only_large_arrays_are_mapped(store: SampleStore) -> None:
+    store.write("small", sample())
+    store.write("large", large("clip"))
+    assert not isinstance(store.read("small").arrays["rgb"], np.memmap)
+    assert isinstance(store.read("large").arrays["rgb"], np.memmap)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="the system does not list them")
+def test_no_more_files_stay_open_than_there_are_large_arrays(
+    store: SampleStore, tmp_path: Path
+) -> None:
+    """However many readers there are: one a fold and seed."""
+    for i in range(3):
+        store.write(f"small {i}", sample())
+        store.write(f"large {i}", large(f"clip {i}"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    readers = [SampleStore(tmp_path, RECIPE) for _ in range(20)]
+    kept = [r.read(f"{size} {i}") for r in readers for size in ("small", "large") for i in range(3)]
+    assert len(kept) == 120
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 3
 
 
 def test_writing_again_changes_nothing(store: SampleStore) -> None:

@@ -11,6 +11,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,8 @@ class SampleStore:
         if key not in self:
             return False
         try:
-            arrays = self.read(key).arrays
-            wanted = self._meta(key)["crc32"]
+            arrays = read_sample(self.folder, key).arrays
+            wanted = _meta(self.folder / key)["crc32"]
             for name, array in arrays.items():
                 if _checksum(array) != wanted[name]:
                     raise StoreError(f"{name} of {key} is not as it was written")
@@ -73,29 +74,13 @@ class SampleStore:
             (temporary / "sample.json").write_text(json.dumps(meta), encoding="utf-8")
 
     def read(self, key: str) -> Sample:
-        """The stored sample, its arrays memory-mapped read-only.
+        """The stored sample, read once a process: all folds of a run share its arrays, and the
+        files that stay open for them.
 
         Raises:
             StoreError: not stored, or damaged since.
         """
-        folder = self.folder / key
-        try:
-            meta = self._meta(key)
-            arrays = {
-                name: _load(folder / f"{name}.npy", shape) for name, shape in meta["arrays"].items()
-            }
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise StoreError(
-                f"stored sample {folder} cannot be read: {error}",
-                "a sample written by merkit",
-                "delete that folder and run again",
-            ) from None
-        return Sample(meta["clip_id"], arrays, float(meta["found_share"]))
-
-    def _meta(self, key: str) -> dict[str, Any]:
-        text = (self.folder / key / "sample.json").read_text(encoding="utf-8")
-        meta: dict[str, Any] = json.loads(text)
-        return meta
+        return _opened(self.folder, key)
 
     def write_index(self, keys: Mapping[str, str]) -> Path:
         """Write ``index.parquet``: one row a sample (clip_id, key, found_share), also of clips of
@@ -105,7 +90,7 @@ class SampleStore:
         from merkit.tables import write_parquet
 
         path = self.folder / "index.parquet"
-        rows = [(clip_id, key, self.read(key).found_share) for clip_id, key in keys.items()]
+        rows = [(c, key, read_sample(self.folder, key).found_share) for c, key in keys.items()]
         with sole_writer(path, wait_s=60):
             rows += [row for row in _indexed(path) if row[0] not in keys and row[1] in self]
             write_parquet(path, pd.DataFrame(sorted(rows), columns=_INDEX))
@@ -130,6 +115,35 @@ class SampleStore:
                 "samples of this version of merkit",
                 "delete that folder, or name another --store",
             )
+
+
+def read_sample(folder: Path, key: str) -> Sample:
+    """A sample as it now is in the folder of its recipe; arrays are read-only.
+
+    Raises:
+        StoreError: not stored, or damaged since.
+    """
+    place = folder / key
+    try:
+        meta = _meta(place)
+        arrays = {
+            name: _load(place / f"{name}.npy", shape) for name, shape in meta["arrays"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise StoreError(
+            f"stored sample {place} cannot be read: {error}",
+            "a sample written by merkit",
+            "delete that folder and run again",
+        ) from None
+    return Sample(meta["clip_id"], arrays, float(meta["found_share"]))
+
+
+_opened = cache(read_sample)
+
+
+def _meta(place: Path) -> dict[str, Any]:
+    meta: dict[str, Any] = json.loads((place / "sample.json").read_text(encoding="utf-8"))
+    return meta
 
 
 def _indexed(path: Path) -> list[tuple[str, str, float]]:

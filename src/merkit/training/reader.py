@@ -56,7 +56,6 @@ class ClipReader:
         self._labels, self._samples, self._annotations = labels, samples, annotations
         self._uses = tuple(uses)
         self._served: dict[str, dict[str, None]] = {}
-        self._open: dict[str, Arrays] = {}
         self.device = torch.device("cpu")
 
     @property
@@ -86,7 +85,7 @@ class ClipReader:
         self._note(ids, use)
         samples = self._samples
         if samples.tokens is None:
-            batch = collate([self._arrays(i) for i in ids], samples.array_names)
+            batch = collate([samples.read(i).arrays for i in ids], samples.array_names)
         else:
             batch = samples.tokens.batch(ids, views, self.device)
         known = [self._annotations[i] for i in ids if i in self._annotations]
@@ -125,8 +124,3 @@ class ClipReader:
                 "let the caller predict with the fitted model",
             )
         self._served.setdefault(use, {}).update(dict.fromkeys(ids))
-
-    def _arrays(self, clip_id: str) -> Arrays:
-        if clip_id not in self._open:
-            self._open[clip_id] = self._samples.read(clip_id).arrays
-        return self._open[clip_id]
