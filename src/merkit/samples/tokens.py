@@ -96,7 +96,7 @@ class _Held:
 def _held(files: TokenFiles, device: torch.device) -> _Held | None:
     """The tokens on a device, or None where they do not fit or differ in shape."""
     _held.cache_clear()  # what was held before goes before this comes
-    arrays = {clip_id: _open(path) for clip_id, path in files.paths.items()}
+    arrays = {clip_id: read_array(path) for clip_id, path in files.paths.items()}
     shapes = {array.shape for array in arrays.values()}
     if len(shapes) != 1 or sum(array.nbytes for array in arrays.values()) > files.memory_bytes:
         return None
