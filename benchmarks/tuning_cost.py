@@ -101,7 +101,7 @@ def _training_step(options: argparse.Namespace) -> tuple[Callable[[], None], Any
 
     torch.manual_seed(0)
     with TemporaryDirectory() as temporary:
-        path = options.weights or _random_encoder(options.encoder, temporary)
+        path = options.weights or random_encoder(options.encoder, temporary)
         encoder = EncoderConfig(name=options.encoder, path=path, tune=WAYS[options.way])
         model = SfaDgatNetwork(SfaDgat(encoder=encoder, frames=options.frames), 3)
     model.to(options.device)
@@ -122,7 +122,7 @@ def _training_step(options: argparse.Namespace) -> tuple[Callable[[], None], Any
     return step, model
 
 
-def _random_encoder(name: str, folder: str) -> str:
+def random_encoder(name: str, folder: str) -> str:
     """A DINOv2 of the published size with random weights, as transformers saves it."""
     from transformers import (
         Dinov2Config,

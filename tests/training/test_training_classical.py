@@ -130,7 +130,7 @@ def test_cached_descriptors_give_the_same_predictions(tmp_path: Path) -> None:
     samples = stored(tmp_path, LBP)
     cached = with_tokens(LBP, samples, 3, "cpu")
     assert cached.tokens is not None
-    assert len(cached.tokens) == 24
+    assert len(cached.tokens.paths) == 24
     plain, fast = (run_fold(make_job(each, LBP)) for each in (samples, cached))
     assert plain.predictions.equals(fast.predictions)
 

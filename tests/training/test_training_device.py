@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import multiprocessing
+import platform
+import resource
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +24,9 @@ from merkit.methods.base import Method
 from merkit.methods.encoder.config import EncoderConfig
 from merkit.methods.encoder.network import Encoder
 from merkit.methods.ststnet import Ststnet
+from merkit.training import device
 from merkit.training.config import TrainConfig
-from merkit.training.device import half_works, trains_in_half
+from merkit.training.device import half_works, token_memory_bytes, trains_in_half
 from merkit.training.loop import FitContext
 from merkit.types import Fold
 
@@ -129,3 +135,39 @@ def test_the_frozen_part_falls_back_and_its_tokens_are_those_of_float32(
     with pytest.warns(MerkitWarning, match=f"no {precision} on 'cpu', float32 it is: no such"):
         assert torch.equal(encoder.frozen(rgb), exact)
     assert encoder.frozen_key() == plain_key
+
+
+def _pages_of_steps() -> int:
+    """Pages that the system hands out while 64 MiB come and go, four times."""
+    _ = b"x" * 2**26
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(4):
+        _ = b"x" * 2**26
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def _before_and_after(told: Connection) -> None:
+    libc = ctypes.CDLL(None)  # as a process begins, whatever ran in this one before
+    libc.mallopt(device._M_MMAP_MAX, 65536)
+    libc.mallopt(device._M_TRIM_THRESHOLD, 128 * 1024)
+    before = _pages_of_steps()
+    device.keep_freed_memory()
+    told.send((before, _pages_of_steps()))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left alone")
+def test_memory_of_gone_tensors_is_used_again() -> None:
+    context = multiprocessing.get_context("fork")
+    here, there = context.Pipe()
+    process = context.Process(target=_before_and_after, args=(there,))
+    process.start()
+    assert here.poll(60)
+    before, after = here.recv()
+    process.join()
+    assert before > 0.9 * 4 * 2**26 / resource.getpagesize()
+    assert after < before / 20
+
+
+@pytest.mark.parametrize(("wanted", "held"), [(None, 10**8), (0.0, 0), (2.5, 2_500_000_000)])
+def test_tokens_held_on_a_cpu(wanted: float | None, held: int) -> None:
+    assert token_memory_bytes("cpu", wanted) == held

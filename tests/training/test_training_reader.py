@@ -17,6 +17,7 @@ from merkit.protocols import ClipRow, audit_folds, audit_reads
 from merkit.protocols.folds import fold_set
 from merkit.samples.batch import collate
 from merkit.samples.prepare import SampleSet
+from merkit.samples.tokens import TokenFiles
 from merkit.training.reader import ClipReader
 from merkit.types import Fold
 
@@ -142,7 +143,10 @@ def test_batches_stand_on_the_device_of_the_reader() -> None:
     assert clips.inputs(["a"], "fit")["rgb"].device.type == "meta"
 
 
-def test_tokens_stand_in_for_frames_and_views_choose_among_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("memory_bytes", [0, 10**9])
+def test_tokens_stand_in_for_frames_and_views_choose_among_them(
+    memory_bytes: int, tmp_path: Path
+) -> None:
     tokens = {
         "a": np.arange(3, dtype=np.float16).reshape(3, 1, 1, 1),
         "b": np.full((3, 1, 1, 1), 9, np.float16),
@@ -151,11 +155,15 @@ def test_tokens_stand_in_for_frames_and_views_choose_among_them(tmp_path: Path) 
         np.save(tmp_path / f"{name}.npy", array)
     plain = memory_samples("rgb", CLIPS)
     paths = {name: tmp_path / f"{name}.npy" for name in tokens}
-    clips = ClipReader(FOLD, LABELS, SampleSet(plain.store, plain.keys, {}, 0, paths), {}, 3)
+    files = TokenFiles(paths, memory_bytes=memory_bytes)
+    clips = ClipReader(FOLD, LABELS, SampleSet(plain.store, plain.keys, {}, 0, files), {}, 3)
     assert set(clips.inputs(["a"], "fit")) == {"tokens"}
     assert clips.inputs(["a", "b"], "fit")["tokens"].flatten().tolist() == [0, 9]
     assert clips.inputs(["a", "a"], "fit", [2, 1])["tokens"].flatten().tolist() == [2, 1]
     assert (clips.n_views, reader().n_views) == (3, 0)
+    assert clips.served == {"fit": ("a", "b")}  # wherever the tokens come from
+    with pytest.raises(LeakError, match="asked for to 'predict'"):
+        clips.inputs(["a"], "predict")
 
 
 def test_annotations_are_given_for_the_clips_that_have_them() -> None:

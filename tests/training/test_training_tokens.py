@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from transformers import Dinov2Config, Dinov2Model
 from merkit.errors import ConfigError
 from merkit.methods import make_method
 from merkit.methods.base import Method
+from merkit.methods.encoder.network import Encoder
 from merkit.samples.augment import AugmentConfig
 from merkit.samples.prepare import SampleSet
 from merkit.samples.store import SampleStore
+from merkit.training import encoding
 from merkit.training.loop import FitContext, FitSummary, predict
 from merkit.training.reader import ClipReader
 from merkit.training.tokens import with_tokens
@@ -83,7 +86,7 @@ def changed(method: Method, **settings: Any) -> Method:
 
 def tokens_of(samples: SampleSet) -> dict[str, np.ndarray]:
     assert samples.tokens is not None
-    return {c: np.load(path) for c, path in samples.tokens.items()}
+    return {c: np.load(path) for c, path in samples.tokens.paths.items()}
 
 
 def train(method: Method, samples: SampleSet) -> tuple[np.ndarray, FitSummary]:
@@ -110,6 +113,50 @@ def test_training_from_tokens_equals_training_from_frames(
     assert np.abs(from_frames - untrained).max() > 0.03  # it was a training, not a standstill
 
 
+def whole_encoder(encoder: Encoder, rgb: torch.Tensor) -> torch.Tensor:
+    """Class tokens by transformers' own layers, every token of every block, from pixels, with the
+    16 bits of stored tokens where the tuned blocks begin."""
+    backbone = encoder.backbone
+    pixels = (rgb.flatten(0, 1) / 255 - encoder.mean) / encoder.std
+    hidden = backbone.embeddings(pixels)
+    for i, layer in enumerate(backbone.encoder.layer):
+        hidden = layer(hidden.half().float() if i == encoder.split else hidden)
+    return backbone.layernorm(hidden)[:, 0].reshape(*rgb.shape[:2], -1)
+
+
+@pytest.mark.parametrize("name", ["sfa-dgat", "hlora-mer"])
+@pytest.mark.parametrize("memory_gb", [0.0, 1.0])
+def test_ten_steps_from_tokens_equal_ten_steps_of_the_whole_encoder(
+    name: str,
+    memory_gb: float,
+    method: Method,
+    prepared: SampleSet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = {"path": method.encoder.path, "image_size_px": 28, "lora_rank": 4}  # type: ignore[attr-defined]
+    own = SIZES if name == "sfa-dgat" else {"frames": 3}
+    training = {"steps": 10, "batch_size": 4, "augment": False, "selection": "last"}
+    method = make_method(name, {"encoder": encoder, **own}, training)
+    cached = with_tokens(method, prepared, 3, "cpu", memory_gb=memory_gb)
+    fast = method.fit(ClipReader(FOLD, LABELS, cached, {}, 3), FitContext()).model
+    monkeypatch.setattr(Encoder, "forward", whole_encoder)
+    slow = method.fit(ClipReader(FOLD, LABELS, prepared, {}, 3), FitContext()).model
+    torch.manual_seed(FitContext().seed)
+    start, wanted = method.build(3).trainable_state(), slow.trainable_state()
+    found = fast.trainable_state()
+    assert found.keys() == wanted.keys()
+    for key, value in wanted.items():
+        torch.testing.assert_close(found[key], value, rtol=0, atol=1e-5, msg=key)
+    adapters = [key for key in wanted if ".lora_B" in key]
+    assert len(adapters) == 4
+    assert all((wanted[key] - start[key]).abs().max() > 5e-4 for key in adapters)  # they moved
+    plain = ClipReader(FOLD, LABELS, prepared, {}, 3, ("predict",))
+    said = predict(method, slow, plain, IDS)
+    monkeypatch.undo()
+    tokens = ClipReader(FOLD, LABELS, cached, {}, 3, ("predict",))
+    np.testing.assert_allclose(predict(method, fast, tokens, IDS), said, atol=1e-5)
+
+
 @pytest.mark.parametrize("how", ["cut", "altered", "record lost"])
 def test_tokens_that_are_not_as_written_are_made_again(
     how: str, method: Method, prepared: SampleSet
@@ -117,7 +164,7 @@ def test_tokens_that_are_not_as_written_are_made_again(
     cached = with_tokens(method, prepared, 3, "cpu")
     wanted = tokens_of(cached)
     assert cached.tokens is not None
-    path = cached.tokens[IDS[0]]
+    path = cached.tokens.paths[IDS[0]]
     content = path.read_bytes()
     if how == "cut":
         path.write_bytes(content[:-100])
@@ -125,10 +172,10 @@ def test_tokens_that_are_not_as_written_are_made_again(
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     else:
         path.with_suffix(".crc32").unlink()
-    before = {c: p.stat().st_mtime_ns for c, p in cached.tokens.items()}
+    before = {c: p.stat().st_mtime_ns for c, p in cached.tokens.paths.items()}
     again = with_tokens(method, prepared, 3, "cpu")
     np.testing.assert_array_equal(tokens_of(again)[IDS[0]], wanted[IDS[0]])
-    made = [c for c, p in cached.tokens.items() if p.stat().st_mtime_ns != before[c]]
+    made = [c for c, p in cached.tokens.paths.items() if p.stat().st_mtime_ns != before[c]]
     assert made == [IDS[0]]
 
 
@@ -182,10 +229,10 @@ def test_views_are_drawn_once_and_belong_to_the_clip(
     one = tokens_of(with_tokens(method, alone, 3, "cpu"))["c4"]
     np.testing.assert_array_equal(tokens_of(every)["c4"], one)
     assert every.tokens is not None
-    before = every.tokens["c4"].stat().st_mtime_ns
+    before = every.tokens.paths["c4"].stat().st_mtime_ns
     again = with_tokens(method, prepared, 3, "cpu")
     assert again.tokens == every.tokens
-    assert again.tokens["c4"].stat().st_mtime_ns == before
+    assert again.tokens.paths["c4"].stat().st_mtime_ns == before
     other = tokens_of(with_tokens(method, alone, 3, "cpu", seed=1))["c4"]
     assert not np.array_equal(other[1], one[1])
     np.testing.assert_array_equal(other[0], one[0])
@@ -200,7 +247,7 @@ def test_other_augmentation_never_reads_these_tokens(method: Method, prepared: S
     first, second = (with_tokens(m, prepared, 3, "cpu") for m in (method, turned))
     assert first.tokens is not None
     assert second.tokens is not None
-    assert first.tokens["c0"] != second.tokens["c0"]
+    assert first.tokens.paths["c0"] != second.tokens.paths["c0"]
 
 
 def test_other_weights_never_read_these_tokens(
@@ -215,7 +262,7 @@ def test_other_weights_never_read_these_tokens(
     first, second = (with_tokens(m, prepared, 3, "cpu") for m in (method, other))
     assert first.tokens is not None
     assert second.tokens is not None
-    assert first.tokens["c0"] != second.tokens["c0"]
+    assert first.tokens.paths["c0"] != second.tokens.paths["c0"]
 
 
 def test_tuned_weights_do_not_enter_the_tokens(method: Method) -> None:
@@ -241,3 +288,82 @@ def test_no_tokens_where_nothing_is_frozen_or_read(prepared: SampleSet) -> None:
     assert with_tokens(trained, prepared, 3, "cpu") is prepared
     nothing = SampleSet(None, dict.fromkeys(IDS, ""), {})
     assert with_tokens(make_method("majority"), nothing, 3, "cpu") is nothing
+
+
+# many clips at a time
+
+
+def group_of(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many clips are encoded together: of three frames of 28 x 28 in three views each."""
+    monkeypatch.setattr(encoding, "_GROUP_BYTES", n * 3 * 3 * 3 * 28 * 28)
+
+
+def test_clips_encoded_together_have_the_tokens_of_each_by_itself(
+    method: Method, prepared: SampleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    frozen = Encoder.frozen
+
+    def counted(self: Encoder, rgb: torch.Tensor) -> torch.Tensor:
+        calls.append(len(rgb))
+        return frozen(self, rgb)
+
+    monkeypatch.setattr(Encoder, "frozen", counted)
+    group_of(1, monkeypatch)
+    wanted = tokens_of(with_tokens(method, prepared, 3, "cpu"))
+    assert calls == [1] + 9 * [3]  # one view to tell the size, then three of each clip
+    calls.clear()
+    group_of(4, monkeypatch)
+    found = tokens_of(with_tokens(method, stored(method, tmp_path / "again", IDS), 3, "cpu"))
+    assert calls == [1, 12, 12, 3]
+    for clip_id, tokens in wanted.items():
+        np.testing.assert_allclose(found[clip_id], tokens, rtol=2**-10, atol=2**-10)
+
+
+def test_an_interrupted_encoding_goes_on_to_the_same_bytes(
+    method: Method, prepared: SampleSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group_of(4, monkeypatch)
+    wanted = tokens_of(with_tokens(method, stored(method, tmp_path / "whole", IDS), 3, "cpu"))
+
+    def interrupt(stage: str, done: float, total: float) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        with_tokens(method, prepared, 3, "cpu", interrupt)
+    assert prepared.store is not None
+    folder = next((prepared.store.folder / "tokens").iterdir())
+    assert sorted(p.stem for p in folder.glob("*.npy")) == list(IDS[:4])
+    (folder / "c1.npy").unlink()  # the clips of its group are there, and stay as they are
+    kept = (folder / "c2.npy").stat().st_mtime_ns
+    found = tokens_of(with_tokens(method, prepared, 3, "cpu"))
+    assert (folder / "c2.npy").stat().st_mtime_ns == kept
+    for clip_id, tokens in wanted.items():
+        assert found[clip_id].tobytes() == tokens.tobytes()
+
+
+def test_number_and_size_are_told_before_and_progress_after(
+    method: Method, prepared: SampleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group_of(4, monkeypatch)
+    told: list[tuple[str, float, float]] = []
+    cached = with_tokens(method, prepared, 3, "cpu", lambda *now: told.append(now))
+    size = sum(array.nbytes for array in tokens_of(cached).values())
+    stage = f"encoding frozen blocks of 9 clips, {size / 1e9:.3g} GB"
+    assert told == [(stage, n, 9) for n in (0, 4, 8, 9)]
+    told.clear()
+    with_tokens(method, prepared, 3, "cpu", lambda *now: told.append(now))
+    assert told == [("encoding frozen blocks", 9, 9)]
+
+
+def test_a_disk_without_room_is_told_before_the_work(
+    method: Method, prepared: SampleSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    told: list[str] = []
+    with pytest.raises(ConfigError, match=r"need 2.59e-05 GB.*has room for 1e-06 GB"):
+        with_tokens(method, prepared, 3, "cpu", lambda stage, *_: told.append(stage))
+    assert told == []
+    assert prepared.store is not None
+    assert not list(prepared.store.folder.glob("tokens/*/*"))

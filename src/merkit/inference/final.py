@@ -46,7 +46,8 @@ def _train(config: FinalConfig, progress: Progress) -> FitSummary:
     method = method.for_classes(data.classes)
     method.build(len(data.classes))  # what is missing is told before the long work begins
     data, samples = prepare_clips(data, method.recipe, config, progress)
-    context = FitContext(config.seed, device, worker_count(config.workers, 64), config.bf16)
+    threads = worker_count(config.workers, 64)
+    context = FitContext(config.seed, device, threads, config.bf16, config.token_memory_gb)
     trainings = Trainings(method, data, samples, context).encoded([config.seed], progress)
     job = trainings.job(_fold(data, config), config.seed)
     epochs = method.training.epochs

@@ -105,6 +105,10 @@ class MethodConfig:
             and makes a score independent of the number of workers.
         bf16: train in bfloat16 mixed precision where the machine can; else in float32, which is
             told.
+        token_memory_gb: gigabytes of cached tokens (of what is frozen in an encoder) that each
+            training holds in memory, on the GPU where there is one; where they need more, each
+            batch is read from the store. Null: half of a GPU's memory; 0.1 on a CPU, where what
+            was read from the store lies in memory that all trainings share.
     """
 
     method: str = "sfa-dgat"
@@ -115,9 +119,15 @@ class MethodConfig:
     device: str = "auto"
     threads: int = 1
     bf16: bool = False
+    token_memory_gb: float | None = None
 
     def __post_init__(self) -> None:
-        check_settings(self, "", {"threads": (self.threads >= 1, "1 or more")})
+        held = self.token_memory_gb
+        wanted = {
+            "threads": (self.threads >= 1, "1 or more"),
+            "token_memory_gb": (held is None or held >= 0, "0 (read each batch) or more, or null"),
+        }
+        check_settings(self, "", wanted)
 
     def make(self) -> Method:
         """The method with these settings.

@@ -80,7 +80,7 @@ def trained(
     facts = data.facts() | {"refused_clips": dict(samples.refused), "findings": doubts}
     pending = run.pending(config.seeds, folds)
     run.begin(config, method, folds, facts, data.hashes() | samples.hashes() | method.hashes())
-    context = FitContext(0, device, config.threads, config.bf16)
+    context = FitContext(0, device, config.threads, config.bf16, config.token_memory_gb)
     trainings = Trainings(
         method, data, samples, context, config.shuffle_labels, config.oracle_epoch
     )

@@ -19,6 +19,7 @@ from merkit.runs.data import LabelledClips
 from merkit.samples.batch import Arrays
 from merkit.samples.prepare import SampleSet
 from merkit.seeds import derived_seed
+from merkit.training.device import keep_freed_memory
 from merkit.training.loop import FitContext, FitSummary, Fitted, Observer, predict
 from merkit.training.network import Model
 from merkit.training.reader import ClipReader
@@ -54,6 +55,7 @@ class FoldJob:
     def place(self) -> None:
         """Make ready to compute where the context says."""
         torch.set_num_threads(self.context.threads)
+        keep_freed_memory()
         self.clips.device = self.tests.device = torch.device(self.context.device)
 
 
@@ -77,8 +79,9 @@ class Trainings:
         """The same with what is frozen in the method computed once for all folds of a seed: its
         augmented views are drawn from the seed."""
         n, device = len(self.data.classes), self.context.device
+        memory_gb = self.context.token_memory_gb
         encodings = {
-            seed: with_tokens(self.method, self.samples, n, device, progress, seed)
+            seed: with_tokens(self.method, self.samples, n, device, progress, seed, memory_gb)
             for seed in seeds
         }
         return replace(self, encodings=encodings)

@@ -33,6 +33,7 @@ _PACKAGES = (
 #: settings that do not change the result, so a resumed run may have others
 FREE = {
     "out", "workers", "store", "resamples", "metric_pooling", "device", "plain", "memory_gb",
+    "token_memory_gb",
 }  # fmt: skip
 
 

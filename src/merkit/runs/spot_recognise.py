@@ -111,7 +111,9 @@ class SpotRecognition:
         progress: Progress,
     ) -> None:
         config = self.config
-        context = FitContext(0, choose_device(config.device), config.threads, config.bf16)
+        context = FitContext(
+            0, choose_device(config.device), config.threads, config.bf16, config.token_memory_gb
+        )
         trainings = Trainings(self.method, data, samples, context, config.shuffle_labels)
         if pending:
             trainings = trainings.encoded(sorted({seed for _, seed in pending}), progress)

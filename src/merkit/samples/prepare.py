@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from merkit.arrays import read_array
 from merkit.config import hash_of
 from merkit.errors import LeftOutError, MerkitError
 from merkit.progress import Progress, silent
@@ -20,6 +18,9 @@ from merkit.samples.store import SampleStore
 from merkit.types import Clip, Sample
 from merkit.workers import cores, run_jobs
 
+if TYPE_CHECKING:
+    from merkit.samples.tokens import TokenFiles  # torch, which preparing clips does not need
+
 
 @dataclass(frozen=True)
 class SampleSet:
@@ -27,17 +28,15 @@ class SampleSet:
 
     ``store`` is None for a method that reads nothing of a clip. ``keys``: clip id -> store key.
     ``refused``: clip id -> why it could not be prepared. ``made``: samples that were not in the
-    store before. ``tokens``: clip id -> file of what the frozen part of a model makes of it;
-    ``mirrored``: each ends with a row of the mirrored clip. ``left_out``: those of ``refused`` that
-    the recipe leaves out on purpose.
+    store before. ``tokens``: what the frozen part of a model makes of the clips. ``left_out``:
+    those of ``refused`` that the recipe leaves out on purpose.
     """
 
     store: SampleStore | None
     keys: Mapping[str, str]
     refused: Mapping[str, str]
     made: int = 0
-    tokens: Mapping[str, Path] | None = None
-    mirrored: bool = False
+    tokens: TokenFiles | None = None
     left_out: frozenset[str] = frozenset()
 
     def hashes(self) -> dict[str, str]:
@@ -60,17 +59,6 @@ class SampleSet:
         if self.store is None:
             return Sample(clip_id, {})
         return self.store.read(self.keys[clip_id])
-
-    def read_tokens(self, clip_id: str) -> np.ndarray:
-        """Cached tokens (V,T,...) of a clip, one row an augmented view; row 0 the clip itself, and
-        with ``mirrored`` the last one its mirror image."""
-        assert self.tokens is not None
-        return _open_tokens(self.tokens[clip_id])
-
-
-@cache
-def _open_tokens(path: Path) -> np.ndarray:
-    return read_array(path)
 
 
 def prepare(

@@ -32,12 +32,14 @@ from merkit.types import I64, Averaging, EpochRecord
 
 @dataclass(frozen=True)
 class FitContext:
-    """Everything about one training that is neither data nor method. ``threads``: of the CPU."""
+    """Everything about one training that is neither data nor method. ``threads``: of the CPU.
+    ``token_memory_gb``: see ``training.tokens.with_tokens``."""
 
     seed: int = 0
     device: str = "cpu"
     threads: int = 1
     bf16: bool = False
+    token_memory_gb: float | None = None
 
 
 @dataclass(frozen=True)

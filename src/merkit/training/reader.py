@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from merkit.errors import ConfigError, LeakError
-from merkit.samples.batch import MIRRORED, Arrays, Inputs, collate
+from merkit.samples.batch import Arrays, Inputs, collate
 from merkit.samples.prepare import SampleSet
 from merkit.training.targets import Classes, Label, Targets
 from merkit.types import I64, Fold
@@ -68,7 +68,7 @@ class ClipReader:
         """Cached augmented views of a clip; 0 where raw arrays are read."""
         if self._samples.tokens is None:
             return 0
-        return len(self._samples.read_tokens(self.fold.train[0])) - self._samples.mirrored
+        return self._samples.tokens.n_views
 
     def inputs(self, ids: Sequence[str], use: Use, views: Sequence[int] | None = None) -> Inputs:
         """Batch of these clips, in order, on the reader's device.
@@ -87,11 +87,7 @@ class ClipReader:
         if samples.tokens is None:
             batch = collate([samples.read(i).arrays for i in ids], samples.array_names)
         else:
-            chosen = views if views is not None else [0] * len(ids)
-            read = [samples.read_tokens(i) for i in ids]
-            rows = [{"tokens": t[v], MIRRORED: t[-1]} for t, v in zip(read, chosen, strict=True)]
-            twin = [MIRRORED] if samples.mirrored and views is None else []
-            batch = collate(rows, ["tokens", *twin])
+            batch = samples.tokens.batch(ids, views, self.device)
         known = [self._annotations[i] for i in ids if i in self._annotations]
         if 0 < len(known) < len(ids):
             bare = next(i for i in ids if i not in self._annotations)

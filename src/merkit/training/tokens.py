@@ -1,4 +1,4 @@
-"""Frozen means computed once (docs/architecture.md).
+"""Frozen means computed once (docs/architecture.md): which tokens are stored, and where.
 
 Low-rank adapters touch only the last blocks of an encoder, so what enters those blocks is
 computed once for each frame and augmented view, stored in 16 bit, and read by every epoch and
@@ -7,20 +7,22 @@ fold; augmented views are drawn anew for each seed of a run.
 
 from __future__ import annotations
 
-import hashlib
+import shutil
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from merkit.errors import ConfigError
 from merkit.files import atomic_file, once_a_version, write_text
 from merkit.progress import Progress, silent
-from merkit.samples.batch import collate
 from merkit.samples.prepare import SampleSet
+from merkit.samples.tokens import TokenFiles
+from merkit.training.device import token_memory_bytes
+from merkit.training.encoding import Encoding
 from merkit.training.loop import Trainable
-from merkit.training.network import Model
 
 
 def with_tokens(
@@ -30,13 +32,21 @@ def with_tokens(
     device: str,
     progress: Progress = silent,
     seed: int = 0,
+    memory_gb: float | None = None,
 ) -> SampleSet:
     """The samples with the file of each clip's tokens, an f16 array (V,T,N,D), made where it is
     missing; as they came where the method has no frozen part, or draws its augmentation afresh
     at every step (``views`` 0).
 
     View 0 is the clip itself; views 1 to V-1 are augmented, drawn once a clip from ``seed``. With
-    ``training.mirror_at_test`` the mirrored clip comes last, beyond V (``SampleSet.mirrored``).
+    ``training.mirror_at_test`` the mirrored clip comes last, beyond V.
+
+    Args:
+        memory_gb: gigabytes of tokens that a training may hold in memory; None: as
+            ``token_memory_bytes`` says.
+
+    Raises:
+        ConfigError: the disk has no room for them; told before the work begins.
     """
     settings = method.training
     if samples.store is None or (settings.augment and settings.views == 0):
@@ -44,25 +54,54 @@ def with_tokens(
     model = method.build(n_classes).to(device).eval()  # the key asks the device for its precision
     if model.frozen_key() is None:
         return samples
-    views = settings.views if settings.augment else 1
-    mirror = settings.mirror_at_test
-    drawn = seed if views > 1 else 0  # the clip itself is the same whatever the seed
-    identity = f"{model.frozen_key()}|{views}|{drawn}|{getattr(method, 'augment', '')}"
-    identity += "|mirrored" * mirror
-    folder = samples.store.folder / "tokens" / hashlib.sha256(identity.encode()).hexdigest()[:16]
+    encoding = Encoding(method, model, samples, seed)
+    folder = samples.store.folder / "tokens" / encoding.key()
     folder.mkdir(parents=True, exist_ok=True)
-    paths = {}
-    for done, (clip_id, key) in enumerate(sorted(samples.keys.items()), start=1):
-        paths[clip_id] = folder / f"{key}.npy"
-        if not _is_whole(paths[clip_id]):
-            generator = torch.Generator().manual_seed(_clip_seed(clip_id, seed))
-            array = _encode(method, model, samples, clip_id, views, generator)
-            with atomic_file(paths[clip_id]) as temporary:
-                with temporary.open("wb") as handle:
-                    np.save(handle, array, allow_pickle=False)
-                write_text(_record(paths[clip_id]), str(_checksum(temporary)))
-        progress("encoding frozen blocks", done, len(samples.keys))
-    return replace(samples, tokens=paths, mirrored=mirror)
+    paths = {clip_id: folder / f"{key}.npy" for clip_id, key in sorted(samples.keys.items())}
+    _make_missing(encoding, paths, progress)
+    files = TokenFiles(paths, settings.mirror_at_test, token_memory_bytes(device, memory_gb))
+    return replace(samples, tokens=files)
+
+
+def _make_missing(encoding: Encoding, paths: Mapping[str, Path], progress: Progress) -> None:
+    """Encode the clips whose file is not there, or not as it was written."""
+    missing = {clip_id for clip_id, path in paths.items() if not _is_whole(path)}
+    done = len(paths) - len(missing)
+    if not missing:
+        progress("encoding frozen blocks", done, len(paths))
+        return
+    size = encoding.clip_bytes(min(missing)) * len(missing)
+    _check_room(paths[min(missing)].parent, size)
+    stage = f"encoding frozen blocks of {len(missing)} clips, {size / 1e9:.3g} GB"
+    progress(stage, done, len(paths))
+    # groups do not depend on what is missing: what is computed together agrees with what is not to
+    # the last bits only, and a run that goes on is to be that of one that was not disturbed
+    for group in encoding.groups(list(paths)):
+        if missing.isdisjoint(group):
+            continue
+        for clip_id, array in zip(group, encoding.tokens(group), strict=True):
+            if clip_id in missing:
+                _write(paths[clip_id], array)
+        done += len(missing.intersection(group))
+        progress(stage, done, len(paths))
+
+
+def _check_room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise ConfigError(
+            f"the tokens of frozen blocks need {size / 1e9:.3g} GB, and {folder} has room for "
+            f"{free / 1e9:.3g} GB",
+            "a disk with room for them",
+            "choose another --store, fewer training.views, or training.views=0, which stores none",
+        )
+
+
+def _write(path: Path, array: np.ndarray) -> None:
+    with atomic_file(path) as temporary:
+        with temporary.open("wb") as handle:
+            np.save(handle, array, allow_pickle=False)
+        write_text(_record(path), str(_checksum(temporary)))
 
 
 def _record(path: Path) -> Path:
@@ -84,29 +123,3 @@ def _checksum(path: Path) -> int:
         while block := handle.read(2**20):
             value = zlib.crc32(block, value)
     return value
-
-
-def _clip_seed(clip_id: str, seed: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}:{clip_id}".encode()).digest()[:6], "big")
-
-
-@torch.no_grad()
-def _encode(
-    method: Trainable,
-    model: Model,
-    samples: SampleSet,
-    clip_id: str,
-    views: int,
-    generator: torch.Generator,
-) -> np.ndarray:
-    device = next(model.parameters()).device
-    batch = collate([samples.read(clip_id).arrays], samples.array_names)
-    inputs = {name: tensor.to(device) for name, tensor in batch.items()}
-    encoded = []
-    for view in range(views):
-        seen = method.augmented(inputs, torch.zeros(1, 1), generator)[0] if view else inputs
-        encoded.append(model.frozen(seen)["tokens"][0])
-    if method.training.mirror_at_test:
-        twin = method.mirrored(inputs)
-        encoded.append(model.frozen(inputs if twin is None else twin)["tokens"][0])
-    return torch.stack(encoded).to(torch.float16).cpu().numpy()

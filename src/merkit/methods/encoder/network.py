@@ -15,13 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from merkit.errors import ConfigError
+from merkit.methods.encoder.block import run_block
 from merkit.methods.encoder.config import EncoderConfig
-from merkit.methods.encoder.parts import (
-    frame_vector,
-    motion_map,
-    run_block,
-    standardised_difference,
-)
+from merkit.methods.encoder.parts import frame_vector, motion_map, standardised_difference
 from merkit.methods.encoder.weights import add_lora, build_backbone
 from merkit.methods.losses import soft_cross_entropy
 from merkit.samples.batch import Inputs

@@ -1,8 +1,6 @@
-"""Pieces of the frame encoder as plain functions: input, one transformer block, pooling."""
+"""Pieces of the frame encoder as plain functions: input and pooling."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,37 +62,6 @@ def _blur(x: Tensor, side: int) -> Tensor:
     if side == 1:
         return x
     return F.avg_pool2d(F.pad(x, (side // 2,) * 4, mode="replicate"), side, 1)
-
-
-def run_block(layer: Any, x: Tensor, n_queries: int | None = None) -> Tensor:
-    """One pre-norm block of DINOv2 on tokens (M,N,D), without drop path.
-
-    Args:
-        layer: a transformers ``Dinov2Layer`` or ``Dinov2WithRegistersLayer``; adapters in its
-            projections and either feed-forward (MLP, SwiGLU) are used as they are.
-        x: tokens.
-        n_queries: compute only the first tokens of the result; every token is still attended
-            to. None: all.
-
-    Returns:
-        (M, n_queries or N, D)
-    """
-    attention = layer.attention
-    h = layer.norm1(x)
-    top: Tensor = x[:, :n_queries]
-
-    def heads(y: Tensor) -> Tensor:
-        return y.reshape(*y.shape[:2], -1, attention.head_dim).transpose(1, 2)
-
-    mixed = F.scaled_dot_product_attention(
-        heads(attention.q_proj(h[:, :n_queries])),
-        heads(attention.k_proj(h)),
-        heads(attention.v_proj(h)),
-        scale=attention.scaling,
-    )
-    top = top + layer.layer_scale1(attention.o_proj(mixed.transpose(1, 2).flatten(2)))
-    top = top + layer.layer_scale2(layer.mlp(layer.norm2(top)))
-    return top
 
 
 def frame_vector(tokens: Tensor, output: str) -> Tensor:
