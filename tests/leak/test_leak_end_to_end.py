@@ -24,6 +24,7 @@ from merkit.methods.base import Method
 from merkit.methods.sfa_dgat import SfaDgat
 from merkit.protocols import FoldSet, audit_folds, make_folds
 from merkit.runs import evaluate as runner
+from merkit.runs import together
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import LabelledClips, load_clips, prepare_clips
 from merkit.runs.evaluate import evaluate
@@ -59,7 +60,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(job: FoldJob) -> None:
         raise AssertionError("training began in spite of the leak")
 
-    monkeypatch.setattr(runner, "run_fold", never)
+    monkeypatch.setattr(together, "run_fold", never)
 
 
 def test_a_test_clip_in_training_stops_the_run(

@@ -290,11 +290,11 @@ def test_what_was_spotted_is_recognised(config: EvaluateConfig) -> None:
 def test_recognition_goes_on_by_fold(
     config: EvaluateConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from merkit.runs import evaluate as runner
+    from merkit.runs import together
 
     config = replace(config, task="spot-recognise", **HOOF)
     begun: list[str] = []
-    real = runner.run_fold
+    real = together.run_fold
 
     def stopped(job: Any) -> Any:
         begun.append(f"{job.seed} {job.clips.fold.name}")
@@ -302,7 +302,7 @@ def test_recognition_goes_on_by_fold(
             raise KeyboardInterrupt
         return real(job)
 
-    monkeypatch.setattr(runner, "run_fold", stopped)
+    monkeypatch.setattr(together, "run_fold", stopped)
     with pytest.raises(KeyboardInterrupt):
         evaluate_spotting(config)
     evaluate_spotting(config)

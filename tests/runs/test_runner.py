@@ -20,6 +20,7 @@ from merkit.protocols import ClipRow, ProtocolConfig, load_folds
 from merkit.report.result import read_scores
 from merkit.report.text import score_lines
 from merkit.runs import evaluate as runner
+from merkit.runs import together
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import LabelledClips
 from merkit.runs.evaluate import evaluate
@@ -176,7 +177,7 @@ def test_a_finished_run_is_not_trained_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     copy = shutil.copytree(tiny_run, tmp_path / "copy")
-    monkeypatch.setattr(runner, "run_folds", _never)
+    monkeypatch.setattr(together, "run_fold", _never)
     result = evaluate(tiny.evaluation(tiny_database, tiny_store, copy, oracle_epoch=True))
     pd.testing.assert_frame_equal(result.predictions, predictions(tiny_run))
 
@@ -199,8 +200,8 @@ def test_only_missing_folds_are_trained(
         trained.append(job.clips.fold.name)
         return real(job)
 
-    real = runner.run_fold
-    monkeypatch.setattr(runner, "run_fold", counting)
+    real = together.run_fold
+    monkeypatch.setattr(together, "run_fold", counting)
     result = evaluate(tiny.evaluation(tiny_database, tiny_store, copy, oracle_epoch=True))
     assert trained == ["synthetic/sub02"]
     pd.testing.assert_frame_equal(result.predictions, predictions(tiny_run))

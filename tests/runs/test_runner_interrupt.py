@@ -14,20 +14,20 @@ import pytest
 
 import tiny_pipeline as tiny
 from merkit.cli import main
-from merkit.runs import evaluate as runner
+from merkit.runs import together
 
 #: kills its own process when the third fold begins
 KILLED = """
 import os, signal
 from merkit.cli import main
-from merkit.runs import evaluate as runner
-real, begun = runner.run_fold, []
+from merkit.runs import together
+real, begun = together.run_fold, []
 def dying(job):
     begun.append(job)
     if len(begun) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return real(job)
-runner.run_fold = dying
+together.run_fold = dying
 main({words!r})
 """
 
@@ -78,9 +78,9 @@ def test_interrupted_from_the_keyboard(
             signal.raise_signal(signal.SIGINT)
         return real(job)
 
-    real = runner.run_fold
+    real = together.run_fold
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "run_fold", interrupted)
+        patch.setattr(together, "run_fold", interrupted)
         assert main(command) == 130
     said = capsys.readouterr().err
     assert "goes on where it stopped" in said
