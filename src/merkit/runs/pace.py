@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ _WORTH_S = 30.0
 #: what a wider stack must gain over a narrower one
 _GAIN = 1.05
 _WIDTHS = (4, 8, 16, 32, 64)
-_STEPS = 2
+_LONG_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def choose_pace(
         memory_gb: what the stacks of all workers may take together.
     """
     job = make_job(0)
-    if n_jobs < _WIDTHS[0] or not job.takes_steps:
+    if n_jobs < _WIDTHS[0] * workers or not job.takes_steps:
         return Pace(1, "few trainings" if job.takes_steps else "not trained by gradient steps")
     training = _begun(job)
     alone_s, n_bytes = _alone(training)
@@ -96,7 +96,7 @@ def _begun(job: FoldJob) -> Training:
 
 def _alone(training: Training) -> tuple[float, int]:
     """Seconds of a step, and bytes that many trainings at once would need for each: what the
-    graph keeps, weights, gradients and the optimiser's two means."""
+    graph keeps, all weights, gradients and the optimiser's two means."""
     batch = next(training.steps())
     kept: dict[int, int] = {}
 
@@ -106,8 +106,12 @@ def _alone(training: Training) -> tuple[float, int]:
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         training.take(batch)
-    weights = sum(p.numel() * p.element_size() for p in _trained(training))
-    return _seconds(training, lambda: training.take(batch)), sum(kept.values()) + 5 * weights
+    weights = list(training.model.parameters())
+    trained = [p for p in weights if p.requires_grad]
+    n_bytes = (
+        sum(kept.values()) + sum(p.nbytes for p in weights) + 4 * sum(p.nbytes for p in trained)
+    )
+    return _seconds(training, lambda: training.take(batch)), n_bytes
 
 
 def _together(trainings: Sequence[Training]) -> float:
@@ -122,8 +126,9 @@ def _together(trainings: Sequence[Training]) -> float:
 
 
 def _seconds(training: Training, work: Callable[[], Any]) -> float:
-    """The least of a few times that the work took."""
-    return min(_timed(training, work) for _ in range(_STEPS))
+    """What the work took; of short work the less of two times."""
+    first = _timed(training, work)
+    return first if first > _LONG_S else min(first, _timed(training, work))
 
 
 def _timed(training: Training, work: Callable[[], Any]) -> float:
@@ -133,7 +138,3 @@ def _timed(training: Training, work: Callable[[], Any]) -> float:
     if on_gpu:
         torch.cuda.synchronize(training.clips.device)
     return time.perf_counter() - started
-
-
-def _trained(training: Training) -> Iterator[torch.Tensor]:
-    return (p for p in training.model.parameters() if p.requires_grad)
