@@ -6,7 +6,7 @@ by weakness. So what it is given is compared, which must be the same where no pi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from merkit import Recognizer, analyse
+from merkit.inference.answer import Answer
 from merkit.inference.modelfolder import load_model
 from merkit.samples.batch import Arrays
 from merkit.spotting import spot_video
-from merkit.types import U8, Event, Recording
+from merkit.types import U8, Event, Recording, Sample
 from merkit.video import iter_frames, write_frames, write_video
 
 pytestmark = pytest.mark.usefixtures("tracked_once")
@@ -29,9 +30,9 @@ class Watched(Recognizer):
 
     given: Arrays
 
-    def probabilities(self, clips: Sequence[Arrays]) -> np.ndarray:
-        (self.given,) = clips
-        return super().probabilities(clips)
+    def answer(self, sample: Sample) -> Answer:
+        self.given = sample.arrays
+        return super().answer(sample)
 
 
 @pytest.fixture(scope="module")

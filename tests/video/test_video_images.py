@@ -186,12 +186,14 @@ def test_a_folder_is_listed_again_only_when_it_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, listings = _folder(tmp_path / "a", [1, 2]), []
+    assert list(list_images(folder)) == [1, 2]  # so young that it may change within its time
+    os.utime(folder, ns=(0, 10**18))
     scan = os.scandir
     monkeypatch.setattr(images.os, "scandir", lambda path: listings.append(path) or scan(path))
     assert list(list_images(folder)) == list(list_images(folder)) == [1, 2]
     assert len(listings) == 1
     _folder(folder, [7])
-    os.utime(folder, ns=(0, 0))  # whatever the clock of the file system counts in
+    os.utime(folder, ns=(0, 2 * 10**17))  # whatever the clock of the file system counts in
     assert list(list_images(folder)) == [1, 2, 7]
 
 

@@ -10,19 +10,17 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from merkit.bench.config import BenchLosoConfig
 from merkit.bench.machine import machine, matrix_product_flops, peak_bytes
-from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.methods.base import Method
 from merkit.progress import Progress, silent
-from merkit.runs.config import MethodConfig
 from merkit.runs.fold import FoldJob
 from merkit.runs.pace import Pace, choose_pace
 from merkit.samples.prepare import SampleSet
@@ -32,48 +30,6 @@ from merkit.training.device import choose_device
 from merkit.training.loop import FitContext, Training, begin, predict
 from merkit.training.reader import ClipReader
 from merkit.types import Fold, Sample
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchLosoConfig(MethodConfig):
-    """Measure a leave-one-subject-out run on random clips.
-
-    Every training by itself, and many at once as ``evaluate`` would, for a stated number of steps
-    each; then what a whole run takes at that rate, on the cores of this machine.
-
-    Args:
-        out: file of the result, JSON; nothing is written without one.
-        subjects: people, each a fold.
-        clips: of all people together.
-        seeds: trainings of each fold.
-        steps: of each training that is measured.
-        sample: trainings measured by themselves.
-        classes: C.
-        memory_gb: what trainings at once may take.
-    """
-
-    out: Path | None = None
-    method: str = "ststnet"
-    device: str = "cpu"
-    subjects: int = 68
-    clips: int = 442
-    seeds: int = 1
-    steps: int = 10
-    sample: int = 2
-    classes: int = 3
-    memory_gb: float = 4.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        wanted = {
-            "subjects": (self.subjects >= 2, "2 or more"),
-            "clips": (self.clips >= 2 * self.subjects, "two a subject or more"),
-            "seeds": (self.seeds >= 1, "1 or more"),
-            "steps": (self.steps >= 2, "2 or more: the first is not counted"),
-            "sample": (1 <= self.sample <= self.subjects, "1 to the number of subjects"),
-            "classes": (self.classes >= 2, "2 or more"),
-        }
-        check_settings(self, "", wanted)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from merkit.bench.config import BenchLosoConfig
 from merkit.cli.options import parse_config
 from merkit.errors import ConfigError
 from merkit.files import write_json
@@ -15,12 +16,14 @@ _KINDS = ("loso",)
 
 def run(words: Sequence[str]) -> int:
     """``merkit bench loso``: the conventional way and merkit's, in one run."""
-    kind = words[0] if words and not words[0].startswith("-") else ""
-    if kind not in _KINDS and not {"-h", "--help"} & set(words):
+    kind, options = (words[0], words[1:]) if words else ("", words)
+    if kind.startswith("-"):  # help, or a flag whose kind was forgotten
+        kind, options = _KINDS[0], words
+    if kind not in _KINDS:
         raise ConfigError(f"merkit bench {kind}".strip(), f"merkit bench {', '.join(_KINDS)}")
-    from merkit.bench.loso import BenchLosoConfig, bench_loso, document
+    config = parse_config(BenchLosoConfig, f"bench {kind}", options)
+    from merkit.bench.loso import bench_loso, document
 
-    config = parse_config(BenchLosoConfig, "bench loso", words[1:] if kind else words)
     with terminal_progress() as progress:
         found = bench_loso(config, cores(), progress)
     print("\n".join(found.lines(cores())))

@@ -15,7 +15,6 @@ from merkit.face.landmarker import MODEL, FaceLandmarker, litert_version
 from merkit.face.region import FaceRegion, region_of_mesh
 from merkit.face.tracker import DetectedFace, FaceTracker, TrackConfig, overlap
 from merkit.types import F32, U8, Frame
-from merkit.video.fingerprint import file_digest
 
 #: Mesh vertex that stands for each of the 68 points: of the vertices nearby, the one that lies
 #: closest to dlib's point, averaged over mirror pairs and the frontal faces of three videos and
@@ -83,6 +82,8 @@ class MeshTracker(FaceTracker):
     @classmethod
     def version(cls, config: TrackConfig) -> str:
         """The model file's content, and the program that runs it."""
+        from merkit.video.fingerprint import file_digest  # decoders, which help does not need
+
         return f"{file_digest(_model(config))} ai-edge-litert {litert_version()}"
 
     @property

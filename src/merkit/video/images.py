@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -25,6 +26,8 @@ from merkit.types import U8, Frame
 
 #: of one picture; 8192 x 8192
 MAX_PIXELS = 2**26
+#: file systems count time in steps, and a folder may change twice within one
+_SETTLED_NS = 100_000_000
 _LARGEST = 2**63 - 1  # frame numbers are kept as 64-bit integers
 
 
@@ -38,16 +41,23 @@ def list_images(folder: Path) -> Mapping[int, Path]:
         VideoError: no images, an image without a number, or two with the same one.
     """
     try:
-        return _listed(folder, folder.stat().st_mtime_ns)
+        modified_ns = folder.stat().st_mtime_ns
+        if time.time_ns() - modified_ns < _SETTLED_NS:
+            return _list(folder)
+        return _listed(folder, modified_ns)
     except OSError as error:
         raise VideoError(f"'{folder}' cannot be listed ({error.strerror})") from error
 
 
 @lru_cache(maxsize=256)
 def _listed(folder: Path, modified_ns: int) -> Mapping[int, Path]:
+    return _list(folder)
+
+
+def _list(folder: Path) -> Mapping[int, Path]:
     with os.scandir(folder) as entries:
         shown = [entry for entry in entries if not entry.name.startswith(".")]
-    paths = sorted(folder / e.name for e in shown if is_image(e.name) and e.is_file())
+    paths = sorted(folder / e.name for e in shown if is_image(e.name) and _is_file(e))
     if not paths:
         raise _no_images(folder, [folder / entry.name for entry in shown])
     images = sorted((_number(p), p) for p in paths)
@@ -60,6 +70,13 @@ def _listed(folder: Path, modified_ns: int) -> Mapping[int, Path]:
                 "move one of them out of the folder",
             )
     return MappingProxyType(dict(images))
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # links in a circle
+        return False
 
 
 def images_within(folder: Path, first: int | None, last: int | None) -> dict[int, Path]:
