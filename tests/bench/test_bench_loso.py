@@ -13,7 +13,7 @@ from merkit.bench.machine import machine, matrix_product_flops
 from merkit.cli import main
 from merkit.runs.pace import Pace
 
-SMALL = ("--subjects", "4", "--clips", "40", "--steps", "4", "--set")
+SMALL = ("--subjects", "4", "--clips", "40", "--seeds", "2", "--steps", "4", "--set")
 
 
 def test_lines_by_hand() -> None:
@@ -36,8 +36,8 @@ def test_a_small_run_is_measured_and_both_ways_agree(
     found = stored["found"]
     assert found["difference"] < 1e-6
     assert found["same_calls"] == 1.0
-    # 30 clips in batches of 16, 800 epochs, 4 folds
-    assert found["steps_in_all"] == 2 * 800 * 4
+    # 30 clips in batches of 16, 800 epochs, 4 folds, 2 seeds
+    assert found["steps_in_all"] == 2 * 800 * 4 * 2
     # three convolutions of 27 x 30 x 30 products a filter and clip, forward and for their weights
     convolutions = 2 * 2 * 27 * 900 * 16 * 16
     assert found["flop"] == pytest.approx(convolutions, rel=0.05)

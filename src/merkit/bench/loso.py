@@ -55,8 +55,11 @@ class LosoBench:
         """What the terminal tells."""
         plain, ours = (s * self.steps_in_all / cores for s in (self.plain_s, self.ours_s))
         bound = self.flop / self.product_flops
+        way = "each training by itself"
+        if self.pace.width > 1:
+            way = f"{self.pace.width} trainings at once"
         return [
-            f"{self.method}: {self.pace.width} trainings at once ({self.pace.why})",
+            f"{self.method}: {way} ({self.pace.why})",
             f"a step of a training: {self.plain_s * 1e3:.1f} ms by itself, "
             f"{self.ours_s * 1e3:.1f} ms at once: {self.plain_s / self.ours_s:.2f} times as fast",
             f"a whole run ({self.steps_in_all} steps, {cores} cores): {plain / 60:.1f} min by "

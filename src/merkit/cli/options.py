@@ -61,7 +61,9 @@ def parse_config(options: type[T], command: str, words: Sequence[str]) -> T:
     given = from_mapping(options, values)
     groups = _free_groups(options)
     plain = replace(given, **{name: {} for name in groups})  # type: ignore[type-var]
-    parsed = parse(options, command, _counted(rest), plain, CONFIG_HELP)
+    if get_type_hints(options).get("seeds") is not int:
+        rest = _counted(rest)
+    parsed = parse(options, command, rest, plain, CONFIG_HELP)
     return replace(parsed, **{n: getattr(given, n) for n in groups})  # type: ignore[type-var]
 
 
