@@ -183,6 +183,21 @@ def _at_once(config: BenchLosoConfig, pace: Pace) -> _Way:
     return _told(jobs[:some], trainings[:some], per_step)
 
 
+def measured_alone(config: BenchLosoConfig, n: int) -> tuple[float, int]:
+    """Seconds of one step of ``n`` trainings by themselves, from ``sample`` of them, and bytes that
+    this process holds more at its peak than before it."""
+    before = peak_bytes() or 0
+    seconds = _plain(config, Pace(1, "")).seconds
+    return n * seconds, (peak_bytes() or 0) - before
+
+
+def measured_at_once(config: BenchLosoConfig, n: int) -> tuple[float, int]:
+    """The same of ``n`` trainings at once."""
+    before = peak_bytes() or 0
+    seconds = _at_once(config, Pace(n, "")).seconds
+    return n * seconds, (peak_bytes() or 0) - before
+
+
 def _told(jobs: list[FoldJob], trainings: list[Training], seconds: float) -> _Way:
     weights = [
         torch.cat([p.detach().flatten() for p in t.model.parameters() if p.requires_grad]).cpu()

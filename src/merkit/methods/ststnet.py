@@ -58,8 +58,9 @@ class Ststnet(Method):
         )
 
     def stacked(self, trainings: Sequence[Training]) -> Stack:
-        """On a processor by the way that was made for it."""
-        if trainings[0].clips.device.type == "cpu":
+        """On a processor by the way that was made for it, which reads the clips as they are."""
+        plain = type(self).augmented is Method.augmented
+        if plain and trainings[0].clips.device.type == "cpu":
             return StackedStstnet(trainings)
         return super().stacked(trainings)
 
