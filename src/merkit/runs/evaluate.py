@@ -112,11 +112,13 @@ def train_folds(
     workers = worker_count(config.workers, len(pending)) if side_by_side else 1
     pace = Pace(1, "as was asked for")
     if pending and not config.plain:
-        progress("measuring how to train", 0, 1)
         pace = choose_pace(
-            lambda i: trainings.job(*pending[i]), len(pending), workers, config.memory_gb
+            lambda i: trainings.job(*pending[i]),
+            len(pending),
+            workers,
+            config.memory_gb,
+            progress,
         )
-        progress("measuring how to train", 1, 1)
     if pending:
         run.note("pace", asdict(pace) | {"workers": workers})
     jobs = pace.groups([trainings.job(fold, seed) for fold, seed in pending], workers)

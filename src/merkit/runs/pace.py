@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from merkit.progress import Progress, silent
 from merkit.runs.fold import FoldJob
 from merkit.training.loop import Training, begin
 from merkit.training.stack import Unstackable
@@ -49,9 +50,13 @@ class Pace:
 
 
 def choose_pace(
-    make_job: Callable[[int], FoldJob], n_jobs: int, workers: int, memory_gb: float
+    make_job: Callable[[int], FoldJob],
+    n_jobs: int,
+    workers: int,
+    memory_gb: float,
+    progress: Progress = silent,
 ) -> Pace:
-    """Measure a few steps.
+    """Measure a few steps, where there is a choice.
 
     Args:
         make_job: one of the ``n_jobs`` jobs, anew at each call: what is measured is thrown away.
@@ -61,7 +66,16 @@ def choose_pace(
     job = make_job(0)
     if n_jobs < _WIDTHS[0] * workers or not job.takes_steps:
         return Pace(1, "few trainings" if job.takes_steps else "not trained by gradient steps")
-    training = _begun(job)
+    progress("measuring how to train", 0, 1)
+    pace = _measured(make_job, n_jobs, workers, memory_gb)
+    progress("measuring how to train", 1, 1)
+    return pace
+
+
+def _measured(
+    make_job: Callable[[int], FoldJob], n_jobs: int, workers: int, memory_gb: float
+) -> Pace:
+    training = _begun(make_job(0))
     alone_s, n_bytes = _alone(training)
     total_s = alone_s * training.n_steps * n_jobs / workers
     if total_s < _WORTH_S:
