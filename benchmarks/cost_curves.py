@@ -21,7 +21,7 @@ import matplotlib
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
-from matplotlib.ticker import NullFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
 from merkit.bench.config import BenchLosoConfig
 from merkit.bench.loso import measured_alone, measured_at_once
@@ -84,7 +84,6 @@ def draw(
         for axis in (axes[0][column], axes[1][column]):
             axis.set_xticks(list(curve.points), labels=[f"{x}" for x in curve.points])
             axis.xaxis.set_minor_locator(NullLocator())
-            axis.yaxis.set_minor_formatter(NullFormatter())
             axis.grid(True, which="both", alpha=0.3)
             axis.legend()
     figure.tight_layout()

@@ -12,12 +12,15 @@ than two seeds of the first row do are not told apart. Real maps are asked, neve
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from merkit.methods.bundled import CLASSES, UNITS
@@ -93,8 +96,21 @@ def answers_of(network: Network, clips: Asked, thresholds: Sequence[float]) -> s
     return f"{float(uf1(matrix)):.3f} {float(uar(matrix)):.3f} {np.mean(each):.3f}"
 
 
-def rows(base: TeachConfig) -> dict[str, TeachConfig]:
-    """Title -> settings."""
+def emotion_tables(folder: Path) -> dict[str, Path]:
+    """Title -> a table of emotions that knows less than merkit's: every published variant as often
+    as any other, and what EMFACS expects alone, without what was counted."""
+    table = pd.read_csv(str(files("merkit.simulate") / "data" / "emotions.csv"), dtype=str)
+    expected = table[table.source.str.startswith("EMFACS")]
+    made = {"every variant alike": table.assign(weight="1"), "EMFACS alone": expected}
+    paths = {}
+    for title, less in made.items():
+        paths[title] = folder / f"{title.replace(' ', '_')}.csv"
+        less.to_csv(paths[title], index=False)
+    return paths
+
+
+def rows(base: TeachConfig, folder: Path) -> dict[str, TeachConfig]:
+    """Title -> settings; tables of their own are written to the folder."""
     made = {"all": base, "all, another seed": replace(base, seed=base.seed + 1)}
     made["exact flow alone"] = replace(base, count=0, geometric=base.count)
     half = base.count // 2
@@ -106,6 +122,8 @@ def rows(base: TeachConfig) -> dict[str, TeachConfig]:
     made["three teachers, distilled"] = replace(base, teachers=3)
     for title, dials in WITHOUT.items():
         made[f"without {title}"] = replace(base, without=dials)
+    for title, path in emotion_tables(folder).items():
+        made[f"tables: {title}"] = replace(base, emotions=path)
     return made
 
 
@@ -132,10 +150,11 @@ def main() -> None:
     print(f"{'':32} {'simulated UF1 AUs':>20} {titles}", flush=True)
     held_out = simulated(base, "held out")
     known: dict[object, Lessons] = {}  # rows that differ in the training alone share their clips
-    for title, config in rows(base).items():
+    folder = Path(tempfile.mkdtemp())
+    for title, config in rows(base, folder).items():
         if words.only and not any(word in title for word in words.only):
             continue
-        drawn = (config.count, config.geometric, config.seed, config.without)
+        drawn = (config.count, config.geometric, config.seed, config.without, config.emotions)
         if drawn not in known:
             known[drawn] = simulated(config, "learn")
         network = learned(SimFlow(start="random"), known[drawn], config)
