@@ -98,6 +98,7 @@ def negative(trainings: list[Training]) -> list[Training]:
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_ststnet_of_its_own_way_is_the_one_that_vmap_follows(turned: bool) -> None:
+    # the last batches have other sizes: 23 clips and fewer by sevens
     method = Ststnet(training=TrainConfig(batch_size=7, epochs=3, patience=0, learning_rate=5e-5))
     made = [begun(method, readers(4, "flow_map", maps())) for _ in range(2)]
     if turned:

@@ -29,6 +29,7 @@ from merkit.seeds import derived_seed
 from merkit.training.device import choose_device
 from merkit.training.loop import FitContext, Training, begin, predict
 from merkit.training.reader import ClipReader
+from merkit.training.stack import take
 from merkit.types import Fold, Sample
 
 
@@ -165,17 +166,12 @@ def _at_once(config: BenchLosoConfig, pace: Pace) -> _Way:
     for training in trainings:
         training.optimiser.step()  # moves nothing; its schedule wants to see that it was used
     runs = [training.steps() for training in trainings]
-    rows, losses, seconds = list(range(len(runs))), [None] * len(runs), 0.0
+    rows, seconds = list(range(len(runs))), 0.0
+    losses: list[float | None] = [None] * len(runs)
     for number in range(config.steps):
         batches = [run.send(loss) for run, loss in zip(runs, losses, strict=True)]
-        sizes: dict[int, list[int]] = {}
-        for row in rows:
-            sizes.setdefault(len(batches[row].ids), []).append(row)
         started = time.perf_counter()
-        for group in sizes.values():
-            found = stack.step(group, [batches[row] for row in group])
-            for row, loss in zip(group, found, strict=True):
-                losses[row] = loss  # type: ignore[call-overload]
+        losses = list(take(rows, batches, stack))
         seconds += (time.perf_counter() - started) * (number > 0)
     stack.keep([])
     some = config.sample

@@ -12,7 +12,7 @@ comes of it is used while it is in the processor's cache and never stored:
 - backward, da = (scale / sd) (gradient at the maxima) - k0 - k1 a with k0 and k1 a channel, so of a
   the sums suffice again, and only the maxima are computed a second time.
 
-Shapes: F trainings of a step, B clips in the batch of each, K trainings that read a clip, f = 16
+Shapes: F trainings of a step, B clips in the largest batch, K trainings that read a clip, f = 16
 filters of the three streams, 28 = 27 numbers of a neighbourhood and 1, C classes. The 959 places
 of a clip are 9 for each of 10x10 maxima (0 at the border), then the 59 that no maximum reads.
 """
@@ -50,6 +50,8 @@ class StackedStstnet:
         Unstackable: as ``StackedWeights``.
     """
 
+    one_size = False
+
     def __init__(self, trainings: Sequence[Training]) -> None:
         self.weights = StackedWeights(trainings)
         self.filters: tuple[int, ...] = trainings[0].model.config.filters
@@ -61,18 +63,18 @@ class StackedStstnet:
         self.weights.keep(rows)
 
     def step(self, rows: Sequence[int], batches: Sequence[Batch]) -> list[float]:
-        shares = _Shares(np.array([[self.clips[i] for i in batch.ids] for batch in batches]))
+        shares = _Shares([[self.clips[i] for i in batch.ids] for batch in batches])
         state = self.weights.of(rows)
         filters, scale, shift = self._filters(state)
         sign = None if bool((scale >= 0).all()) else torch.where(scale < 0, -1.0, 1.0)
         maxima, sums, counts = self._forward(filters, sign, shares)
-        n = shares.size * _AREA
+        n = _AREA * torch.tensor(shares.sizes, dtype=torch.float64)[:, None]
         mean = sums[..., -1] / n
         variance = ((sums * filters.double()).sum(-1) / n - mean**2).clamp(min=0)
         self._keep_statistics(rows, mean, variance, n)
         norm = _Norm(mean.float(), (variance + _EPS).rsqrt().float(), scale, shift)
-        targets = torch.stack([batch.targets for batch in batches])
-        told, grads = self._heads(rows, state, maxima, norm, targets)
+        told, grads = self._heads(rows, state, maxima, norm, [b.targets for b in batches])
+        n = n.float()
         gain = scale * norm.inverse
         steep = gain * norm.inverse * grads["scale"] / n  # k1 and k0 of the docstring
         flat = gain / n * grads["shift"] - steep * norm.mean
@@ -91,7 +93,7 @@ class StackedStstnet:
         """Maxima of a (F,B,f,100), minima where the sign is negative; sums of a times
         neighbourhood (F,f,28), and of neighbourhoods where a is above 0, of every place."""
         f = filters.shape[1]
-        maxima = torch.empty(shares.n_trainings, shares.size, f, 100)
+        maxima = torch.empty(shares.n_trainings, max(shares.sizes), f, 100)
         sums, counts = torch.empty(2, 28, f * shares.n_shares)
         for part in shares.parts:
             places, who = self.places[part.clip], part.who
@@ -142,14 +144,14 @@ class StackedStstnet:
         state: dict[str, Tensor],
         maxima: Tensor,
         norm: _Norm,
-        targets: Tensor,
+        targets: Sequence[Tensor],
     ) -> tuple[list[float], dict[str, Tensor]]:
         """Losses, and the gradients of scale, shift and the classifier; in place of each maximum
         its gradient, 0 where nothing passes the relu. One training at a time, for the cache."""
         told: list[float] = []
         grads: dict[str, list[Tensor]] = {name: [] for name in ("scale", "shift", *_LAST)}
         for i, row in enumerate(rows):
-            training, peaks = self.weights.trainings[row], maxima[i]
+            training, peaks = self.weights.trainings[row], maxima[i, : len(targets[i])]
             gain = (norm.inverse[i] * norm.scale[i])[:, None]
             shown = torch.addcmul(
                 norm.shift[i][:, None] - gain * norm.mean[i][:, None], gain, peaks
@@ -201,7 +203,9 @@ class StackedStstnet:
             first += n
         return grads
 
-    def _keep_statistics(self, rows: Sequence[int], mean: Tensor, variance: Tensor, n: int) -> None:
+    def _keep_statistics(
+        self, rows: Sequence[int], mean: Tensor, variance: Tensor, n: Tensor
+    ) -> None:
         """Running mean and variance as ``nn.BatchNorm2d`` keeps them."""
         buffers = self.weights.buffers_of(rows)
         unbiased = variance * n / (n - 1)
@@ -250,18 +254,20 @@ class _Part:
 
 
 class _Shares:
-    """Which clips are in whose batch: F B shares, clip by clip.
+    """Which clips are in whose batch: all shares, clip by clip.
 
     Args:
-        clips: number of each clip, (F,B).
+        clips: numbers of the clips in each training's batch, which may differ in size.
     """
 
-    def __init__(self, clips: np.ndarray) -> None:
-        self.n_trainings, self.size = clips.shape
-        self.n_shares = clips.size
-        flat = clips.ravel()
+    def __init__(self, clips: Sequence[Sequence[int]]) -> None:
+        self.n_trainings, self.sizes = len(clips), [len(batch) for batch in clips]
+        self.n_shares = sum(self.sizes)
+        flat = np.concatenate([np.asarray(batch) for batch in clips])
         order = np.argsort(flat, kind="stable")
-        who, slot = (torch.from_numpy(x) for x in np.divmod(order, self.size))
+        every_who = np.repeat(np.arange(self.n_trainings), self.sizes)
+        every_slot = np.concatenate([np.arange(size) for size in self.sizes])
+        who, slot = (torch.from_numpy(x[order]) for x in (every_who, every_slot))
         self._who = who
         starts = np.flatnonzero(np.diff(flat[order], prepend=-1)).tolist()
         self.parts: list[_Part] = []

@@ -18,7 +18,7 @@ import torch
 from merkit.progress import Progress, silent
 from merkit.runs.fold import FoldJob
 from merkit.training.loop import Training, begin
-from merkit.training.stack import Unstackable
+from merkit.training.stack import Unstackable, take
 from merkit.workers import worker_count
 
 #: less than this is over before a measurement pays
@@ -41,10 +41,11 @@ class Pace:
     together_s: float | None = None
 
     def groups(self, jobs: Sequence[FoldJob], workers: int) -> list[list[FoldJob]]:
-        """The jobs in stacks of nearly equal size, no fewer than there are workers."""
+        """The jobs in stacks of nearly equal size, as many for each worker."""
         if self.width == 1:
             return [[job] for job in jobs]
-        n = max(math.ceil(len(jobs) / self.width), worker_count(workers, len(jobs)))
+        each = worker_count(workers, len(jobs))
+        n = each * math.ceil(len(jobs) / (self.width * each))
         parts = np.array_split(np.arange(len(jobs)), n)
         return [[jobs[i] for i in part] for part in parts]
 
@@ -132,11 +133,9 @@ def _together(trainings: Sequence[Training]) -> float:
     """Seconds of a step for each training of a stack."""
     stack = trainings[0].method.stacked(trainings)
     batches = [next(training.steps()) for training in trainings]
-    size = min(len(batch.ids) for batch in batches)
-    rows = [i for i, batch in enumerate(batches) if len(batch.ids) == size]
-    some = [batches[i] for i in rows]
-    stack.step(rows, some)
-    return _seconds(trainings[0], lambda: stack.step(rows, some)) / len(rows)
+    rows = list(range(len(batches)))
+    take(rows, batches, stack)
+    return _seconds(trainings[0], lambda: take(rows, batches, stack)) / len(rows)
 
 
 def _seconds(training: Training, work: Callable[[], Any]) -> float:

@@ -25,8 +25,7 @@ def train_together(
 ) -> list[Fitted]:
     """Every training to its end, in the order they came, as each would go by itself.
 
-    Trainings of one epoch go together, those with the same number of clips in one step; one that
-    has stopped leaves the stack.
+    Trainings of one epoch go together; one that has stopped leaves the stack.
 
     Args:
         stacked: makes the stack; None: the method does.
@@ -48,16 +47,25 @@ def train_together(
             stack.keep([place[i] for i in sorted(asked)])
             place = {i: row for row, i in enumerate(sorted(asked))}
         epoch = min(batch.epoch for batch in asked.values())
-        sizes: dict[int, list[int]] = {}
-        for i in sorted(asked):
-            if asked[i].epoch == epoch:
-                sizes.setdefault(len(asked[i].ids), []).append(i)
-        for group in sizes.values():
-            losses = stack.step([place[i] for i in group], [asked[i] for i in group])
-            for i, loss in zip(group, losses, strict=True):
-                _go_on(i, runs[i], loss, asked, fitted)
+        now = [i for i in sorted(asked) if asked[i].epoch == epoch]
+        losses = take([place[i] for i in now], [asked[i] for i in now], stack)
+        for i, loss in zip(now, losses, strict=True):
+            _go_on(i, runs[i], loss, asked, fitted)
     stack.keep([])
     return [one for one in fitted if one is not None]
+
+
+def take(rows: Sequence[int], batches: Sequence[Batch], stack: Stack) -> list[float]:
+    """A step of each of these trainings, in as many groups as the stack needs; their losses."""
+    groups: dict[int, list[int]] = {}
+    for i, batch in enumerate(batches):
+        groups.setdefault(len(batch.ids) if stack.one_size else 0, []).append(i)
+    losses = [0.0] * len(rows)
+    for group in groups.values():
+        found = stack.step([rows[i] for i in group], [batches[i] for i in group])
+        for i, loss in zip(group, found, strict=True):
+            losses[i] = loss
+    return losses
 
 
 def _go_on(

@@ -34,6 +34,8 @@ class StackedNetwork:
             own, as one that draws random numbers itself, looks at values, or has an LSTM.
     """
 
+    one_size = True
+
     def __init__(self, trainings: Sequence[Training]) -> None:
         self.weights = StackedWeights(trainings)
         self._masks: dict[_Form, list[Mask]] = {}
