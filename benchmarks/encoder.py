@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -35,6 +34,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 from tuning_cost import random_encoder
 
+from merkit.bench.machine import peak_bytes, processor
 from merkit.methods import make_method
 from merkit.methods.base import Method
 from merkit.samples.augment import AugmentConfig, apply, draw
@@ -198,10 +198,7 @@ def _run_s(options: argparse.Namespace, measured: Measured) -> float:
 def _machine(device: str) -> str:
     if device == "cuda":
         return torch.cuda.get_device_name()
-    names = [
-        x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")
-    ]
-    return f"{names[0].split(':')[1].strip()}, one thread, processor time"
+    return f"{processor()}, one thread, processor time"
 
 
 # a side, in a process of its own
@@ -323,7 +320,7 @@ class Training:
     def _memory(self) -> float:
         if self.device.type == "cuda":
             return float(torch.cuda.max_memory_allocated())
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+        return float(peak_bytes() or 0)
 
 
 def random_clips(method: Method, options: argparse.Namespace) -> Tensor:

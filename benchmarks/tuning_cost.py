@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -151,7 +150,9 @@ def _peak_bytes(device: str) -> float:
         import torch
 
         return float(torch.cuda.max_memory_allocated())
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+    from merkit.bench.machine import peak_bytes
+
+    return float(peak_bytes() or 0)
 
 
 def _table(options: argparse.Namespace, found: dict[str, dict[str, float]]) -> str:

@@ -27,9 +27,8 @@ from merkit.samples.prepare import SampleSet
 from merkit.samples.recipes import FlowMapRecipe, RegionFlowRecipe
 from merkit.seeds import derived_seed
 from merkit.training.device import choose_device
-from merkit.training.loop import FitContext, Training, begin, predict
+from merkit.training.loop import FitContext, Training, predict
 from merkit.training.reader import ClipReader
-from merkit.training.stack import take
 from merkit.types import Fold, Sample
 
 
@@ -102,7 +101,7 @@ def bench_loso(config: BenchLosoConfig, cores: int, progress: Progress = silent)
     progress("measuring", 2, 3)
     ours = plain if pace.width == 1 else _in_a_process(_at_once, config, pace)
     progress("measuring", 3, 3)
-    training = begin(method, job.clips, job.context)
+    training = job.begin()
     pairs = list(zip(plain.weights, ours.weights, strict=False))
     calls = zip(plain.calls, ours.calls, strict=False)
     return LosoBench(
@@ -147,7 +146,7 @@ def _plain(config: BenchLosoConfig, pace: Pace) -> _Way:
     jobs = [_job(config, config.make(), i) for i in range(config.sample)]
     trainings, seconds = [], []
     for job in jobs:
-        training = _begun(job)  # dropout goes on where its first weights left torch's stream
+        training = job.begin()  # dropout goes on where its first weights left torch's stream
         trainings.append(training)
         steps, loss = training.steps(), None
         for number in range(config.steps):
@@ -161,17 +160,15 @@ def _plain(config: BenchLosoConfig, pace: Pace) -> _Way:
 def _at_once(config: BenchLosoConfig, pace: Pace) -> _Way:
     """One stack of the width that was chosen."""
     jobs = [_job(config, config.make(), i) for i in range(pace.width)]
-    trainings = [_begun(job) for job in jobs]
+    trainings = [job.begin() for job in jobs]
     stack = trainings[0].method.stacked(trainings)
-    for training in trainings:
-        training.optimiser.step()  # moves nothing; its schedule wants to see that it was used
     runs = [training.steps() for training in trainings]
     rows, seconds = list(range(len(runs))), 0.0
     losses: list[float | None] = [None] * len(runs)
     for number in range(config.steps):
         batches = [run.send(loss) for run, loss in zip(runs, losses, strict=True)]
         started = time.perf_counter()
-        losses = list(take(rows, batches, stack))
+        losses = list(stack.step(rows, batches))
         seconds += (time.perf_counter() - started) * (number > 0)
     stack.keep([])
     some = config.sample
@@ -237,11 +234,6 @@ def _job(config: BenchLosoConfig, method: Method, number: int) -> FoldJob:
     context = FitContext(derived_seed(seed, fold.name, "training"), device, config.threads)
     classes = tuple(f"class {i}" for i in range(config.classes))
     return FoldJob(method, clips, tests, context, classes, seed)
-
-
-def _begun(job: FoldJob) -> Training:
-    job.place()
-    return begin(job.method, job.clips, job.context)
 
 
 def _flop(training: Training) -> float:

@@ -18,7 +18,7 @@ _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 def machine() -> dict[str, Any]:
     """Processor, cores, what it knows of wide arithmetic, and versions."""
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "flags": [flag for flag in _FLAGS if flag in _cpuinfo().split()],
         "system": platform.platform(),
@@ -51,7 +51,8 @@ def peak_bytes() -> int | None:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of the processor."""
     named = [line for line in _cpuinfo().splitlines() if line.startswith("model name")]
     return named[0].partition(":")[2].strip() if named else platform.processor()
 

@@ -50,8 +50,6 @@ class StackedStstnet:
         Unstackable: as ``StackedWeights``.
     """
 
-    one_size = False
-
     def __init__(self, trainings: Sequence[Training]) -> None:
         self.weights = StackedWeights(trainings)
         self.filters: tuple[int, ...] = trainings[0].model.config.filters

@@ -5,6 +5,7 @@ Their fields are a contract (docs/architecture.md).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -45,7 +46,7 @@ AGAIN = "run the same 'merkit evaluate' again; it goes on where it stopped"
 
 
 @dataclass(frozen=True)
-class AnyResult:
+class AnyResult(ABC):
     """A finished run: ``document`` of run.json, ``scores`` of metrics.json, and ``predictions``,
     one row a test prediction: clip_id, subject, dataset, fold, seed, and what each task adds.
     ``told_apart``: what its labels are, in words."""
@@ -79,21 +80,22 @@ class AnyResult:
         return tuple(sorted(int(s) for s in self.predictions.seed.unique()))
 
     @property
+    @abstractmethod
     def labels(self) -> tuple[str, ...]:
         """Names of what is told apart."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def truth(self) -> list[str]:
         """The columns of ``predictions`` that hold the true labels."""
-        raise NotImplementedError
 
     def tables(self, seeds: Sequence[int], pooling: Pooling) -> SubjectTables:
         """The predictions of these seeds by subject, to be scored again or beside another run's."""
         return self._counted(self.predictions[self.predictions.seed.isin(seeds)], pooling)
 
+    @abstractmethod
     def _counted(self, predictions: pd.DataFrame, pooling: Pooling) -> SubjectTables:
-        raise NotImplementedError
+        """The predictions by subject."""
 
     def write(self) -> None:
         """Write metrics.json and predictions.parquet, each whole or not at all."""

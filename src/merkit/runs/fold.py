@@ -20,7 +20,15 @@ from merkit.samples.batch import Arrays
 from merkit.samples.prepare import SampleSet
 from merkit.seeds import derived_seed
 from merkit.training.device import keep_freed_memory
-from merkit.training.loop import FitContext, FitSummary, Fitted, Observer, predict
+from merkit.training.loop import (
+    FitContext,
+    FitSummary,
+    Fitted,
+    Observer,
+    Training,
+    begin,
+    predict,
+)
 from merkit.training.network import Model
 from merkit.training.reader import ClipReader
 from merkit.training.targets import Label, Targets
@@ -51,6 +59,11 @@ class FoldJob:
         """Fit the method on the fold's training clips."""
         self.place()
         return self.method.fit(self.clips, self.context, observer)
+
+    def begin(self, observer: Observer | None = None) -> Training:
+        """The training by gradient steps, before its first."""
+        self.place()
+        return begin(self.method, self.clips, self.context, observer)
 
     def place(self) -> None:
         """Make ready to compute where the context says."""

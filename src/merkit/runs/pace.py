@@ -17,8 +17,8 @@ import torch
 
 from merkit.progress import Progress, silent
 from merkit.runs.fold import FoldJob
-from merkit.training.loop import Training, begin
-from merkit.training.stack import Unstackable, take
+from merkit.training.loop import Training
+from merkit.training.stack import Unstackable
 from merkit.workers import worker_count
 
 #: less than this is over before a measurement pays
@@ -68,15 +68,18 @@ def choose_pace(
     if n_jobs < _WIDTHS[0] * workers or not job.takes_steps:
         return Pace(1, "few trainings" if job.takes_steps else "not trained by gradient steps")
     progress("measuring how to train", 0, 1)
-    pace = _measured(make_job, n_jobs, workers, memory_gb)
+    pace = _measured(job.begin(), make_job, n_jobs, workers, memory_gb)
     progress("measuring how to train", 1, 1)
     return pace
 
 
 def _measured(
-    make_job: Callable[[int], FoldJob], n_jobs: int, workers: int, memory_gb: float
+    training: Training,
+    make_job: Callable[[int], FoldJob],
+    n_jobs: int,
+    workers: int,
+    memory_gb: float,
 ) -> Pace:
-    training = _begun(make_job(0))
     alone_s, n_bytes = _alone(training)
     total_s = alone_s * training.n_steps * n_jobs / workers
     if total_s < _WORTH_S:
@@ -97,16 +100,11 @@ def _best(widths: Sequence[int], make_job: Callable[[int], FoldJob]) -> tuple[in
     """The width after which nothing is gained, and its seconds a step and training; 1 of none."""
     best = (1, math.inf)
     for width in widths:
-        seconds = _together([_begun(make_job(i)) for i in range(width)])
+        seconds = _together([make_job(i).begin() for i in range(width)])
         if seconds * _GAIN > best[1]:
             break
         best = (width, seconds)
     return best
-
-
-def _begun(job: FoldJob) -> Training:
-    job.place()
-    return begin(job.method, job.clips, job.context)
 
 
 def _alone(training: Training) -> tuple[float, int]:
@@ -134,8 +132,8 @@ def _together(trainings: Sequence[Training]) -> float:
     stack = trainings[0].method.stacked(trainings)
     batches = [next(training.steps()) for training in trainings]
     rows = list(range(len(batches)))
-    take(rows, batches, stack)
-    return _seconds(trainings[0], lambda: take(rows, batches, stack)) / len(rows)
+    stack.step(rows, batches)
+    return _seconds(trainings[0], lambda: stack.step(rows, batches)) / len(rows)
 
 
 def _seconds(training: Training, work: Callable[[], Any]) -> float:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from merkit.runs.fold import FoldJob, FoldOutcome, FoldWatch, run_fold
-from merkit.training.loop import begin
 from merkit.training.stack import Unstackable, train_together
 
 
@@ -15,12 +14,7 @@ def run_folds(jobs: Sequence[FoldJob]) -> list[FoldOutcome]:
     if len(jobs) == 1:
         return [run_fold(jobs[0])]
     watches = [FoldWatch(job) for job in jobs]
-    for job in jobs:
-        job.place()
-    trainings = [
-        begin(job.method, job.clips, job.context, watch.observer)
-        for job, watch in zip(jobs, watches, strict=True)
-    ]
+    trainings = [watch.job.begin(watch.observer) for watch in watches]
     try:
         fitted = train_together(trainings)
     except Unstackable:

@@ -92,13 +92,11 @@ class Trainable(Answers, Protocol):
 
 class Stack(Protocol):
     """The weights of F trainings and how they move. Between steps, each training's own model shows
-    its weights as they are. ``one_size``: the batches of a step must have as many clips each."""
-
-    one_size: bool
+    its weights as they are."""
 
     def step(self, rows: Sequence[int], batches: Sequence[Batch]) -> list[float]:
-        """One step of the optimiser for the trainings ``rows``, each on its own batch; their
-        losses."""
+        """One step of the optimiser for the trainings ``rows``, each on its own batch, which
+        may differ in size; their losses."""
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these trainings alone; the others' models get tensors of their own."""

@@ -34,8 +34,6 @@ def train_together(
         Unstackable: before the first step.
     """
     stack = (stacked or trainings[0].method.stacked)(trainings)
-    for training in trainings:
-        training.optimiser.step()  # moves nothing; its schedule wants to see that it was used
     runs = [training.steps() for training in trainings]
     fitted: list[Fitted | None] = [None] * len(runs)
     asked: dict[int, Batch] = {}
@@ -48,24 +46,11 @@ def train_together(
             place = {i: row for row, i in enumerate(sorted(asked))}
         epoch = min(batch.epoch for batch in asked.values())
         now = [i for i in sorted(asked) if asked[i].epoch == epoch]
-        losses = take([place[i] for i in now], [asked[i] for i in now], stack)
+        losses = stack.step([place[i] for i in now], [asked[i] for i in now])
         for i, loss in zip(now, losses, strict=True):
             _go_on(i, runs[i], loss, asked, fitted)
     stack.keep([])
     return [one for one in fitted if one is not None]
-
-
-def take(rows: Sequence[int], batches: Sequence[Batch], stack: Stack) -> list[float]:
-    """A step of each of these trainings, in as many groups as the stack needs; their losses."""
-    groups: dict[int, list[int]] = {}
-    for i, batch in enumerate(batches):
-        groups.setdefault(len(batch.ids) if stack.one_size else 0, []).append(i)
-    losses = [0.0] * len(rows)
-    for group in groups.values():
-        found = stack.step([rows[i] for i in group], [batches[i] for i in group])
-        for i, loss in zip(group, found, strict=True):
-            losses[i] = loss
-    return losses
 
 
 def _go_on(

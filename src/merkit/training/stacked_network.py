@@ -34,8 +34,6 @@ class StackedNetwork:
             own, as one that draws random numbers itself, looks at values, or has an LSTM.
     """
 
-    one_size = True
-
     def __init__(self, trainings: Sequence[Training]) -> None:
         self.weights = StackedWeights(trainings)
         self._masks: dict[_Form, list[Mask]] = {}
@@ -45,7 +43,7 @@ class StackedNetwork:
         trainings = self.weights.trainings
         drawn = [trainings[i].drawn(batch) for i, batch in zip(rows, batches, strict=True)]
         forms: dict[_Form, list[int]] = {}
-        for place, (inputs, _) in enumerate(drawn):  # padding goes by the longest clip of a batch
+        for place, (inputs, _) in enumerate(drawn):  # other sizes, and other padding
             forms.setdefault(_form(inputs), []).append(place)
         losses = [0.0] * len(rows)
         for places in forms.values():

@@ -32,6 +32,8 @@ class StackedWeights:
         self.buffers: dict[str, Tensor] = {}
         self._lay()
         self._optimiser = StackedAdam(self.parameters, trainings[0].settings)
+        for training in trainings:
+            training.optimiser.step()  # moves nothing; its schedule wants to see that it was used
 
     def of(self, rows: Sequence[int]) -> dict[str, Tensor]:
         """Parameters (rows,...) of these trainings, cut off from any graph."""
