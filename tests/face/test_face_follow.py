@@ -58,15 +58,33 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[Faces]], list[Fr
     return play
 
 
-def test_the_first_frame_is_looked_at_once(
+def test_a_face_that_is_plainly_the_one_is_not_searched_for(
     scripted: Callable[[list[Faces]], list[Frame]],
 ) -> None:
-    """Thoroughly, whatever an ordinary look would see; and an ordinary look where that saw none."""
-    track(scripted([(a_face(10),)] * 3), TrackConfig())
-    assert Script.searches == [(0, False)]
+    """A fifth of the picture's 400 px; smaller, chosen by its place, or counted, all are wanted."""
+    ordinary, both = [(0, True)], [(0, True), (0, False)]
+    frames = scripted([(a_face(10, 80),)] * 3)
+    track(frames, TrackConfig())
+    assert Script.searches == ordinary
+    track(frames, TrackConfig(face=0))
+    assert Script.searches == both
+    list(FaceFollower(TrackConfig()).follow(frames))
+    assert Script.searches == both
+    track(scripted([(a_face(10, 79),)] * 3), TrackConfig())
+    assert Script.searches == both
     with pytest.raises(FaceError, match="no face"):
         track(scripted([()]), TrackConfig())
-    assert Script.searches == [(0, False), (0, True)]
+    assert Script.searches == both
+
+
+def test_a_face_whose_place_is_known_is_not_searched_for(
+    scripted: Callable[[list[Faces]], list[Frame]],
+) -> None:
+    frames = scripted([(a_face(10), a_face(200, 90))] * 2)
+    made = track(frames, TrackConfig(), near=a_face(12).box_px)
+    assert (made.box_px[0, 0], Script.searches) == (10, [(0, True)])
+    track(frames, TrackConfig(), near=a_face(100).box_px)
+    assert Script.searches == [(0, True), (0, False)]
 
 
 def test_largest_first_then_the_same_person(scripted: Callable[[list[Faces]], list[Frame]]) -> None:

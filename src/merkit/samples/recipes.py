@@ -32,7 +32,7 @@ from merkit.video.images import read_image
 
 #: Raised when the code of a recipe or of a tracker, or a default, changes what it makes, so that
 #: samples, and what was found of faces, that were stored before are not read.
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 
 #: settings that name files, whose content and not whose name decides what is made
 FILE_SETTINGS = ("track.landmarks_path", "track.model_path")
