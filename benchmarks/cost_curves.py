@@ -1,10 +1,13 @@
-"""What a leave-one-subject-out run costs as it grows: trainings (folds, seeds), clips, frames.
+"""What a leave-one-subject-out run costs as it grows: trainings (folds, seeds), subjects, clips,
+frames.
 
     python benchmarks/cost_curves.py --figure docs/img/cost.png [--steps 4]
 
 Random clips, one thread. Time: wall time of one step of every training, by themselves (a few
-measured, times their number) and as ``merkit evaluate`` would take them at once. Memory: what the
-process holds more at its peak than before.
+measured, times their number) and as ``merkit evaluate`` would take them at once. With subjects grow
+both folds and clips, 6.5 of each person. Memory: what the process holds more at its peak than
+before. An encoder's step is measured as in ``encoder.py``, where processor time and the whole peak
+are what is told.
 """
 
 from __future__ import annotations
@@ -15,9 +18,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
+import encoder
 import matplotlib
+import numpy as np
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
@@ -36,27 +42,59 @@ Ways: TypeAlias = dict[str, dict[int, tuple[float, int]]]
 
 @dataclass(frozen=True)
 class Curve:
-    """``points``: what is varied -> a run and how many trainings it has."""
+    """``points``: what is varied -> a run and how many trainings it has. ``at_once``: whether they
+    are also measured at once; ``fewest``: in as wide a stack, of which they take their share."""
 
     title: str
     axis: str
     points: dict[int, tuple[BenchLosoConfig, int]]
-    at_once: bool
+    at_once: bool = True
+    fewest: int = 1
+
+    def measured(self) -> Ways:
+        ways: Ways = {"by itself": {}}
+        for x, (config, n) in self.points.items():
+            ways["by itself"][x] = in_a_process(measured_alone, config, n)
+            if self.at_once:
+                width = max(n, self.fewest)
+                seconds, peak = in_a_process(measured_at_once, config, width)
+                share = n / width
+                ways.setdefault("at once", {})[x] = (seconds * share, int(peak * share))
+        return ways
 
 
 def curves(steps: int) -> list[Curve]:
     many, sequences = replace(MANY, steps=steps), replace(SEQUENCES, steps=steps)
+    whole = replace(many, training={"batch_size": 1024})  # a step is an epoch
     lengths = {n: (replace(sequences, model={"sequence_length": n}), 1) for n in (5, 10, 20, 40)}
-    sizes = {
-        n: (replace(many, clips=n, subjects=17, training={"batch_size": 1024}), 1)
-        for n in (56, 112, 221, 442)
-    }
+    sizes = {n: (replace(whole, clips=n, subjects=17), 1) for n in (56, 112, 221, 442)}
+    people = {n: (replace(whole, clips=13 * n // 2, subjects=n), n) for n in (8, 17, 34, 68)}
     trainings = {n: (many, n) for n in (1, 2, 4, 8, 16, 32, 68)}
     return [
-        Curve("ststnet, folds x seeds", "trainings", trainings, True),
-        Curve("ststnet, clips in a step", "clips", sizes, True),
-        Curve("evodyn, frames", "frames T", lengths, False),
+        Curve("ststnet, folds x seeds", "trainings", trainings),
+        Curve("ststnet, an epoch of all folds", "subjects", people),
+        Curve("ststnet, clips in a step", "clips", sizes, fewest=8),
+        Curve("evodyn, frames", "frames T", lengths, at_once=False),
     ]
+
+
+def encoder_frames() -> tuple[str, str, Ways]:
+    """``sfa-dgat`` with ViT-S, a step of four clips of so many frames, float32."""
+    ways: Ways = {"conventional": {}, "cached tokens": {}}
+    sides = {name: encoder.Side(name != "conventional", "float32") for name in ways}
+    with TemporaryDirectory() as folder:
+        maker = get_context("spawn").Process(
+            target=encoder.random_encoder, args=("dinov2-small", folder)
+        )
+        maker.start()
+        maker.join()
+        for n in (2, 4, 8, 16):
+            words = ["--clips", "4", "--frames", str(n), "--steps", "2"]
+            found = encoder.measure(encoder.options_of(words), [*sides.values()], folder)
+            for name, side in sides.items():
+                one = found[side]
+                ways[name][n] = (float(np.median(one.seconds)), int(one.outcome.memory))
+    return "sfa-dgat (ViT-S), frames", "frames T", ways
 
 
 def in_a_process(
@@ -66,28 +104,23 @@ def in_a_process(
         return pool.submit(measure, config, n).result()
 
 
-def draw(
-    path: Path, found: Sequence[tuple[Curve, dict[str, dict[int, tuple[float, int]]]]]
-) -> None:
+def draw(path: Path, found: Sequence[tuple[str, str, Ways]]) -> None:
     figure, axes = plt.subplots(2, len(found), figsize=(4 * len(found), 6.4), squeeze=False)
-    for column, (curve, ways) in enumerate(found):
-        for way, marker in zip(ways, ("o", "s"), strict=False):
-            xs = list(ways[way])
-            axes[0][column].loglog(xs, [ways[way][x][0] for x in xs], marker=marker, label=way)
-            axes[1][column].loglog(
-                xs, [ways[way][x][1] / 1e6 for x in xs], marker=marker, label=way
-            )
-        axes[0][column].set_title(curve.title)
-        axes[0][column].set_ylabel("seconds a step of all")
-        axes[1][column].set_ylabel("MB more at the peak")
-        axes[1][column].set_xlabel(curve.axis)
-        for axis in (axes[0][column], axes[1][column]):
-            axis.set_xticks(list(curve.points), labels=[f"{x}" for x in curve.points])
-            axis.xaxis.set_minor_locator(NullLocator())
-            axis.grid(True, which="both", alpha=0.3)
-            axis.legend()
+    for (above, below), (title, axis, ways) in zip(axes.T, found, strict=True):
+        for (way, told), marker in zip(ways.items(), ("o", "s"), strict=False):
+            above.loglog([*told], [s for s, _ in told.values()], marker=marker, label=way)
+            below.loglog([*told], [b / 1e6 for _, b in told.values()], marker=marker, label=way)
+        above.set_title(title)
+        above.set_ylabel("seconds a step of all")
+        below.set_ylabel("MB more at the peak")
+        below.set_xlabel(axis)
+        for part in (above, below):
+            part.set_xticks(list(told), labels=[f"{x}" for x in told])
+            part.xaxis.set_minor_locator(NullLocator())
+            part.grid(True, which="both", alpha=0.3)
+            part.legend()
     figure.tight_layout()
-    figure.savefig(path, dpi=90)
+    figure.savefig(path, dpi=80)
 
 
 def main() -> None:
@@ -97,19 +130,17 @@ def main() -> None:
     words = parser.parse_args()
     found = []
     for curve in curves(words.steps):
-        ways: Ways = {"by itself": {}}
-        for x, (config, n) in curve.points.items():
-            ways["by itself"][x] = in_a_process(measured_alone, config, n)
-            told = f"{curve.title} {x}: by itself {ways['by itself'][x][0]:.3f} s"
-            if curve.at_once:
-                width = max(n, 8) if curve.axis == "clips" else n
-                seconds, peak = in_a_process(measured_at_once, config, width)
-                share = n / width
-                ways.setdefault("at once", {})[x] = (seconds * share, int(peak * share))
-                told += f", at once {seconds * share:.3f} s, {peak / 1e6:.0f} MB"
-            print(told, flush=True)
-        found.append((curve, ways))
+        found.append((curve.title, curve.axis, curve.measured()))
+        tell(*found[-1])
+    found.append(encoder_frames())
+    tell(*found[-1])
     draw(words.figure, found)
+
+
+def tell(title: str, axis: str, ways: Ways) -> None:
+    for way, told in ways.items():
+        for x, (seconds, peak) in told.items():
+            print(f"{title}, {axis} {x}, {way}: {seconds:.3f} s, {peak / 1e6:.0f} MB", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -88,7 +89,7 @@ class Outcome:
 
 
 def main() -> None:
-    options = _options()
+    options = options_of()
     sides = [Side(False, p) for p in options.conventional] + [Side(True, p) for p in options.cached]
     context = multiprocessing.get_context("spawn")
     with TemporaryDirectory() as folder:
@@ -99,7 +100,8 @@ def main() -> None:
         print(table(options, measure(options, sides, folder)))
 
 
-def _options() -> argparse.Namespace:
+def options_of(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """From words like those of the command line, by default those."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--method", default="sfa-dgat", choices=("sfa-dgat", "hlora-mer"))
     parser.add_argument("--encoder", default="dinov2-small", help="any published size")
@@ -110,7 +112,7 @@ def _options() -> argparse.Namespace:
     both = ["float32", "bfloat16"]
     parser.add_argument("--conventional", nargs="*", default=both, choices=both)
     parser.add_argument("--cached", nargs="*", default=both, choices=both)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 # the parent: sides take turns
