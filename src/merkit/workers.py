@@ -62,10 +62,10 @@ def _begin(share: int) -> None:
     os.environ[_SHARE] = os.environ["OPENCV_FOR_THREADS_NUM"] = str(share)
     if "cv2" in sys.modules:  # else it reads the variable when it is imported
         sys.modules["cv2"].setNumThreads(share)
-    _end_with_parent()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Watch for the end of the parent, which a signal may kill without a word to its workers."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # this runs in a worker

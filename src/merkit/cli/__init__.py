@@ -34,6 +34,7 @@ COMMANDS = {
     "report": "HTML and tables of one run, or several compared",
     "train": "train a final model and write a model folder",
     "predict": "find brief facial movements in videos and write a table; a model names them",
+    "app": "a page of this machine: drop videos, judge and correct what was found, export",
     "bench": "how much faster than the conventional way this machine trains a method",
     "explain": "figures of what a model looked at, for a clip, a database or a run",
 }
