@@ -362,6 +362,6 @@ function facts(now) {
   say("where", now.regions.join("; "));
   say("quality", now.quality !== null ? now.quality.toFixed(2) : "");
   say("because", now.reasons.join("; "));
-  if (now.found) say("found at", `${now.found.onset_frame}, ${now.found.apex_frame}, ${now.found.offset_frame}`);
+  if (now.found) say("found at", `${now.found.onset}, ${now.found.apex}, ${now.found.offset}`);
   return h("dl", { class: "facts" }, rows);
 }

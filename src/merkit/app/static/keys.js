@@ -26,8 +26,8 @@ export const KEYS = [
   [["1"], "choose the onset", () => edge(0)],
   [["2"], "choose the apex", () => edge(1)],
   [["3"], "choose the offset", () => edge(2)],
-  [[",", "<"], "chosen edge one frame earlier; with Shift ten", (shift) => moveEdge(state.edge, shift ? -10 : -1)],
-  [[".", ">"], "chosen edge one frame later; with Shift ten", (shift) => moveEdge(state.edge, shift ? 10 : 1)],
+  [[",", "<"], "chosen edge one frame earlier; with Shift ten", (ten) => moveEdge(state.edge, ten ? -10 : -1)],
+  [[".", ">"], "chosen edge one frame later; with Shift ten", (ten) => moveEdge(state.edge, ten ? 10 : 1)],
   [["l"], "label", () => focus("label")],
   [["u"], "action units", () => focus("units")],
   [["n"], "note", () => focus("note")],
@@ -60,7 +60,7 @@ function pressed(event) {
   const found = KEYS.find(([keys]) => keys.includes(key));
   if (!found) return;
   event.preventDefault();
-  found[2](event.shiftKey);
+  found[2](event.shiftKey || key === "<" || key === ">");
 }
 
 export function togglePlay() {

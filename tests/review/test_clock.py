@@ -1,0 +1,81 @@
+"""Frames and seconds of one video agree, also where the frame rate varies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from merkit.errors import ConfigError, StoreError
+from merkit.review.clock import Clock, load_clock, save_clock
+from merkit.spotting.config import SpotConfig
+from merkit.spotting.video import spot_video
+from merkit.types import Recording
+
+#: a camera that slows down in the dark: 25 frames a second, then 10
+VARIABLE = Clock(np.arange(6), np.array([0, 0.04, 0.08, 0.18, 0.28, 0.38]), 5)
+
+
+def test_a_constant_rate() -> None:
+    clock = Clock.constant(200.0, 101, first_frame=50)
+    assert (clock.first_frame, clock.last_frame, clock.fps_hz) == (50, 150, 200.0)
+    assert clock.time_at(50) == 0.0
+    assert clock.time_at(90) == pytest.approx(0.2)
+    assert clock.frame_at(0.2) == 90
+    assert (clock.frame_at(-3), clock.frame_at(99)) == (50, 150)
+    assert Clock.constant(25, 1).time_at(0) == 0.0
+
+
+def test_a_rate_that_varies() -> None:
+    assert [VARIABLE.time_at(n) for n in (2, 3, 5)] == [0.08, 0.18, 0.38]
+    assert [VARIABLE.frame_at(t) for t in (0.08, 0.17, 0.24, 0.38)] == [2, 3, 4, 5]
+
+
+def test_frames_between_and_behind_those_that_were_looked_at() -> None:
+    every_fourth = Clock(np.array([0, 4, 8]), np.array([0.0, 0.02, 0.04]), 11)
+    assert every_fourth.time_at(6) == pytest.approx(0.03)
+    assert every_fourth.time_at(11) == pytest.approx(0.055)
+    assert every_fourth.frame_at(0.055) == 11
+
+
+@pytest.mark.parametrize("frame", [-1, 6, 10**12])
+def test_a_frame_that_the_video_has_not(frame: int) -> None:
+    with pytest.raises(ConfigError, match=r"frame .*\n.*0 to 5"):
+        VARIABLE.time_at(frame)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "times", "last"),
+    [([], [], 0), ([0, 1], [0.0], 1), ([0, 0], [0.0, 1.0], 1), ([0, 1], [1.0, 0.0], 1),
+     ([0, 1], [0.0, np.nan], 1), ([0, 5], [0.0, 1.0], 4)],
+)  # fmt: skip
+def test_what_is_no_clock(numbers: list[int], times: list[float], last: int) -> None:
+    with pytest.raises(ConfigError, match="clock"):
+        Clock(np.array(numbers), np.array(times), last)
+
+
+def test_a_clock_comes_back_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "clock.npz"
+    save_clock(path, VARIABLE)
+    back = load_clock(path)
+    assert (back.numbers == VARIABLE.numbers).all()
+    assert (back.time_s == VARIABLE.time_s).all()
+    assert back.last_frame == 5
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(StoreError, match=r"clock\.npz cannot be read"):
+        load_clock(path)
+    with pytest.raises(StoreError, match=r"none\.npz cannot be read"):
+        load_clock(tmp_path / "none.npz")
+
+
+@pytest.mark.usefixtures("tracked_once")
+def test_the_clock_of_a_video_gives_the_times_of_its_events(tiny_recording: Recording) -> None:
+    found = spot_video(tiny_recording.media, SpotConfig(rate_hz=15))  # every second frame
+    clock = Clock.of(found.seen)
+    assert found.events
+    for event in found.events:
+        assert clock.time_at(event.onset_frame) == event.onset_s
+        assert clock.time_at(event.offset_frame) == event.offset_s
+    assert clock.last_frame == 179
+    assert clock.time_at(179) == pytest.approx(179 / 30, abs=1e-3)
