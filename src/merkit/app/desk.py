@@ -29,10 +29,11 @@ from merkit.inference.analysis import Analysis
 from merkit.media import is_video
 from merkit.review.clock import Clock, load_clock
 from merkit.review.coders import coder_folder, coder_name
-from merkit.review.edits import Edit
+from merkit.review.edits import Edit, EditConflict
 from merkit.review.entry import VideoEntry
 from merkit.review.project import Project
 from merkit.review.review import Review
+from merkit.review.things import Thing
 from merkit.types import EventKind
 
 #: videos whose decoders stay open
@@ -46,6 +47,15 @@ class Export:
 
     name: str
     path: Path
+
+
+class ConflictError(ConfigError):
+    """Another page changed the same meanwhile. ``now``: what the page is to show, as ``edit``
+    gives it."""
+
+    def __init__(self, found: str, now: dict[str, Any]) -> None:
+        super().__init__(found)
+        self.now = now
 
 
 class Desk:
@@ -118,13 +128,17 @@ class Desk:
         return video_id
 
     def _job(self, video_id: str) -> Job:
-        place, state = self.project.located(video_id)
-        if state == "missing":
-            raise MissingDataError(
-                f"{place} is not there any more", "the video", "put it back, or add it again"
-            )
+        place = self._place(video_id)
         out = self.project.folder / "found" / video_id
         return Job(video_id, place, out, self.project.config)
+
+    def _place(self, video_id: str) -> Path:
+        """Where a video lies; what lies there now must be what was added."""
+        place, state = self.project.located(video_id)
+        if state != "there":
+            told = "is not there any more" if state == "missing" else "is another file by now"
+            raise MissingDataError(f"{place} {told}", "the video", "put it back, or add it again")
+        return place
 
     def _finish(self, job: Job) -> None:
         """The worker's results become the project's: only one process may write that."""
@@ -174,7 +188,7 @@ class Desk:
         analysis = self.project.analysis(video_id)
         place, state = self.project.located(video_id)
         blinded = self.project.config.blinded
-        native = "" if analysis.turned_deg or state == "missing" else _native(place)
+        native = "" if analysis.turned_deg or state != "there" else _native(place)
         return {
             "id": entry.id,
             "name": entry.id if blinded else entry.name,
@@ -207,9 +221,9 @@ class Desk:
             ConfigError: no such video.
             MissingDataError: it is not there any more.
         """
-        place, state = self.project.located(video_id)
-        if state == "missing" or place.is_dir():
-            raise MissingDataError(f"{place} is not there as a file", "the video")
+        place = self._place(video_id)
+        if place.is_dir():
+            raise MissingDataError(f"{place} is a folder of images", "a video file")
         return place
 
     def jpeg(self, video_id: str, frame: int) -> bytes:
@@ -237,9 +251,7 @@ class Desk:
 
     def _reader(self, video_id: str) -> FrameReader:
         entry, turned_deg = self.project.video(video_id), self.project.analysis(video_id).turned_deg
-        place, state = self.project.located(video_id)
-        if state == "missing":
-            raise MissingDataError(f"{place} is not there any more", "the video")
+        place = self._place(video_id)
         return FrameReader(place, turned_deg // 90, entry.fps_hz if entry.folder else None)
 
     # reviews
@@ -260,24 +272,25 @@ class Desk:
         """Apply and keep an edit; gives what it made of its event, exclusion or remark.
 
         Raises:
-            EditConflict: the same was changed meanwhile.
+            ConflictError: the same was changed meanwhile.
             ConfigError: it is none, or nothing that can be done.
         """
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         edit = Edit.of({**values, "time": now})
-        review = self.project.append(video_id, coder_name(coder), edit)
+        try:
+            review = self.project.append(video_id, coder_name(coder), edit)
+        except EditConflict as error:
+            review = self.project.review(video_id, coder_name(coder))
+            raise ConflictError(error.found, self._told(review, error.current)) from None
         change = review.history[edit.id]
-        told: dict[str, Any] = {
-            "thing": self.thing(review.things[change.after.id]),
-            "count": len(review.history),
-        }
+        told = self._told(review, review.things[change.after.id])
         if edit.kind == "undo":
             told["undone"] = _in_words(review, change.edit.target)
         return told
 
-    def thing(self, thing: Any) -> dict[str, Any]:
-        """What the page gets of an event, exclusion or remark."""
-        return shown.shown(thing, self.project.config.blinded)
+    def _told(self, review: Review, thing: Thing) -> dict[str, Any]:
+        shown_thing = shown.shown(thing, self.project.config.blinded)
+        return {"thing": shown_thing, "count": len(review.history)}
 
     def coders(self) -> list[str]:
         return self.project.coders()
@@ -292,6 +305,7 @@ class Desk:
             "coder": self.coder,
             "coders": self.coders(),
             "kinds": list(get_args(EventKind)),
+            "most_bytes": self.uploads.most_bytes,
             "labels": [] if self.project.config.blinded else self._classes(),
             "formats": [
                 {"name": e.name, "title": e.title, "suffixes": e.suffixes} for e in exporters()

@@ -16,11 +16,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from merkit.app.desk import Desk
+from merkit.app.desk import ConflictError, Desk
 from merkit.app.guard import Guard, Guarded
 from merkit.app.uploads import TooLargeError
 from merkit.errors import ConfigError, MerkitError, MissingError
-from merkit.review.edits import EditConflict
 
 STATIC = Path(__file__).parent / "static"
 #: bytes of a request that is no video
@@ -185,23 +184,14 @@ def _told(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except ClientDisconnect:
             return Response(status_code=HTTPStatus.BAD_REQUEST)
-        except EditConflict as error:
-            # what it is now, so that the page can show what the other one did
-            return JSONResponse(_conflict(request, error), HTTPStatus.CONFLICT)
+        except ConflictError as error:
+            return JSONResponse({"problem": error.found, **error.now}, HTTPStatus.CONFLICT)
         except MerkitError as error:
             return JSONResponse({"problem": str(error)}, _status(error))
         except OSError as error:
             return JSONResponse({"problem": str(error)}, HTTPStatus.INSUFFICIENT_STORAGE)
 
     return careful
-
-
-def _conflict(request: Request, error: EditConflict) -> dict[str, Any]:
-    del request
-    from merkit.app.shown import shown
-
-    current = error.current
-    return {"problem": error.found, "thing": None if current is None else shown(current)}
 
 
 def _status(error: MerkitError) -> HTTPStatus:

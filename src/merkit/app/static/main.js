@@ -70,7 +70,7 @@ async function open(id, done) {
   $("video-facts").textContent =
     `${answer.video.width}×${answer.video.height}, ${answer.video.fps_hz.toFixed(2)} frames/s, ` +
     `${exactTime(answer.video.duration_s)}, face found in ${Math.round(100 * answer.video.found_share)} %` +
-    (answer.video.place === "changed" ? "; the file has changed since" : "");
+    { there: "", missing: "; the file is not there any more", changed: "; another file is there by now" }[answer.video.place];
   $("scrub").min = answer.video.clock.first;
   $("scrub").max = answer.video.clock.last;
   const { width, height } = answer.video;

@@ -87,6 +87,12 @@ async function sendAll(files) {
 }
 
 async function sendOne(file) {
+  const most = state.project.most_bytes;
+  if (file.size > most) {
+    const instead = "add it by its path, it is then read where it lies";
+    tell("problem", `${file.name} has more than ${Math.round(most / 2 ** 30)} GB: ${instead}`);
+    return;
+  }
   const told = (share) => {
     sending.set(file.name, `sending, ${Math.round(100 * share)} %`);
     tell("videos");
