@@ -117,7 +117,7 @@ def test_undo_says_what_it_took_back(browser: Browser) -> None:
         b'{"coder": "anna", "edit": {"id": "1", "kind": "accept", "target": "e001", "x": 1}}',
         b'{"coder": "", "edit": {"id": "1", "kind": "accept", "target": "e001"}}',
         b'{"coder": 5, "edit": {"id": "1", "kind": "accept", "target": "e001"}}',
-        b'{"coder": "a", "edit": {"id": "1", "kind": "move", "target": "e001", "onset_frame": 1e9}}',
+        b'{"coder": "a", "edit": {"id": "1", "kind": "move", "target": "e001", "apex_frame": 1e9}}',
         b'{"coder": "a", "edit": {"id": "1", "kind": "move", "target": "e001", "onset_frame": 99}}',
         b"[" * 100_000,
         b'{"coder": "' + b"a" * 300_000 + b'"}',
