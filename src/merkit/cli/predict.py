@@ -8,11 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from merkit.cli.frames_out import frame_tables
+from merkit.cli.frames_out import frame_tables, video_pages
 from merkit.cli.options import parse
 from merkit.cli.told import tell
 from merkit.errors import ConfigError, MerkitError, MissingWeightsError, VideoError
@@ -24,6 +24,8 @@ from merkit.spotting import SpotConfig
 if TYPE_CHECKING:
     from merkit.face.tracker import TrackConfig
     from merkit.inference.analysis import Analysis, Namer
+    from merkit.spotting import SpottedVideo
+    from merkit.viewing import PictureConfig
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,15 @@ class Options:
     frames_out: Path | None = None
     """also write what the face does in every frame, in OpenFace's columns where they mean the same:
     a .csv file for one video, a folder for several"""
+    html: Path | None = None
+    """also write a page to look at, which holds everything and opens from disk: a .html file for
+    one video, a folder for several"""
+    faces: Literal["shown", "blurred", "none"] = "shown"
+    """pictures of faces on the page: shown, blurred (8 x 8 grey blocks), or none"""
+    no_faces: bool = False
+    """the same as --faces none: a page without any picture of a face"""
+    magnify: float = 0.0
+    """on the page, also the apex with its motion so many times as large, such as 5; 0: not"""
     fps: float = 0.0
     """frames a second of image folders, which carry no rate of their own"""
     face: str = "largest"
@@ -71,21 +82,94 @@ class Options:
     spot: SpotConfig = field(default_factory=SpotConfig)
 
 
+@dataclass(frozen=True)
+class _Files:
+    """What is written of each video, beside the table of all: per-frame tables and pages by video,
+    none where none were asked for. ``pictures``: of the pages."""
+
+    tables: Mapping[Path, Path]
+    pages: Mapping[Path, Path]
+    pictures: PictureConfig | None
+
+    def write_table(self, video: Path, spotted: SpottedVideo) -> None:
+        from merkit.face.frames_table import write_frames
+
+        if video in self.tables:
+            seen = spotted.seen
+            write_frames(self.tables[video], seen.face, seen.actions, face_id=seen.place)
+
+    def write_page(
+        self,
+        analysis: Analysis,
+        spotted: SpottedVideo | None,
+        track: TrackConfig,
+        options: Options,
+        progress: Progress,
+    ) -> None:
+        if analysis.video not in self.pages:
+            return
+        from merkit.config import to_mapping
+        from merkit.viewing import write_video_page
+        from merkit.viewing.cards import model_cards
+
+        named = options.model not in ("", "none")
+        settings = {
+            "model": options.model or "the recognisers that come with merkit",
+            **({} if options.min_score is None else {"min_score": options.min_score}),
+            "track": to_mapping(track),
+            "spot": to_mapping(options.spot),
+        }
+        cards = model_cards(options.model) if analysis.trained_on or named else {}
+        write_video_page(
+            self.pages[analysis.video],
+            analysis,
+            spotted,
+            self.pictures,
+            settings,
+            cards,
+            options.fps or None,
+            progress,
+        )
+
+
+def _pictures(options: Options) -> PictureConfig | None:
+    """What pictures the pages have; None where there are no pages.
+
+    Raises:
+        ConfigError: pictures of no page, wanted and not wanted, or a number out of range.
+    """
+    from merkit.viewing.pictures import PictureConfig
+
+    if options.html is None:
+        if options.no_faces or options.faces != "shown" or options.magnify:
+            raise ConfigError("pictures without a page", "--html FILE beside --faces or --magnify")
+        return None
+    if options.no_faces and options.faces == "blurred":
+        raise ConfigError("--no-faces and --faces blurred", "one of them")
+    return PictureConfig("none" if options.no_faces else options.faces, options.magnify)
+
+
 def run(words: Sequence[str]) -> int:
     options = parse(Options, "predict", words)
     from merkit.export import check_target, write_events
 
     options = replace(options, videos=_videos(options.videos))
     check_target(options.out, options.overwrite, options.format)
-    tables = frame_tables(options.frames_out, options.videos, options.overwrite)
+    files = _Files(
+        frame_tables(options.frames_out, options.videos, options.overwrite),
+        video_pages(options.html, options.videos, options.overwrite),
+        _pictures(options),
+    )
     with sole_writer(options.out):
         broken = _check_input(options)
         recognizer, unnamed = _recognizer(options)
-        analyses = _analyse(recognizer, options, broken, tables)
+        analyses = _analyse(recognizer, options, broken, files)
         classes = () if recognizer is None else recognizer.vocabulary.classes
         write_events(analyses, classes, options.out, options.format)
     tell(analyses, unnamed)
     print(f"table: {options.out}")
+    if options.html:
+        print(f"{'page' if len(files.pages) == 1 else 'pages'}: {options.html}")
     return 2 if any(analysis.problem for analysis in analyses) else 0
 
 
@@ -162,12 +246,12 @@ def _analyse(
     recognizer: Namer | None,
     options: Options,
     broken: Mapping[Path, VideoError],
-    tables: Mapping[Path, Path],
+    files: _Files,
 ) -> list[Analysis]:
     track = _track(recognizer, options)
     with terminal_progress() as progress:
         return [
-            _one(recognizer, video, track, options, broken.get(video), tables.get(video), progress)
+            _one(recognizer, video, track, options, broken.get(video), files, progress)
             for video in options.videos
         ]
 
@@ -195,28 +279,27 @@ def _one(
     track: TrackConfig,
     options: Options,
     error: VideoError | None,
-    frames_out: Path | None,
+    files: _Files,
     progress: Progress,
 ) -> Analysis:
     """The analysis of a video; one of several that cannot be read costs only itself."""
-    from merkit.face.frames_table import write_frames
     from merkit.inference.analysis import Analysis, analysis_of
     from merkit.spotting import spot_video
 
-    if error is not None:
-        return Analysis.unreadable(video, _named(video, error))
+    spotted: SpottedVideo | None = None
     fps_hz = options.fps or None
     try:
+        if error is not None:
+            raise error
         spotted = spot_video(video, options.spot, track, fps_hz, progress)
-        if frames_out is not None:
-            write_frames(
-                frames_out, spotted.seen.face, spotted.seen.actions, face_id=spotted.seen.place
-            )
-        return analysis_of(video, spotted, recognizer, fps_hz, progress)
+        files.write_table(video, spotted)
+        analysis = analysis_of(video, spotted, recognizer, fps_hz, progress)
     except MerkitError as found:
         if len(options.videos) == 1 or isinstance(found, ConfigError):
             raise
-        return Analysis.unreadable(video, _named(video, found))
+        analysis = Analysis.unreadable(video, _named(video, found))
+    files.write_page(analysis, spotted if analysis.readable else None, track, options, progress)
+    return analysis
 
 
 def _named(video: Path, error: MerkitError) -> str:
