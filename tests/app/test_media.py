@@ -182,12 +182,12 @@ def test_curves_keep_their_peaks_when_thinned(browser: Browser) -> None:
     values = np.zeros(10_000, np.float32)
     values[[777, 5001]] = [5.0, -3.0]
     values[9000:9100] = np.nan
-    told = thinned({"frame": np.arange(10_000.0), "a": values}, 0, 9_999, 200)
-    seen = [v for v in told["curves"]["a"] if v is not None]
-    assert len(told["frame"]) == len(told["curves"]["a"]) <= 220
-    assert (max(seen), min(seen)) == (5.0, -3.0)
-    assert None in told["curves"]["a"]
-    near = thinned({"frame": np.arange(10_000.0), "a": values}, 770, 780, 200)
-    assert near["curves"]["a"][near["frame"].index(777.0)] == 5.0
-    asked = browser.get("/api/videos/v001/curves?first=0&last=119&points=400").json()
-    assert len(asked["frame"]) == N_FRAMES
+    frames, seen = thinned(np.arange(10_000.0), values, 0, 9_999, 200)
+    assert len(frames) == len(seen) <= 220
+    assert (np.nanmax(seen), np.nanmin(seen)) == (5.0, -3.0)
+    assert np.isnan(seen).any()
+    frames, seen = thinned(np.arange(10_000.0), values, 770, 780, 200)
+    assert seen[frames.tolist().index(777.0)] == 5.0
+    asked = browser.get("/api/videos/v001/curve?first=0&last=119&points=400").json()
+    assert asked["titles"] == [asked["title"]] == ["jaw open"]
+    assert len(asked["frame"]) == len(asked["value"]) == N_FRAMES

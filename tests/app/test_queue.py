@@ -118,7 +118,7 @@ def test_a_desk_takes_up_results_and_goes_on(tmp_path: Path) -> None:
         until(lambda: desk.queue.entries()[video_id] == Entry("done"))
         desk.close()
     assert len(desk.review(video_id, "anna")["events"]) == 3
-    assert desk.curves(video_id, 0, 119, 50)["frame"]
+    assert desk.curve(video_id, "", 0, 119, 50)["frame"]
     assert not (project.folder / "found" / video_id).exists()
     again = Desk(Project.open(project.folder), work=made_up)
     with again.project.writing():

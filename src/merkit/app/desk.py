@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from merkit.app import shown
 from merkit.app.analysing import Found, analyse_job
-from merkit.app.curves import load_curves, thinned
+from merkit.app.curves import curve_between
 from merkit.app.frames import FrameReader, Recent
 from merkit.app.overlay import Overlay
 from merkit.app.playable import playable_as
@@ -203,10 +203,12 @@ class Desk:
             "stretches": [shown.shown_stretch(stretch) for stretch in analysis.stretches],
         }
 
-    def curves(self, video_id: str, first: float, last: float, points: int) -> dict[str, Any]:
-        """Curves between two frames, thinned to about so many points."""
+    def curve(
+        self, video_id: str, title: str, first: float, last: float, points: int
+    ) -> dict[str, Any]:
+        """One curve between two frames, and the titles of all; see ``curve_between``."""
         path = self._found(video_id, "curves.npz")
-        return thinned(_curves(path, _version(path)), first, last, min(max(points, 10), 4000))
+        return curve_between(path, title, first, last, min(max(points, 10), 4000))
 
     def _found(self, video_id: str, name: str) -> Path:
         """A file of what was found in a video; asks the project, which knows its ids."""
@@ -369,12 +371,6 @@ def _native(place: Path) -> str:
 def _version(path: Path) -> int:
     """Changes with a file; its readers are remembered by it."""
     return path.stat().st_mtime_ns if path.exists() else 0
-
-
-@lru_cache(maxsize=8)
-def _curves(path: Path, version: int) -> dict[str, Any]:
-    del version
-    return load_curves(path)
 
 
 @lru_cache(maxsize=8)

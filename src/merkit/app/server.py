@@ -48,7 +48,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         get("/api/about", page.about),
         get("/api/videos", page.videos),
         get("/api/videos/{video}", page.video),
-        get("/api/videos/{video}/curves", page.curves),
+        get("/api/videos/{video}/curve", page.curve),
         get("/api/videos/{video}/overlay", page.overlay),
         get("/api/news", page.news),
         post("/api/videos", page.add),
@@ -85,9 +85,10 @@ class _Page:
         video, coder = request.path_params["video"], _coder(request)
         return {"video": self._desk.video(video), "review": self._desk.review(video, coder)}
 
-    def curves(self, request: Request) -> Any:
+    def curve(self, request: Request) -> Any:
         first, last, points = (_whole(request, name) for name in ("first", "last", "points"))
-        return self._desk.curves(request.path_params["video"], first, last, points)
+        title = request.query_params.get("title", "")
+        return self._desk.curve(request.path_params["video"], title, first, last, points)
 
     def overlay(self, request: Request) -> Any:
         since = _whole(request, "since") if "since" in request.query_params else None

@@ -26,12 +26,12 @@ export function startTimeline() {
   hear("review frame selected exclude", draw);
   hear("video", () => {
     wholeVideo();
-    askCurves();
+    askCurve();
   });
   $("zoom-in").onclick = () => zoom(0.5);
   $("zoom-out").onclick = () => zoom(2);
   $("zoom-all").onclick = wholeVideo;
-  $("curve").onchange = () => drawCurve();
+  $("curve").onchange = askCurve;
   canvas.onpointerdown = pointed;
   canvas.onpointermove = (event) => event.buttons && dragged(event);
   canvas.onwheel = (event) => {
@@ -76,7 +76,7 @@ function look(first, last) {
   const begin = Math.min(Math.max(first, clock.first), clock.last + 1 - length);
   view = { first: begin, last: begin + length };
   draw();
-  askCurves();
+  askCurve();
 }
 
 /** Bring a span into the view, close enough to see its edges. */
@@ -246,42 +246,43 @@ function drawHere(pen, height) {
 
 // Curves ----------------------------------------------------------------------------------------
 
-let curves = { frame: [], curves: {} };
+let curve = { titles: [], title: "", frame: [], value: [] };
 let timer = 0;
 
 /** Ask for what the view shows, once it has come to rest. */
-function askCurves() {
+function askCurve() {
   clearTimeout(timer);
   timer = setTimeout(async () => {
     const turn = (asked += 1);
     const { id } = state.video;
     const parameters = {
+      title: $("curve").value,
       first: Math.floor(view.first),
       last: Math.ceil(view.last),
       points: Math.round(canvas.clientWidth),
     };
+    let answer = { titles: [], title: "", frame: [], value: [] };
     try {
-      const answer = await ask(`/api/videos/${id}/curves`, parameters);
-      if (turn !== asked || state.video?.id !== id) return;
-      curves = answer;
-    } catch {
-      curves = { frame: [], curves: {} };
+      answer = await ask(`/api/videos/${id}/curve`, parameters);
+    } catch (error) {
+      tell("problem", error.message);
     }
-    const names = Object.keys(curves.curves);
-    if (names.join() !== [...$("curve").options].map((o) => o.value).join()) {
-      fill($("curve"), ...names.map((name) => h("option", { value: name }, name)));
+    if (turn !== asked || state.video?.id !== id) return;
+    curve = answer;
+    if (curve.titles.join() !== [...$("curve").options].map((o) => o.value).join()) {
+      fill($("curve"), ...curve.titles.map((title) => h("option", { value: title }, title)));
     }
-    $("curve").parentElement.hidden = !names.length;
+    $("curve").value = curve.title;
+    $("curve").closest(".line").hidden = !curve.titles.length;
     drawCurve();
   }, 80);
 }
 
 function drawCurve() {
   const host = $("curves");
-  const values = curves.curves[$("curve").value];
   chart?.destroy();
   chart = null;
-  if (!values || !window.uPlot || !host.clientWidth) return;
+  if (!curve.frame.length || !window.uPlot || !host.clientWidth) return;
   const settings = {
     width: host.clientWidth,
     height: 110,
@@ -296,7 +297,7 @@ function drawCurve() {
     series: [{}, { stroke: "#24506e", width: 1.3, spanGaps: false }],
     hooks: { draw: [drawMarks] },
   };
-  chart = new window.uPlot(settings, [curves.frame, values], host);
+  chart = new window.uPlot(settings, [curve.frame, curve.value], host);
   chart.over.addEventListener("click", () => {
     if (chart.cursor.left >= 0) player.seek(Math.floor(chart.posToVal(chart.cursor.left, "x")));
   });
