@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from merkit.errors import ConfigError, StoreError
+from merkit.face import TrackConfig
 from merkit.review.clock import Clock, load_clock, save_clock
 from merkit.spotting.config import SpotConfig
-from merkit.spotting.video import spot_video
-from merkit.types import Recording
+from merkit.spotting.tracked import track_video
 
 #: a camera that slows down in the dark: 25 frames a second, then 10
 VARIABLE = Clock(np.arange(6), np.array([0, 0.04, 0.08, 0.18, 0.28, 0.38]), 5)
@@ -69,13 +69,12 @@ def test_a_clock_comes_back_from_its_file(tmp_path: Path) -> None:
         load_clock(tmp_path / "none.npz")
 
 
-@pytest.mark.usefixtures("tracked_once")
-def test_the_clock_of_a_video_gives_the_times_of_its_events(tiny_recording: Recording) -> None:
-    found = spot_video(tiny_recording.media, SpotConfig(rate_hz=15))  # every second frame
-    clock = Clock.of(found.seen)
-    assert found.events
-    for event in found.events:
-        assert clock.time_at(event.onset_frame) == event.onset_s
-        assert clock.time_at(event.offset_frame) == event.offset_s
-    assert clock.last_frame == 179
-    assert clock.time_at(179) == pytest.approx(179 / 30, abs=1e-3)
+def test_the_clock_of_a_video_is_that_of_its_events(tiny_images: Path) -> None:
+    seen = track_video(tiny_images, TrackConfig(), SpotConfig(rate_hz=15), fps_hz=30)
+    clock = Clock.of(seen)
+    assert seen.numbers[:3].tolist() == [100, 102, 104]  # every second frame was looked at
+    places = np.linspace(0, len(seen.numbers) - 1, 50)
+    assert [clock.time_at(seen.frame_at(p)) for p in places] == [seen.time_at(p) for p in places]
+    last = 100 + len(list(tiny_images.iterdir())) - 1
+    assert (clock.first_frame, clock.last_frame) == (100, last)
+    assert clock.time_at(last) == pytest.approx((last - 100) / 30)

@@ -35,6 +35,7 @@ COMMANDS = {
     "train": "train a final model and write a model folder",
     "predict": "find brief facial movements in videos and write a table; a model names them",
     "app": "a page of this machine: drop videos, judge and correct what was found, export",
+    "review": "what coders made of it: tables, their agreement, and a database of your own",
     "bench": "how much faster than the conventional way this machine trains a method",
     "explain": "figures of what a model looked at, for a clip, a database or a run",
 }

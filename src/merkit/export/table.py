@@ -80,12 +80,12 @@ def _of_event(event: Event, classes: Sequence[str], trained_on: Sequence[str]) -
         "quality": _number(event.quality),
         "reasons": "; ".join(event.reasons),
         "face_found": _number(event.found_share),
-        "label": event.label,  # of a model, or of a coder where there is none
-        "action_units": event.action_units,
     }
     if event.probabilities:
         row |= {f"p_{name}": _number(event.probabilities[name], 4) for name in classes}
-        row |= {"score": _number(event.score, 4), "trained_on": " ".join(trained_on)}
+        row["trained_on"] = " ".join(trained_on)
+    row |= {"label": event.label, "score": _number(event.score, 4)}
+    row["action_units"] = event.action_units  # a coder names events that no model saw
     for unit in event.units:
         row[f"au{unit.number}_left"] = _number(unit.left, 4)
         row[f"au{unit.number}_right"] = _number(unit.right, 4)

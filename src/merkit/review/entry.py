@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from merkit.errors import MerkitError, StoreError
+from merkit.errors import ConfigError, MerkitError, StoreError
 from merkit.files import once_a_version, read_json, write_json
 from merkit.inference.analysis import Analysis
 from merkit.types import Number, VideoInfo
@@ -21,6 +21,9 @@ from merkit.types import Number, VideoInfo
 VERSION = 1
 #: bytes that are read at the begin, in the middle and at the end of a file
 _PIECE = 2**20
+
+#: characters that a name of a person may not hold, since folders and sheets are named by it
+_REFUSED = frozenset('/\\:*?"<>|')
 
 State = Literal["there", "missing", "changed"]
 
@@ -112,6 +115,19 @@ def entry_of(video_id: str, path: Path, project: Path, info: VideoInfo) -> Video
         duration_s=info.duration_s,
         folder=path.is_dir(),
     )
+
+
+def subject_name(text: str) -> str:
+    """A person's name or number as databases take it; "" for none.
+
+    Raises:
+        ConfigError: it holds what no file name may hold.
+    """
+    name = text.strip()
+    plain = name.isprintable() and not set(name) & _REFUSED and name not in (".", "..")
+    if len(name) > 80 or not plain or name[:1] in tuple("=+@-"):
+        raise ConfigError(f"{text[:100]!r} as a subject", "a plain name or number, such as p01")
+    return name
 
 
 def _relative(path: Path, project: Path) -> str:

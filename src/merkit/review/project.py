@@ -26,7 +26,15 @@ from merkit.review.analysis_file import load_analysis, save_analysis
 from merkit.review.clock import Clock, load_clock, save_clock
 from merkit.review.coders import coder_folder, coder_name
 from merkit.review.edits import Edit
-from merkit.review.entry import State, VideoEntry, content_of, entry_of, load_entry, save_entry
+from merkit.review.entry import (
+    State,
+    VideoEntry,
+    content_of,
+    entry_of,
+    load_entry,
+    save_entry,
+    subject_name,
+)
 from merkit.review.journal import Journal
 from merkit.review.review import Review
 from merkit.review.reviewed import reviewed_analysis
@@ -169,7 +177,7 @@ class Project:
                 places = ("path", "relative", "size", "modified_ns")
                 now: dict[str, Any] = {name: getattr(entry, name) for name in places}
                 entry = replace(old, removed=False, **now)
-            self._save(replace(entry, subject=subject or entry.subject))
+            self._save(replace(entry, subject=subject_name(subject) or entry.subject))
             return entry.id
 
     def remove_video(self, video_id: str) -> None:
@@ -185,10 +193,10 @@ class Project:
         """Say who is seen in a video; "" is a person of its own.
 
         Raises:
-            ConfigError: no such video.
+            ConfigError: no such video, or no name that a database takes.
         """
         with self._guard, self.writing():
-            self._save(replace(self.video(video_id), subject=subject.strip()))
+            self._save(replace(self.video(video_id), subject=subject_name(subject)))
 
     def videos(self) -> list[VideoEntry]:
         """The videos in the order in which they were added.

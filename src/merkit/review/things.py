@@ -55,6 +55,11 @@ class ReviewedEvent:
         """Whether a coder accepted, rejected or added it."""
         return self.verdict != ""
 
+    @property
+    def endorsed(self) -> bool:
+        """Whether a coder says that it is there: accepted it, corrected it or added it."""
+        return self.verdict == "accepted" or (self.verdict == "" and bool(self.by_coder))
+
     def value(self, name: str) -> object:
         """What a field says; alike in two events where they agree in it."""
         if name == "units":
