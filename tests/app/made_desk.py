@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from starlette.testclient import TestClient
 
@@ -43,6 +44,18 @@ def write_tiny(path: Path, n_frames: int = N_FRAMES) -> Path:
     """A video of plain frames, each told by its level of grey."""
     pictures = (np.full((48, 64, 3), grey(n), np.uint8) for n in range(n_frames))
     write_video(path, pictures, FPS_HZ)
+    return path
+
+
+def write_avi(path: Path, codec: str = "mpeg4") -> Path:
+    """The same frames as ``write_tiny`` in a file that no browser plays."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=round(FPS_HZ))
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for n in range(N_FRAMES):
+            rgb = np.full((48, 64, 3), grey(n), np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(rgb)))
+        out.mux(stream.encode())
     return path
 
 

@@ -219,6 +219,34 @@ def test_blinded_coders_see_neither_names_nor_the_model(desk: Desk) -> None:
     assert browser.review("v001")["events"][0]["label"] == "joy"
 
 
+def test_two_coders_and_where_they_differ(browser: Browser) -> None:
+    """By hand: of e001, e002 (accepted by both, one moved), e003 (rejected by one), and an event
+    that one alone added."""
+    alone = browser.get("/api/agreement?first=anna&second=ben")
+    assert alone.status_code == 422
+    for coder in ("anna", "ben"):
+        for event_id in ("e001", "e002"):
+            browser.edit("v001", f"{coder}{event_id}", coder, kind="accept", target=event_id)
+    browser.edit("v001", "a3", "anna", kind="accept", target="e003")
+    browser.edit("v001", "b3", "ben", kind="reject", target="e003")
+    browser.edit("v001", "b4", "ben", kind="add", onset_frame=2, offset_frame=8)
+    moved = {"kind": "move", "target": "e001", "revision": 1, "offset_frame": 36}
+    browser.edit("v001", "b5", "ben", **moved)
+    told = browser.get("/api/agreement?first=anna&second=ben").json()
+    numbers = {n["name"]: n["value"] for n in told["numbers"]}
+    assert (numbers["videos"], numbers["events of both"]) == ("1", "2")
+    assert (numbers["of anna alone"], numbers["of ben alone"]) == ("1", "1")
+    assert numbers["IoU of times"] == pytest.approx((13 / 17 + 1) / 2)
+    assert numbers["offset"] == 2.0  # 4 frames and 0
+    # Cohen: observed 2/3, by chance 1 * 2/3 + 0 * 1/3
+    assert numbers["kappa of verdicts"] == pytest.approx(0.0)
+    assert [(d["event"], d["first"], d["second"]) for d in told["differences"]] == [
+        ("", "nothing", "added, 2, 5, 8"),
+        ("e001", "accepted, 20, 25, 32", "accepted, 20, 25, 36"),
+        ("e003", "accepted", "rejected"),
+    ]
+
+
 def test_a_project_is_one_pages_alone(desk: Desk) -> None:
     from merkit.errors import ConfigError
 

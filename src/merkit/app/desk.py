@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any, get_args
 
 from merkit.app import shown
+from merkit.app.agreeing import shown_agreement
 from merkit.app.analysing import Found, analyse_job
 from merkit.app.curves import curve_between
 from merkit.app.frames import FrameReader, Recent
@@ -296,6 +297,10 @@ class Desk:
 
     def coders(self) -> list[str]:
         return self.project.coders()
+
+    def agreement(self, first: str, second: str) -> dict[str, Any]:
+        """How far two coders agree; see ``shown_agreement``."""
+        return shown_agreement(self.project, first, second)
 
     # files
 

@@ -17,6 +17,8 @@ from merkit.errors import ConfigError
 
 #: seconds that open answers have when the server ends
 _END_WITHIN_S = 2
+#: connections that may wait to be taken
+_WAITING = 512
 
 
 def serve(desk: Desk, port: int, browser: bool, tell: Callable[[str], None]) -> None:
@@ -64,6 +66,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", port))
+            listener.listen(_WAITING)  # now, so that the address that is told is answered
         except (OSError, OverflowError) as error:
             raise ConfigError(
                 f"--port {port} cannot be used: {error}", "a free port", "--port 0 takes one"

@@ -51,6 +51,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
         get("/api/videos/{video}/curve", page.curve),
         get("/api/videos/{video}/overlay", page.overlay),
         get("/api/news", page.news),
+        get("/api/agreement", page.agreement),
         post("/api/videos", page.add),
         post("/api/videos/{video}/edits", page.edit),
         post("/api/videos/{video}/cancel", page.cancel),
@@ -102,6 +103,10 @@ class _Page:
             new = self._desk.review_if_new(video, coder, _whole(request, "count"))
             told |= {} if new is None else {"review": new}
         return told
+
+    def agreement(self, request: Request) -> Any:
+        coders = (request.query_params.get(name, "") for name in ("first", "second"))
+        return self._desk.agreement(*coders)
 
     def add(self, request: Request, values: dict[str, Any]) -> Any:
         del request

@@ -113,14 +113,16 @@ async function listen() {
 
 // What is told ----------------------------------------------------------------------------------
 
-const banners = new Map(); // kind -> text; the first is shown
+const KINDS = ["conflict", "problem", "gone", "told"]; // the first that there is is shown
+const banners = new Map(); // kind -> text and buttons
 
 function told(kind, text, ...more) {
   const before = banners.get(kind);
   if (!text && before === undefined) return;
   if (text) banners.set(kind, [text, ...more]);
   else banners.delete(kind);
-  const [kindShown, content] = [...banners][0] || ["", null];
+  const kindShown = KINDS.find((one) => banners.has(one)) || "";
+  const content = banners.get(kindShown);
   const banner = $("banner");
   banner.hidden = !content;
   banner.className = kindShown;
