@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,14 @@ EVENTS: tuple[tuple[EventKind, int, int, int], ...] = (
     ("micro", 100, 104, 110),
 )
 N_FRAMES = 120
+
+
+def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for something that another thread or process does."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.02)
 
 
 def grey(number: int) -> int:
@@ -73,9 +84,6 @@ def analysis(video: Path, duration_s: float = N_FRAMES / FPS_HZ) -> Analysis:
 def made_up(job: Job, progress: Progress) -> None:
     """Work of a queue that looks at nothing; a video named ``bad`` is broken, ``slow`` never
     ends, ``dies`` takes its process along."""
-    import os
-    import time
-
     progress("reading", 0, 100)
     if "bad" in job.video.name:
         raise VideoError(f"'{job.video.name}' is damaged at frame 7", "a whole video")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from made_desk import EVENTS, Browser, made_up
+from made_desk import EVENTS, Browser, made_up, until
 
 from merkit.app.desk import Desk
 from merkit.export import EXPORTERS
@@ -46,7 +46,7 @@ def test_an_edit_is_on_the_disk_when_it_is_answered(browser: Browser, desk: Desk
     again = Project.open(desk.project.folder).review("v001", "anna")  # as after a kill
     assert again.events[0].event.onset_frame == 22
     browser.edit("v001", "2", kind="reject", target="e002")
-    assert browser.get("/api/videos?coder=anna").json()["videos"][0]["judged"] == 1
+    until(lambda: browser.get("/api/videos?coder=anna").json()["videos"][0]["judged"] == 1)
     assert only(browser.review("v001", "ben"), "e001")["onset_frame"] == 20  # another coder
 
 

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from made_desk import made_up, write_tiny
+from made_desk import made_up, until, write_tiny
 
 from merkit.app.desk import Desk
 from merkit.app.queue import Entry, Job, Queue
 from merkit.errors import StoreError
 from merkit.review.project import Project
-
-
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.02)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def _numbers(found: Agreement) -> Iterator[dict[str, Any]]:
     yield number(f"of {second} alone", str(found.only[1]), "")
     yield number("IoU of times", _known(found.mean_iou), "mean of the matched events; 1: the same")
     for edge in found.edges:
-        about = f"mean distance in frames, {edge.n} events"
+        about = f"mean distance in frames, {edge.n} {'event' if edge.n == 1 else 'events'}"
         yield number(edge.edge, _known(edge.mean_frames), about)
     yield number("kappa of verdicts", *_kappa(found.verdicts))
     yield number("kappa of labels", *_kappa(found.classes))

@@ -20,6 +20,7 @@ from merkit.app.agreeing import shown_agreement
 from merkit.app.analysing import Found, analyse_job
 from merkit.app.curves import curve_between
 from merkit.app.frames import FrameReader, Recent
+from merkit.app.judged import Judged
 from merkit.app.overlay import Overlay
 from merkit.app.playable import playable_as
 from merkit.app.queue import Entry, Job, Queue, Work
@@ -39,7 +40,6 @@ from merkit.types import EventKind
 
 #: videos whose decoders stay open
 _OPEN_VIDEOS = 4
-_EXPRESSIONS = ("micro", "macro")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ class Desk:
         self.exports = project.folder / "exports"
         self._readers = Recent(_OPEN_VIDEOS, self._reader, FrameReader.close)
         self._overlay = Overlay()
+        self._judged = Judged(project)
         self._adding = Lock()
+        self._pace: float | None = None  # seconds of work a second of video, as it was last
 
     def open(self) -> None:
         """Go on with what waited, and with what was added and never analysed."""
@@ -87,6 +89,7 @@ class Desk:
     def close(self) -> None:
         self.queue.close()
         self._readers.close()
+        self._judged.close()
 
     # videos
 
@@ -148,17 +151,37 @@ class Desk:
     def videos(self, coder: str) -> list[dict[str, Any]]:
         """The list: each with how far it is, and how much of it the coder has judged."""
         entries, queue = self.project.videos(), self.queue.entries()
+        self._learn_pace(entries, queue)
         return [self._listed(entry, queue.get(entry.id), coder) for entry in entries]
+
+    def again(self, video_id: str) -> None:
+        """Let a video wait once more that is broken or was cancelled.
+
+        Raises:
+            ConfigError: no such video, or it is analysed.
+        """
+        entry = self.project.video(video_id)
+        if entry.analysed and not entry.problem:
+            raise ConfigError(f"{entry.name} is analysed", "a video that is not")
+        self.queue.add(video_id)
+
+    def _learn_pace(self, entries: Iterable[VideoEntry], queue: Mapping[str, Entry]) -> None:
+        for entry in entries:
+            now = queue.get(entry.id)
+            if now and now.state == "running" and now.left_s and now.done < now.total:
+                rest_s = (1 - now.done / now.total) * (entry.duration_s or 0)
+                self._pace = now.left_s / rest_s if rest_s else self._pace
+
+    def _left_s(self, state: Entry, entry: VideoEntry) -> float | None:
+        """Seconds to its end from when it begins; None where there is no telling."""
+        if state.state != "waiting" or self._pace is None or entry.duration_s is None:
+            return state.left_s
+        return self._pace * entry.duration_s
 
     def _listed(self, entry: VideoEntry, queued: Entry | None, coder: str) -> dict[str, Any]:
         state = queued or Entry("done" if entry.analysed else "waiting")
         blinded = self.project.config.blinded
-        expressions = sum(entry.found.get(kind, 0) for kind in _EXPRESSIONS)
-        judged = 0
-        if entry.analysed and coder and self._begun(entry.id, coder):
-            events = self.project.review(entry.id, coder).events
-            told = [e for e in events if e.event.kind in _EXPRESSIONS or e.judged]
-            expressions, judged = len(told), sum(e.judged for e in told)
+        counts = self._judged.of(entry.id, coder) if entry.analysed and coder else None
         return {
             "id": entry.id,
             "name": entry.id if blinded else entry.name,
@@ -166,18 +189,12 @@ class Desk:
             "state": state.state,
             "done": state.done,
             "total": state.total,
-            "left_s": state.left_s,
+            "left_s": self._left_s(state, entry),
             "problem": state.problem or entry.problem,
             "duration_s": entry.duration_s,
-            "events": expressions if entry.analysed else None,
-            "judged": judged,
+            "judged": None if counts is None else counts[0],
+            "events": None if counts is None else counts[1],
         }
-
-    def _begun(self, video_id: str, coder: str) -> bool:
-        return (self._review_folder(coder) / f"{video_id}.jsonl").exists()
-
-    def _review_folder(self, coder: str) -> Path:
-        return self.project.folder / "reviews" / coder_folder(coder)
 
     def video(self, video_id: str) -> dict[str, Any]:
         """What the page needs to show one video.
@@ -293,7 +310,7 @@ class Desk:
 
     def _told(self, review: Review, thing: Thing) -> dict[str, Any]:
         shown_thing = shown.shown(thing, self.project.config.blinded)
-        return {"thing": shown_thing, "count": len(review.history)}
+        return {"thing": shown_thing, **shown.shown_state(review)}
 
     def coders(self) -> list[str]:
         return self.project.coders()
@@ -364,8 +381,10 @@ def _classes_of(analyses: Iterable[Analysis]) -> list[str]:
 
 
 def _in_words(review: Review, edit_id: str) -> str:
-    change = review.history[edit_id]
-    return f"{change.edit.kind} of {change.after.id}"
+    edit = review.history[edit_id].edit
+    if edit.kind == "undo":
+        return f"the undo of {_in_words(review, edit.target)}"
+    return f"{edit.kind} of {review.history[edit_id].after.id}"
 
 
 @lru_cache(maxsize=256)

@@ -121,16 +121,13 @@ class _Page:
 
     def cancel(self, request: Request, values: dict[str, Any]) -> Any:
         del values
-        self._desk.queue.cancel(self._known(request))
+        self._desk.queue.cancel(request.path_params["video"])
         return {}
 
     def queue_again(self, request: Request, values: dict[str, Any]) -> Any:
         del values
-        self._desk.queue.add(self._known(request))
+        self._desk.again(request.path_params["video"])
         return {}
-
-    def _known(self, request: Request) -> str:
-        return self._desk.project.video(request.path_params["video"]).id
 
     def export(self, request: Request, values: dict[str, Any]) -> Any:
         del request

@@ -18,13 +18,19 @@ _STRAIGHT = 0.2
 
 
 def shown_review(review: Review, blinded: bool = False) -> dict[str, Any]:
-    """All of a review. ``count``: of its edits, which tells whether there is something new."""
+    """All of a review; its ``count`` tells whether there is something new."""
     return {
         "events": [shown(event, blinded) for event in review.events],
         "exclusions": [shown(exclusion) for exclusion in review.exclusions],
         "remark": shown(review.remark),
-        "count": len(review.history),
+        **shown_state(review),
     }
+
+
+def shown_state(review: Review) -> dict[str, Any]:
+    """``count`` of edits, and ``redo``: id of the undo that may be taken back, "" for none."""
+    redo = review.redoable
+    return {"count": len(review.history), "redo": "" if redo is None else redo.edit.id}
 
 
 def shown(thing: Thing, blinded: bool = False) -> dict[str, Any]:

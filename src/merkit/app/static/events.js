@@ -27,7 +27,7 @@ export function startEvents() {
 export async function change(make) {
   try {
     const answer = await edit(make);
-    if (answer && answer.videoId === state.video?.id) merge(answer.thing, answer.count);
+    if (answer && answer.videoId === state.video?.id) merge(answer);
     return answer;
   } catch (error) {
     if (error instanceof Refused && error.status === 409) conflict(error.answer, make);
@@ -38,7 +38,7 @@ export async function change(make) {
 
 /** Another page was faster: show what it did, and let the person decide. */
 function conflict(answer, make) {
-  if (answer.thing) merge(answer.thing, answer.count);
+  if (answer.thing) merge(answer);
   tell("conflict", { text: answer.problem, again: () => change(make) });
 }
 
@@ -117,10 +117,13 @@ export async function excludeHere() {
   await change(() => ({ kind: "exclude", first_frame, last_frame }));
 }
 
-export async function undo() {
-  const answer = await change(() => ({ kind: "undo" }));
+export const redo = () => state.review.redo && undo(() => state.review.redo);
+
+/** Take back the last change, or, for a redo, the undo with this id. */
+export async function undo(target = () => "") {
+  const answer = await change(() => ({ kind: "undo", target: target() }));
   if (answer?.thing.type === "event" && !answer.thing.removed) choose(answer.thing.id, false);
-  if (answer) tell("banner", `Undone: ${answer.undone}.`);
+  if (answer) tell("banner", `Taken back: ${answer.undone}.`);
 }
 
 function noteOn(thing, text) {

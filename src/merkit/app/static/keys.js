@@ -1,7 +1,7 @@
 // Everything by keys. None works while something is typed, but Escape, which ends that.
 
 import { $ } from "./dom.js";
-import { EDGES, addHere, edgeHere, excludeHere, judge, moveEdge, playSelected, step, undo } from "./events.js";
+import { EDGES, addHere, edgeHere, excludeHere, judge, moveEdge, playSelected, redo, step, undo } from "./events.js";
 import * as player from "./player.js";
 import { state, tell } from "./state.js";
 
@@ -34,6 +34,7 @@ export const KEYS = [
   [["+", "Insert"], "add an event here", () => addHere()],
   [["e"], "exclude from here; again: to here", () => excludeHere()],
   [["z"], "undo", () => undo()],
+  [["y"], "undo the undo", () => redo()],
   [["m"], "landmarks on or off", () => toggle("marks")],
   [["w"], "motion since the onset on or off", () => toggle("arrows")],
   [["v"], "frames that merkit decodes, or the browser's player", () => toggle("exact")],

@@ -180,7 +180,7 @@ function startControls() {
   $("speed").onchange = player.setRate;
   $("exact").onchange = () => player.showBy($("exact").checked ? "frames" : "native");
   $("sound").onchange = () => ($("native").muted = !$("sound").checked);
-  $("undo").onclick = undo;
+  $("undo").onclick = () => undo();
   $("open-agreement").onclick = showAgreement;
   $("open-export").onclick = showExport;
   $("open-help").onclick = showKeys;

@@ -5,7 +5,7 @@ import { $ } from "./dom.js";
 import * as player from "./player.js";
 import { hear, selectedEvent, state } from "./state.js";
 
-const LONGER = 6; // times that arrows are drawn longer than the motion
+const LONGER = 10; // times that arrows are drawn longer than the motion
 const canvas = $("overlay");
 let asked = 0;
 let timer = 0;
@@ -18,8 +18,8 @@ export function startOverlay() {
 
 function clear() {
   asked += 1;
-  canvas.width = canvas.width || 1; // wipes it
-  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  canvas.width = canvas.clientWidth; // wipes it
+  $("screen-told").textContent = "";
 }
 
 function refresh() {
@@ -27,7 +27,6 @@ function refresh() {
   const wanted = $("marks").checked || $("arrows").checked;
   if (!wanted || player.isPlaying() || !state.video) {
     clear();
-    $("screen-told").textContent = "";
     return;
   }
   timer = setTimeout(fetchAndDraw, 120); // not for frames that are only passed
@@ -46,37 +45,40 @@ async function fetchAndDraw() {
     told = { problem: error.message, mesh: [], arrows: [], width: 1, height: 1 };
   }
   if (turn !== asked) return;
-  $("screen-told").textContent = told.problem;
+  $("screen-told").textContent =
+    told.problem || (told.arrows.length ? `motion since frame ${parameters.since}, drawn ${LONGER} times as long` : "");
   draw(told);
 }
 
+/** In the points of the screen, so that lines are as thin in a small video as in a large one. */
 function draw(told) {
-  canvas.width = told.width;
-  canvas.height = told.height;
+  const dots = window.devicePixelRatio || 1;
+  canvas.width = canvas.clientWidth * dots;
+  canvas.height = canvas.clientHeight * dots;
+  const scale = Math.min(canvas.width / told.width, canvas.height / told.height);
   const pen = canvas.getContext("2d");
-  const unit = Math.max(told.width, told.height) / 640;
+  pen.translate((canvas.width - scale * told.width) / 2, (canvas.height - scale * told.height) / 2);
+  const place = ([x, y]) => [x * scale, y * scale];
   if ($("marks").checked) {
-    for (const [size, colour] of [[2.6, "#00000066"], [1.8, "#00e5ff"]]) {
+    for (const [size, colour] of [[2.8, "#00000077"], [1.6, "#00e5ff"]]) {
       pen.fillStyle = colour;
-      const side = size * unit;
-      for (const [x, y] of told.mesh) pen.fillRect(x - side / 2, y - side / 2, side, side);
+      const side = size * dots;
+      for (const [x, y] of told.mesh.map(place)) pen.fillRect(x - side / 2, y - side / 2, side, side);
     }
   }
   if (!$("arrows").checked) return;
-  for (const arrow of told.arrows) {
-    pen.lineWidth = 4 * unit;
-    pen.strokeStyle = "#000000aa";
-    line(pen, arrow, unit);
-    pen.lineWidth = 2 * unit;
-    pen.strokeStyle = "#ffd400";
-    line(pen, arrow, unit);
+  for (const [width, colour] of [[5.5, "#000000aa"], [3, "#ffd400"]]) {
+    pen.lineWidth = width * dots;
+    pen.strokeStyle = colour;
+    for (const { x, y, right, down } of told.arrows) {
+      arrow(pen, place([x, y]), place([x + LONGER * right, y + LONGER * down]), 9 * dots);
+    }
   }
 }
 
-function line(pen, { x, y, right, down }, unit) {
-  const [endX, endY] = [x + LONGER * right, y + LONGER * down];
+function arrow(pen, [x, y], [endX, endY], most) {
   const angle = Math.atan2(endY - y, endX - x);
-  const head = Math.min(6 * unit, Math.hypot(endX - x, endY - y) / 2);
+  const head = Math.min(most, Math.hypot(endX - x, endY - y) / 2);
   pen.beginPath();
   pen.moveTo(x, y);
   pen.lineTo(endX, endY);

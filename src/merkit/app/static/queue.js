@@ -129,9 +129,8 @@ function row(video, open) {
   const told = [WORDS[video.state]];
   if (video.state === "running" && video.total) told.push(`${Math.floor(100 * share)} %`);
   if (video.state === "running" && video.left_s !== null) told.push(`${clockTime(video.left_s)} left`);
-  if (video.state === "done" && video.events !== null) {
-    told[0] = video.problem ? "nothing to judge" : `${video.judged} of ${video.events} judged`;
-  }
+  if (video.state === "done" && video.problem) told[0] = "nothing to judge";
+  else if (video.state === "done" && video.events !== null) told[0] = `${video.judged} of ${video.events} judged`;
   const current = state.video?.id === video.id;
   return h(
     "li",

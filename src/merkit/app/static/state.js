@@ -5,7 +5,7 @@ export const state = {
   project: null, // name, folder, formats, classes, kinds
   videos: [], // of the list, each with its state in the queue
   video: null, // the open one: clock, size, stretches, ...
-  review: { events: [], exclusions: [], remark: { id: "video", note: "", revision: 0 }, count: -1 },
+  review: { events: [], exclusions: [], remark: { id: "video", note: "", revision: 0 }, count: -1, redo: "" },
   selected: "", // id of an event
   edge: "onset", // which one the keys move
   frame: 0,
@@ -31,9 +31,10 @@ export const selectedEvent = () =>
   state.review.events.find((event) => event.id === state.selected) || null;
 
 /** Put a changed event, exclusion or remark in its place. */
-export function merge(thing, count) {
+export function merge({ thing, count, redo }) {
   const review = state.review;
   review.count = count;
+  review.redo = redo;
   if (thing.type === "remark") review.remark = thing;
   else {
     const list = thing.type === "exclusion" ? "exclusions" : "events";
