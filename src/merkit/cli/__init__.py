@@ -35,6 +35,7 @@ COMMANDS = {
     "train": "train a final model and write a model folder",
     "predict": "find brief facial movements in videos and write a table; a model names them",
     "bench": "the conventional way and merkit's, measured on this machine",
+    "cite": "how to report a run or a table in a paper: methods paragraph and references",
     "explain": "figures of what a model looked at, for a clip, a database or a run",
 }
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class Options:
     """Find brief facial movements in videos: when, where in the face, how strong.
 
-    Writes one row a movement, and one row a stretch of which nothing can be told.
+    Writes one row a movement, and one row a stretch of which nothing can be told; and beside the
+    table, in .made.json, how it came about, which 'merkit cite' makes a methods paragraph of.
     Micro-expressions are also given a class and action units, where the recogniser is sure enough.
     Exit code 2 when a video cannot be read or shows no face at all; the table of the others is
     written all the same.
@@ -74,6 +75,7 @@ class Options:
 def run(words: Sequence[str]) -> int:
     options = parse(Options, "predict", words)
     from merkit.export import check_target, write_events
+    from merkit.inference.made import write_made
 
     options = replace(options, videos=_videos(options.videos))
     check_target(options.out, options.overwrite, options.format)
@@ -84,6 +86,8 @@ def run(words: Sequence[str]) -> int:
         analyses = _analyse(recognizer, options, broken, tables)
         classes = () if recognizer is None else recognizer.vocabulary.classes
         write_events(analyses, classes, options.out, options.format)
+        track, fps_hz = _track(recognizer, options), options.fps or None
+        write_made(options.out, analyses, recognizer, options.spot, track, fps_hz)
     tell(analyses, unnamed)
     print(f"table: {options.out}")
     return 2 if any(analysis.problem for analysis in analyses) else 0
