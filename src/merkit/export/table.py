@@ -77,8 +77,9 @@ def _of_event(event: Event, classes: Sequence[str], trained_on: Sequence[str]) -
     }
     if event.probabilities:
         row |= {f"p_{name}": _number(event.probabilities[name], 4) for name in classes}
-        row |= {"label": event.label, "score": _number(event.score, 4)}
-        row |= {"trained_on": " ".join(trained_on), "action_units": event.action_units}
+        row["trained_on"] = " ".join(trained_on)
+    row |= {"label": event.label, "score": _number(event.score, 4)}
+    row["action_units"] = event.action_units  # a coder names events that no model saw
     for unit in event.units:
         row[f"au{unit.number}_left"] = _number(unit.left, 4)
         row[f"au{unit.number}_right"] = _number(unit.right, 4)
