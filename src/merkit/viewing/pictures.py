@@ -16,13 +16,15 @@ from merkit.flow.estimate import estimate_flow
 from merkit.flow.gray import to_gray
 from merkit.progress import Progress, silent
 from merkit.spotting.tracked import TrackedVideo, mesh_of
-from merkit.types import F32, F64, U8, Event, Frame
+from merkit.types import F32, F64, U8, Bool, Event, Frame
 from merkit.video import iter_frames
 from merkit.viewing.face import region_centres, view_of
 
 Faces: TypeAlias = Literal["shown", "blurred", "none"]
 #: Side of the mosaic, in blocks, that a blurred picture is made of.
 BLOCKS = 8
+#: Grey of what lies beyond the frame.
+_BEYOND = 225
 #: Sigma of the Gaussian over a motion that is magnified, in shares of the side.
 _SMOOTH_SHARE = 0.03
 #: Rounds in which the place is found that a point was moved from.
@@ -133,9 +135,8 @@ def _views(
     # an image folder may lack a number; what was looked at is there
     first = seen.numbers[seen.numbers <= numbers[0]].max()
     last = seen.numbers[seen.numbers >= numbers[-1]].min()
-    frames = iter_frames(seen.info.path, int(first), int(last), fps_hz=fps_hz)
-    for frame in frames:
-        if not (numbers and frame.number >= numbers[0]):
+    for frame in iter_frames(seen.info.path, int(first), int(last), fps_hz=fps_hz):
+        if not numbers or frame.number < numbers[0]:
             continue
         upright = replace(frame, rgb=turned(frame.rgb, seen.turns))
         view = _view(upright, seen, size_px, landmarker)
@@ -147,7 +148,17 @@ def _view(frame: Frame, seen: TrackedVideo, size_px: int, landmarker: FaceLandma
     face = seen.face_at(np.array([frame.number]))
     mesh = mesh_of(frame.rgb, face.landmarks_px[0], landmarker)
     view = view_of(mesh, size_px)
-    return _View(warp(frame.rgb, view, size_px), region_centres(mesh, view), bool(face.found[0]))
+    rgb = warp(frame.rgb, view, size_px)
+    rgb[~_inside(frame.rgb, view, size_px)] = _BEYOND
+    return _View(rgb, region_centres(mesh, view), bool(face.found[0]))
+
+
+def _inside(rgb: U8, view: F64, size_px: int) -> Bool:
+    """Where in a view (S,S) the frame has something to show."""
+    import cv2
+
+    all_of_it = np.ones(rgb.shape[:2], np.uint8)
+    return np.asarray(cv2.warpAffine(all_of_it, view, (size_px, size_px)) > 0)
 
 
 def _pictures_of(views: Sequence[_View], config: PictureConfig) -> EventPictures:
