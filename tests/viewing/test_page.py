@@ -15,8 +15,8 @@ from merkit.inference.analysis import Analysis
 from merkit.spotting import SpottedVideo
 from merkit.types import Event, RegionMotion, Stretch, UnitScore
 from merkit.viewing import PictureConfig, render_video_page, write_video_page
-from merkit.viewing.cards import blocks, model_cards
-from merkit.viewing.page import pictured
+from merkit.viewing.card import pictured
+from merkit.viewing.model_cards import blocks, model_cards
 from merkit.viewing.words import DOES_NOT_MEAN, ORIGINS
 
 #: elements that have no end

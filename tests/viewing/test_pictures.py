@@ -16,13 +16,13 @@ from merkit.spotting import SpottedVideo
 from merkit.types import U8, RegionMotion
 from merkit.video import iter_frames, write_frames, write_video
 from merkit.viewing.face import arrows, drawn_centres, drawn_face
+from merkit.viewing.magnify import magnified_apex
 from merkit.viewing.pictures import (
     BLOCKS,
     EventPictures,
     PictureConfig,
     blurred,
     event_pictures,
-    magnified_apex,
 )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from merkit.cli.frames_out import frame_tables, video_pages
+from merkit.cli.frames_out import frame_tables, page_pictures, video_pages
 from merkit.cli.options import parse
 from merkit.cli.told import tell
 from merkit.errors import ConfigError, MerkitError, MissingWeightsError, VideoError
@@ -102,51 +102,18 @@ class _Files:
         self,
         analysis: Analysis,
         spotted: SpottedVideo | None,
-        track: TrackConfig,
+        settings: Mapping[str, object],
         options: Options,
         progress: Progress,
     ) -> None:
-        if analysis.video not in self.pages:
-            return
-        from merkit.config import to_mapping
         from merkit.viewing import write_video_page
-        from merkit.viewing.cards import model_cards
+        from merkit.viewing.model_cards import model_cards
 
-        named = options.model not in ("", "none")
-        settings = {
-            "model": options.model or "the recognisers that come with merkit",
-            **({} if options.min_score is None else {"min_score": options.min_score}),
-            "track": to_mapping(track),
-            "spot": to_mapping(options.spot),
-        }
-        cards = model_cards(options.model) if analysis.trained_on or named else {}
-        write_video_page(
-            self.pages[analysis.video],
-            analysis,
-            spotted,
-            self.pictures,
-            settings,
-            cards,
-            options.fps or None,
-            progress,
-        )
-
-
-def _pictures(options: Options) -> PictureConfig | None:
-    """What pictures the pages have; None where there are no pages.
-
-    Raises:
-        ConfigError: pictures of no page, wanted and not wanted, or a number out of range.
-    """
-    from merkit.viewing.pictures import PictureConfig
-
-    if options.html is None:
-        if options.no_faces or options.faces != "shown" or options.magnify:
-            raise ConfigError("pictures without a page", "--html FILE beside --faces or --magnify")
-        return None
-    if options.no_faces and options.faces == "blurred":
-        raise ConfigError("--no-faces and --faces blurred", "one of them")
-    return PictureConfig("none" if options.no_faces else options.faces, options.magnify)
+        page, cards = self.pages[analysis.video], {}
+        if options.model != "none" and (options.model or analysis.trained_on):
+            cards = model_cards(options.model)
+        fps_hz = options.fps or None
+        write_video_page(page, analysis, spotted, self.pictures, settings, cards, fps_hz, progress)
 
 
 def run(words: Sequence[str]) -> int:
@@ -158,7 +125,7 @@ def run(words: Sequence[str]) -> int:
     files = _Files(
         frame_tables(options.frames_out, options.videos, options.overwrite),
         video_pages(options.html, options.videos, options.overwrite),
-        _pictures(options),
+        page_pictures(options.html, options.faces, options.no_faces, options.magnify),
     )
     with sole_writer(options.out):
         broken = _check_input(options)
@@ -298,8 +265,22 @@ def _one(
         if len(options.videos) == 1 or isinstance(found, ConfigError):
             raise
         analysis = Analysis.unreadable(video, _named(video, found))
-    files.write_page(analysis, spotted if analysis.readable else None, track, options, progress)
+    if files.pages:
+        whole = spotted if analysis.readable else None
+        files.write_page(analysis, whole, _settings(options, track), options, progress)
     return analysis
+
+
+def _settings(options: Options, track: TrackConfig) -> dict[str, object]:
+    """What a page shows as settings."""
+    from merkit.config import to_mapping
+
+    return {
+        "model": options.model or "the recognisers that come with merkit",
+        "min_score": "that of the model" if options.min_score is None else options.min_score,
+        "track": to_mapping(track),
+        "spot": to_mapping(options.spot),
+    }
 
 
 def _named(video: Path, error: MerkitError) -> str:
