@@ -199,7 +199,8 @@ def test_without_faces_there_is_no_picture_at_all(
     assert "data:" not in html.replace("img-src data:", "")
     assert not page.all("img")
     assert not page.all("image")
-    assert page.all("polyline")  # the drawn face, with the arrows
+    moved = [event for event in analysis.events if event.regions]
+    assert page.all("use") == [{"href": "#drawn"}] * len(moved)  # the drawn face, with the arrows
     assert "were left out" in page.text
 
 
@@ -237,6 +238,8 @@ def test_a_video_that_gave_nothing_still_has_a_page(spotted: SpottedVideo) -> No
     page = Page(render_video_page(faceless, empty, {}))
     check(page)
     assert "no face found" in page.text
+    assert "Nothing was found" not in page.text
+    assert not [found for found in page.all("div") if found.get("class") == "band"]
 
 
 def test_where_there_are_too_many_events_expressions_have_pictures_first() -> None:

@@ -93,7 +93,7 @@ def render_video_page(
         Card(number, event, config, pictures.get(i))
         for i, (number, event) in enumerate(zip(numbers, analysis.events, strict=True))
     ]
-    bands = [Band(row) for row in timeline(analysis)] if analysis.readable else []
+    bands = [] if analysis.problem else [Band(row) for row in timeline(analysis)]
     judged_s, upper_s = judged(analysis)
     return _template().render(
         analysis=analysis,
