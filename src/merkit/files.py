@@ -114,13 +114,16 @@ def check_new_file(path: Path, overwrite: bool, option: str) -> None:
 
 
 @contextmanager
-def sole_writer(path: Path, wait_s: float = 0.0) -> Iterator[None]:
+def sole_writer(
+    path: Path, wait_s: float = 0.0, fix: str = "wait for it to end, or choose another --out"
+) -> Iterator[None]:
     """Let no other merkit on this machine write ``path`` meanwhile, and take away what a killed one
     left in it and beside it. The lock lies among the machine's temporary files and is the
     system's own, so nothing that is killed leaves it locked.
 
     Args:
         wait_s: how long to wait for another to end.
+        fix: what to do where one does not.
 
     Raises:
         ConfigError: another process is writing it.
@@ -136,7 +139,7 @@ def sole_writer(path: Path, wait_s: float = 0.0) -> Iterator[None]:
         raise ConfigError(
             f"another merkit is writing {path}",
             "one writer of it at a time",
-            "wait for it to end, or choose another --out",
+            fix,
         ) from None
     try:
         for place in (path.parent, path, path / "folds"):

@@ -96,6 +96,7 @@ class VideoInfo:
     n_frames: int | None
     duration_s: float | None
     rotation_deg: int = 0
+    has_audio: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ class Fold:
 
 #: What a movement is: the two kinds of expression, and what is brief without being one.
 EventKind = Literal["micro", "macro", "blink", "gaze shift", "speech", "head movement"]
-#: Why nothing can be told for a while.
+#: Why nothing can be told for a while; ``excluded``: a coder left it out of a review.
 StretchKind = Literal[
     "no face",
     "occluded",
@@ -166,6 +167,7 @@ StretchKind = Literal[
     "head movement",
     "too few pixels",
     "too low a frame rate",
+    "excluded",
 ]
 #: What a stretch is about: nothing can be told of the whole face, or of its lower half only.
 FacePart = Literal["face", "lower face"]
@@ -182,8 +184,8 @@ class RegionMotion:
 
     region: str
     side: Literal["left", "right", ""]
-    right_px: float
-    down_px: float
+    right_px: Number
+    down_px: Number
 
     @property
     def motion_px(self) -> float:
@@ -196,8 +198,8 @@ class UnitScore:
     recogniser calls it present."""
 
     number: int
-    left: float
-    right: float
+    left: Number
+    right: Number
     on_left: bool = False
     on_right: bool = False
 
@@ -231,16 +233,16 @@ class Event:
     onset_frame: int
     apex_frame: int
     offset_frame: int
-    motion_px: float
-    motion_share: float
-    threshold_px: float
+    motion_px: Number
+    motion_share: Number
+    threshold_px: Number
     regions: tuple[RegionMotion, ...] = ()
-    quality: float = 1.0
+    quality: Number = 1.0
     reasons: tuple[str, ...] = ()
-    found_share: float = 1.0
+    found_share: Number = 1.0
     label: str = ""
-    score: float = np.nan
-    probabilities: Mapping[str, float] = field(default_factory=dict)
+    score: Number = np.nan
+    probabilities: Mapping[str, Number] = field(default_factory=dict)
     units: tuple[UnitScore, ...] = ()
 
     @property

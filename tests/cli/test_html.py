@@ -23,7 +23,7 @@ def test_a_video_has_a_page_with_the_times_of_its_table(
 ) -> None:
     out, page = tmp_path / "e.json", tmp_path / "new" / "page.html"
     assert predict(str(tiny_images), "--out", str(out), "--html", str(page)) == 0
-    assert f"page: {page}" in capsys.readouterr().out
+    assert f"written: {page}" in capsys.readouterr().out
     html = page.read_text(encoding="utf-8")
     (document,) = json.loads(out.read_text())
     assert document["events"]

@@ -73,6 +73,18 @@ def test_link_that_leads_out(tmp_path: Path) -> None:
         load_dataset("manifest", root)
 
 
+def test_media_that_stay_where_they_are(tmp_path: Path) -> None:
+    rows = ["a,p,film,,,,,,,,,,,", "b,p,other,,,,,,,,,,,", "c,p,x.mp4,,,,,,,,,,,"]
+    root = write_manifest(tmp_path / "root", rows)
+    far = tmp_path / "far away" / "= a.mp4"
+    (root / "media_elsewhere.csv").write_text(f"media,path\nfilm,{far}\nother,../b.mp4\n")
+    media = [clip.media for clip in load_dataset("manifest", root)]
+    assert media == [far, root / ".." / "b.mp4", root / "x.mp4"]
+    (root / "media_elsewhere.csv").write_text("media\nfilm\n")
+    with pytest.raises(DatasetError, match="path"):
+        load_dataset("manifest", root)
+
+
 def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match="manifest"):
         load_dataset("manifest", tmp_path)

@@ -23,6 +23,7 @@ from merkit.types import Finding, Level
 OPTIONAL = {
     "dlib-bin": ("the face tracker of many papers, tracker dlib68", "pip install 'merkit[dlib]'"),
     "captum": ("attribution figures of 'merkit explain'", "pip install 'merkit[explain]'"),
+    "praatio": ("TextGrids for Praat, --out FILE.TextGrid", "pip install 'merkit[export]'"),
 }
 REQUIRED = (
     "torch",

@@ -3,15 +3,17 @@
 ``manifest.csv`` below the root, in UTF-8, with the columns ``clip``, ``subject``, ``media`` and,
 where known, ``dataset``, ``fps_hz``, ``first``, ``last``, ``onset``, ``apex``, ``offset``,
 ``emotion``, ``action_units`` and ``split``; others are kept in ``Clip.raw``. ``media`` is a path
-inside the root, written with "/". Frame numbers are those in the image names, or count from 0 in
-a video file. Without ``first`` and ``last`` the part to read is onset to offset where both are
-given, else everything. ``dataset`` (default: manifest) keeps subjects of several sources apart.
-``split`` names the official part of a clip for the protocol of that name.
+inside the root, written with "/"; or a name that ``media_elsewhere.csv`` beside the manifest
+(columns ``media`` and ``path``) gives to a video or folder that stays where it is: the one file
+that may, by design, name something outside the root. Frame numbers are those in the image names,
+or count from 0 in a video file. Without ``first`` and ``last`` the part to read is onset to offset
+where both are given, else everything. ``dataset`` (default: manifest) keeps subjects of several
+sources apart. ``split`` names the official part of a clip for the protocol of that name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from merkit.datasets.action_units import parse_action_units
@@ -22,6 +24,8 @@ from merkit.labels import GENERIC_MAPS, canonical_emotion
 from merkit.types import Clip
 
 REQUIRED = ("clip", "subject", "media")
+#: beside the manifest: what its media are that lie outside the root
+ELSEWHERE = "media_elsewhere.csv"
 _FILES = ("manifest.csv", "*manifest*.csv", "manifest*.xls*")
 _FRAMES = ("first", "last", "onset", "apex", "offset")
 OPTIONAL = ("dataset", "fps_hz", *_FRAMES, "emotion", "action_units", "split")
@@ -37,7 +41,8 @@ def load(root: Path, variant: str, dataset: str = "") -> tuple[Clip, ...]:
         DatasetError: a value that is not as wanted, with the number of its row.
     """
     path = find_sheet(root, _FILES, REQUIRED, depth=1)
-    return sort_clips(_clip(row, root, dataset) for row in _rows(path))
+    elsewhere = _elsewhere(path.with_name(ELSEWHERE))
+    return sort_clips(_clip(row, root, dataset, elsewhere) for row in _rows(path))
 
 
 def load_name(root: Path, variant: str) -> tuple[Clip, ...]:
@@ -56,7 +61,15 @@ def _rows(path: Path) -> Iterator[Row]:
         yield row
 
 
-def _clip(row: Row, root: Path, dataset: str) -> Clip:
+def _elsewhere(path: Path) -> dict[str, Path]:
+    """Name -> where it lies, from a file that need not be there. Paths that are not absolute begin
+    at its folder."""
+    if not path.is_file():
+        return {}
+    return {row["media"]: path.parent / row["path"] for row in read_table(path, ("media", "path"))}
+
+
+def _clip(row: Row, root: Path, dataset: str, elsewhere: Mapping[str, Path]) -> Clip:
     raw = row.raw()
     names = dataset or row.get("dataset") or "manifest", row["subject"], row["clip"]
     with row.located():
@@ -68,8 +81,10 @@ def _clip(row: Row, root: Path, dataset: str) -> Clip:
         last = offset if last is None else last
     if first is not None and last is not None and first > last:
         raise row.error(f"first frame {first}, last {last}", "first <= last")
-    with row.located():
-        media = inside(root, *PurePosixPath(row["media"].rstrip("/")).parts)
+    media = elsewhere.get(row["media"])
+    if media is None:
+        with row.located():
+            media = inside(root, *PurePosixPath(row["media"].rstrip("/")).parts)
     rate, cell = _rate(row, raw), row.get("action_units")
     with row.located():
         units = None if cell.lower() in MISSING else parse_action_units(cell)

@@ -12,20 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from merkit.export.columns import COLUMNS
 from merkit.export.exporter import Exporter
 from merkit.inference.analysis import Analysis
 from merkit.inference.words import region_words
 from merkit.tables import safe_cells
 from merkit.types import Event, Stretch
 
-#: columns before the probabilities of classes and action units; times in seconds from the video's
-#: start
-COLUMNS = (
-    *("video", "face", "faces", "kind", "onset_s", "apex_s", "offset_s"),
-    *("onset_frame", "apex_frame", "offset_frame", "duration_s", "label", "score"),
-    *("action_units", "regions", "motion_px", "motion_share", "threshold_px", "quality"),
-    *("reasons", "face_found", "part", "trained_on"),
-)
 #: what stands in ``kind`` for a whole video
 UNREADABLE, NO_FACE, TOO_SHORT, NOTHING = "unreadable", "no face", "too short", "nothing found"
 
@@ -39,7 +32,8 @@ def table_of(analyses: Sequence[Analysis], classes: Sequence[str]) -> pd.DataFra
     columns = [*COLUMNS, *(f"p_{name}" for name in classes), *sides]
     empty = dict.fromkeys(columns, "")
     rows = [empty | row for analysis in analyses for row in _rows(analysis, classes)]
-    return pd.DataFrame(rows, columns=columns)
+    # Python's own text, since Arrow's refuses a file's name that is no Unicode
+    return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 def _rows(analysis: Analysis, classes: Sequence[str]) -> Iterator[Row]:
@@ -83,8 +77,9 @@ def _of_event(event: Event, classes: Sequence[str], trained_on: Sequence[str]) -
     }
     if event.probabilities:
         row |= {f"p_{name}": _number(event.probabilities[name], 4) for name in classes}
-        row |= {"label": event.label, "score": _number(event.score, 4)}
-        row |= {"trained_on": " ".join(trained_on), "action_units": event.action_units}
+        row["trained_on"] = " ".join(trained_on)
+    row |= {"label": event.label, "score": _number(event.score, 4)}
+    row["action_units"] = event.action_units  # a coder names events that no model saw
     for unit in event.units:
         row[f"au{unit.number}_left"] = _number(unit.left, 4)
         row[f"au{unit.number}_right"] = _number(unit.right, 4)
@@ -124,7 +119,7 @@ def _number(value: float, digits: int = 3) -> str:
 
 def _write(analyses: Sequence[Analysis], classes: Sequence[str], path: Path) -> None:
     text = safe_cells(table_of(analyses, classes)).to_csv(index=False, lineterminator="\n")
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    path.write_text(text, encoding="utf-8")
 
 
 CSV = Exporter("csv", "a table, one row an event or stretch", (".csv",), _write)

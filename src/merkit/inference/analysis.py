@@ -16,7 +16,7 @@ from merkit.face import TrackConfig
 from merkit.inference.answer import Vocabulary
 from merkit.progress import Progress, silent
 from merkit.spotting import SpotConfig, SpottedVideo, spot_video
-from merkit.types import Event, Stretch
+from merkit.types import Event, Number, Stretch
 
 #: A video no longer than this is taken for a cut clip of a database, onset to offset. Spotting
 #: needs rest before and after, which it lacks; to a model it is one event as it stands.
@@ -52,8 +52,8 @@ class Analysis:
     video: Path
     events: tuple[Event, ...] = ()
     stretches: tuple[Stretch, ...] = ()
-    duration_s: float = np.nan
-    found_share: float = np.nan
+    duration_s: Number = np.nan
+    found_share: Number = np.nan
     problem: str = ""
     readable: bool = True
     turned_deg: int = 0
