@@ -8,11 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from merkit.cli.frames_out import frame_tables
+from merkit.cli.frames_out import frame_tables, page_pictures, video_pages
 from merkit.cli.options import parse
 from merkit.cli.told import tell
 from merkit.errors import ConfigError, MerkitError, MissingWeightsError, VideoError
@@ -23,6 +23,8 @@ from merkit.spotting import SpotConfig
 if TYPE_CHECKING:
     from merkit.face.tracker import TrackConfig
     from merkit.inference.analysis import Analysis, Namer
+    from merkit.spotting import SpottedVideo
+    from merkit.viewing import PictureConfig
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,15 @@ class Options:
     frames_out: Path | None = None
     """also write what the face does in every frame, in OpenFace's columns where they mean the same:
     a .csv file for one video, a folder for several"""
+    html: Path | None = None
+    """also write a page to look at, which holds everything and opens from disk: a .html file for
+    one video, a folder for several"""
+    faces: Literal["shown", "blurred", "none"] = "shown"
+    """pictures of faces on the page: shown, blurred (8 x 8 grey blocks), or none"""
+    no_faces: bool = False
+    """the same as --faces none: a page without any picture of a face"""
+    magnify: float = 0.0
+    """on the page, also the apex with its motion so many times as large, such as 5; 0: not"""
     fps: float = 0.0
     """frames a second of image folders, which carry no rate of their own"""
     face: str = "largest"
@@ -73,18 +84,57 @@ class Options:
     spot: SpotConfig = field(default_factory=SpotConfig)
 
 
+@dataclass(frozen=True)
+class _Files:
+    """What is written of each video, beside the table of all: per-frame tables and pages by video,
+    none where none were asked for. ``pictures``: of the pages."""
+
+    tables: Mapping[Path, Path]
+    pages: Mapping[Path, Path]
+    pictures: PictureConfig | None
+
+    def write_table(self, video: Path, spotted: SpottedVideo) -> None:
+        from merkit.face.frames_table import write_frames
+
+        if video in self.tables:
+            seen = spotted.seen
+            write_frames(self.tables[video], seen.face, seen.actions, face_id=seen.place)
+
+    def write_page(
+        self,
+        analysis: Analysis,
+        spotted: SpottedVideo | None,
+        settings: Mapping[str, object],
+        options: Options,
+        progress: Progress,
+    ) -> None:
+        from merkit.viewing import write_video_page
+        from merkit.viewing.model_cards import model_cards
+
+        page, cards = self.pages[analysis.video], {}
+        if options.model != "none" and (options.model or analysis.trained_on):
+            cards = model_cards(options.model)
+        fps_hz = options.fps or None
+        write_video_page(page, analysis, spotted, self.pictures, settings, cards, fps_hz, progress)
+
+
 def run(words: Sequence[str]) -> int:
     options = parse(Options, "predict", words)
     from merkit.cli.outputs import outputs, sole_writer_of, write_outputs
     from merkit.inference.made import write_made
 
     options = replace(options, videos=_videos(options.videos))
-    tables = frame_tables(options.frames_out, options.videos, options.overwrite)
-    outs = outputs(options.out, options.format, options.videos, options.overwrite, tables.values())
+    files = _Files(
+        frame_tables(options.frames_out, options.videos, options.overwrite),
+        video_pages(options.html, options.videos, options.overwrite),
+        page_pictures(options.html, options.faces, options.no_faces, options.magnify),
+    )
+    others = (*files.tables.values(), *files.pages.values())
+    outs = outputs(options.out, options.format, options.videos, options.overwrite, others)
     with sole_writer_of(outs):
         broken = _check_input(options)
         recognizer, unnamed = _recognizer(options)
-        analyses = _analyse(recognizer, options, broken, tables)
+        analyses = _analyse(recognizer, options, broken, files)
         classes = () if recognizer is None else recognizer.vocabulary.classes
         track, fps_hz = _track(recognizer, options), options.fps or None
 
@@ -93,7 +143,7 @@ def run(words: Sequence[str]) -> int:
 
         lines = write_outputs(outs, analyses, classes, note)
     tell(analyses, unnamed)
-    print("\n".join(lines))
+    print("\n".join([*lines, *([f"written: {options.html}"] if options.html else [])]))
     return 2 if any(analysis.problem for analysis in analyses) else 0
 
 
@@ -170,12 +220,12 @@ def _analyse(
     recognizer: Namer | None,
     options: Options,
     broken: Mapping[Path, VideoError],
-    tables: Mapping[Path, Path],
+    files: _Files,
 ) -> list[Analysis]:
     track = _track(recognizer, options)
     with terminal_progress() as progress:
         return [
-            _one(recognizer, video, track, options, broken.get(video), tables.get(video), progress)
+            _one(recognizer, video, track, options, broken.get(video), files, progress)
             for video in options.videos
         ]
 
@@ -203,28 +253,41 @@ def _one(
     track: TrackConfig,
     options: Options,
     error: VideoError | None,
-    frames_out: Path | None,
+    files: _Files,
     progress: Progress,
 ) -> Analysis:
     """The analysis of a video; one of several that cannot be read costs only itself."""
-    from merkit.face.frames_table import write_frames
     from merkit.inference.analysis import Analysis, analysis_of
     from merkit.spotting import spot_video
 
-    if error is not None:
-        return Analysis.unreadable(video, _named(video, error))
+    spotted: SpottedVideo | None = None
     fps_hz = options.fps or None
     try:
+        if error is not None:
+            raise error
         spotted = spot_video(video, options.spot, track, fps_hz, progress)
-        if frames_out is not None:
-            write_frames(
-                frames_out, spotted.seen.face, spotted.seen.actions, face_id=spotted.seen.place
-            )
-        return analysis_of(video, spotted, recognizer, fps_hz, progress)
+        files.write_table(video, spotted)
+        analysis = analysis_of(video, spotted, recognizer, fps_hz, progress)
     except MerkitError as found:
         if len(options.videos) == 1 or isinstance(found, ConfigError):
             raise
-        return Analysis.unreadable(video, _named(video, found))
+        analysis = Analysis.unreadable(video, _named(video, found))
+    if files.pages:
+        whole = spotted if analysis.readable else None
+        files.write_page(analysis, whole, _settings(options, track), options, progress)
+    return analysis
+
+
+def _settings(options: Options, track: TrackConfig) -> dict[str, object]:
+    """What a page shows as settings."""
+    from merkit.config import to_mapping
+
+    return {
+        "model": options.model or "the recognisers that come with merkit",
+        "min_score": "that of the model" if options.min_score is None else options.min_score,
+        "track": to_mapping(track),
+        "spot": to_mapping(options.spot),
+    }
 
 
 def _named(video: Path, error: MerkitError) -> str:

@@ -7,6 +7,7 @@ blink, speech, a fast head) is told by :mod:`merkit.face.behaviour`.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -17,6 +18,7 @@ from merkit.face.occlusion import EVERY_S, Unwrapped, at_frames
 from merkit.face.pose import HeadFit, angles_of, fit_head
 from merkit.face.texture import unwrap
 from merkit.face.tracker import DetectedFace
+from merkit.face.unit_shapes import SHAPED_UNITS, unit_strengths
 from merkit.types import F32, F64, I64, Bool, Frame
 
 #: measure -> its place among the blendshapes
@@ -27,6 +29,7 @@ _SHAPES = {
 }
 _INNER_LIPS_68 = (62, 66)
 _INNER_LIPS, _LIP_CORNERS = (13, 14), (61, 291)
+_NO_STRENGTHS = np.full(len(SHAPED_UNITS), np.nan, np.float32)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class ActionReader:
     def __init__(self, landmarker: FaceLandmarker | None = None) -> None:
         self._landmarker = landmarker or FaceLandmarker()
         self._rows: list[F32] = []
+        self._strengths = array("f")  # of the action units, frame after frame
         self._numbers: list[int] = []
         self._time_s: list[float] = []
         self._looks: list[Unwrapped] = []
@@ -100,11 +104,15 @@ class ActionReader:
     def push(self, frame: Frame, face: DetectedFace | None) -> None:
         """Measure the next frame; ``face``: in it, None where none is found."""
         found: dict[str, float] = {}
+        strengths = _NO_STRENGTHS
         if face is not None:
             size_px = frame.rgb.shape[1], frame.rgb.shape[0]
             found = _of_points(face, size_px)
             if face.mesh_px is not None:
-                found |= self._of_mesh(frame, face.mesh_px, face.score)
+                shapes = self._landmarker.blendshapes(face.mesh_px)
+                found |= self._of_mesh(frame, face.mesh_px, face.score, shapes)
+                strengths = unit_strengths(shapes)
+        self._strengths.frombytes(strengths.tobytes())
         self._rows.append(np.array([found.get(name, np.nan) for name in MEASURES], np.float32))
         self._numbers.append(frame.number)
         self._time_s.append(frame.time_s)
@@ -126,19 +134,29 @@ class ActionReader:
         columns = (np.ascontiguousarray(column) for column in table.T)
         return FaceActions(np.array(self._numbers, np.int64), time_s, *columns)
 
+    def strengths(self, found: Bool | None = None) -> F32:
+        """(N,U) of all frames so far: how strong each of ``SHAPED_UNITS`` is by the blendshapes, 0
+        to 1, NaN without a face or a mesh. ``found`` as in ``actions``."""
+        table = np.array(self._strengths, np.float32).reshape(-1, len(SHAPED_UNITS))
+        if found is not None:
+            table[~found] = np.nan
+        return table
+
     def forget(self, n_frames: int) -> None:
         """Keep the last so many frames alone; ``actions`` is of these from then on."""
+        del self._strengths[: -n_frames * len(SHAPED_UNITS)]
         for column in (self._rows, self._numbers, self._time_s):
             del column[:-n_frames]
         first_s = self._time_s[0] if self._time_s else 0.0
         self._looks = [look for look in self._looks if look.time_s >= first_s - EVERY_S]
 
-    def _of_mesh(self, frame: Frame, mesh_px: F32, presence: float) -> dict[str, float]:
+    def _of_mesh(
+        self, frame: Frame, mesh_px: F32, presence: float, shapes: F32
+    ) -> dict[str, float]:
         head = fit_head(mesh_px)
         if not self._looks or frame.time_s - self._looks[-1].time_s > EVERY_S - 1e-6:
             face = unwrap(frame.rgb, mesh_px, head.eye_distance_px)
             self._looks.append(Unwrapped(frame.time_s, face, presence))
-        shapes = self._landmarker.blendshapes(mesh_px)
         found = {name: float(shapes[place]) for name, place in _SHAPES.items()}
         return found | _of_head(mesh_px, head, (frame.rgb.shape[1], frame.rgb.shape[0]))
 

@@ -38,23 +38,30 @@ def look_at(frame: Frame, mesh_px: F32) -> Look:
 
     By the corners of the eyes, which a blink leaves where they are.
     """
+    matrix, eye_px = levelled(mesh_px)
+    turn, scale = matrix[:, :2], EYE_DISTANCE_PX / eye_px
+    chosen = mesh_px[VERTICES].astype(np.float64)
+    flat = chosen[:, :2] @ turn.T + matrix[:, 2]
+    depth = chosen[:, 2:] * scale
+    height, width = frame.rgb.shape[:2]
+    inside = ((chosen[:, :2] >= 0) & (chosen[:, :2] <= (width - 1, height - 1))).all(axis=1)
+    points = np.concatenate([flat, depth], axis=1, dtype=np.float32)
+    return Look(_picture(frame.rgb, matrix, scale), points, inside, eye_px)
+
+
+def levelled(mesh_px: np.ndarray) -> tuple[F64, float]:
+    """The transform (2,3) from the picture of a mesh (478,2 or 3) to the small picture, in which
+    the face is level and of one size; and the distance of the eye centres in the former."""
     right, left = _eye_centres(mesh_px)
     across = left - right
     eye_px = max(float(np.hypot(*across)), 1e-3)
     cos, sin = across / eye_px * (EYE_DISTANCE_PX / eye_px)
     turn = np.array([[cos, sin], [-sin, cos]])
     middle = np.array([SIDE_PX / 2, EYE_HEIGHT_PX])
-    matrix = np.column_stack([turn, middle - turn @ ((right + left) / 2)])
-    chosen = mesh_px[VERTICES].astype(np.float64)
-    flat = chosen[:, :2] @ turn.T + matrix[:, 2]
-    depth = chosen[:, 2:] * (EYE_DISTANCE_PX / eye_px)
-    height, width = frame.rgb.shape[:2]
-    inside = ((chosen[:, :2] >= 0) & (chosen[:, :2] <= (width - 1, height - 1))).all(axis=1)
-    points = np.concatenate([flat, depth], axis=1, dtype=np.float32)
-    return Look(_picture(frame.rgb, matrix, EYE_DISTANCE_PX / eye_px), points, inside, eye_px)
+    return np.column_stack([turn, middle - turn @ ((right + left) / 2)]), eye_px
 
 
-def _eye_centres(mesh_px: F32) -> tuple[F64, F64]:
+def _eye_centres(mesh_px: np.ndarray) -> tuple[F64, F64]:
     corners = mesh_px[list(EYE_CORNERS), :2].astype(np.float64)
     return corners[:2].mean(axis=0), corners[2:].mean(axis=0)
 

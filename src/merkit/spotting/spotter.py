@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -11,8 +12,10 @@ from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement, follow
 from merkit.spotting.look import EYE_DISTANCE_PX, Look
 from merkit.spotting.motion import UNKNOWN, Motion, motion_between
+from merkit.spotting.regions import REGIONS
 from merkit.spotting.resolve import resolve
 from merkit.spotting.signal import Scale, candidates, long_scale, short_scale
+from merkit.types import F32, F64
 from merkit.workers import threads
 
 #: Pairs of looks that are compared at a time, so that a fast reader fills no memory.
@@ -42,6 +45,7 @@ class Spotter:
         self._runs = [_Run(scale, config) for scale in scales]
         self._looks: dict[int, Look | None] = {}
         self._seen = 0  # looks so far
+        self._forgotten = 0  # looks before the first that ``motion_px`` is of
         self._block = max(1, round(rate_hz))
         self._reach = max(s.half_course for s in scales)
         self._found: list[Movement] = []  # in reach of what is not decided yet
@@ -64,6 +68,16 @@ class Spotter:
         for run in self._runs:
             run.end(self._looks, self._seen)
         return self._settle(None)
+
+    def motion_px(self) -> F32:
+        """(N,R): how far each of ``REGIONS`` moved up to each look within ``config.lag_s``, in
+        pixels of the normalised face; NaN where that is not known, or not yet."""
+        return self._runs[0].lengths.of(self._forgotten, self._seen)
+
+    def forget(self, n_looks: int) -> None:
+        """Leave the first so many looks out of ``motion_px`` from then on."""
+        self._forgotten += n_looks
+        self._runs[0].lengths.forget(self._forgotten)
 
     def _settle(self, until: int | None) -> list[Movement]:
         """Decide all frames that enough is known around."""
@@ -88,6 +102,7 @@ class _Run:
         self._scale, self._config = scale, config
         self._motion: list[Motion | Future[Motion]] = []
         self._first = 0  # frame of the first motion that is kept
+        self.lengths = _Lengths()
         self.decided = 0
         self.ahead = max(scale.reach, scale.half_course) + 1
 
@@ -128,6 +143,8 @@ class _Run:
         known = [m.result() if isinstance(m, Future) else m for m in self._motion]
         first, end = self.decided - self._first, last - 1 - self._first
         regions = np.stack([motion.regions for motion in known])
+        if not self._scale.still_ends:  # of long scales nobody asks for it
+            self.lengths.add(self._first, regions)
         turn_px = np.array([motion.turn_px for motion in known])
         near = candidates(regions, turn_px, first, end, self._scale, self._config)
         placed = [replace(c, place=c.place + self._first) for c in near]
@@ -137,3 +154,33 @@ class _Run:
         self._motion = [*known[keep:]]
         self._first += keep
         return [m for m in found if m is not None]
+
+
+class _Lengths:
+    """How far every region moved, frame after frame: four bytes each."""
+
+    def __init__(self) -> None:
+        self._values = array("f")
+        self._first = 0
+
+    @property
+    def _end(self) -> int:
+        return self._first + len(self._values) // len(REGIONS)
+
+    def add(self, first: int, regions: F64) -> None:
+        """Keep the motion (T,R,2) of the frames from ``first`` on, but for those kept before."""
+        new = regions[self._end - first :]
+        self._values.frombytes(np.hypot(new[..., 0], new[..., 1]).astype(np.float32).tobytes())
+
+    def forget(self, before: int) -> None:
+        drop = min(before, self._end) - self._first
+        del self._values[: drop * len(REGIONS)]
+        self._first += drop
+
+    def of(self, first: int, end: int) -> F32:
+        """(end - first, R), NaN where it is not known."""
+        table = np.full((end - first, len(REGIONS)), np.nan, np.float32)
+        known = np.array(self._values, np.float32).reshape(-1, len(REGIONS))
+        known = known[max(0, first - self._first) :]
+        table[: len(known)] = known
+        return table

@@ -19,7 +19,7 @@ from merkit.spotting.config import SpotConfig
 from merkit.spotting.course import Movement
 from merkit.spotting.look import look_at
 from merkit.spotting.spotter import Spotter
-from merkit.types import F64, I64, Event, EventKind, FaceTrack, Frame, VideoInfo
+from merkit.types import F32, F64, I64, U8, Event, EventKind, FaceTrack, Frame, VideoInfo
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,12 @@ class TrackedVideo:
     """What one pass saw in N looks, at about ``rate_hz``.
 
     ``numbers`` and ``time_s``: frame and time of each look. ``movements``: places are looks.
-    ``turns``: the pictures were turned left by so many quarters. ``place``: of the face that was
-    followed, from the left, among ``n_faces``, the most seen at once.
+    ``motion_px``: how far each of ``spotting.regions.REGIONS`` moved up to a look within
+    ``SpotConfig.lag_s``, pixels of the normalised face, the head's motion removed.
+    ``unit_strength``: of each of ``face.unit_shapes.SHAPED_UNITS``, by blendshapes, 0 to 1. Both
+    are NaN where nothing is known. ``turns``: the pictures were turned left by so many quarters.
+    ``place``: of the face that was followed, from the left, among ``n_faces``, the most seen at
+    once.
     """
 
     info: VideoInfo
@@ -37,6 +41,8 @@ class TrackedVideo:
     time_s: F64  # (N,)
     face: FaceTrack
     actions: FaceActions
+    motion_px: F32  # (N, R)
+    unit_strength: F32  # (N, U)
     movements: tuple[Movement, ...] = ()
     turns: int = 0
     place: int = 0
@@ -141,6 +147,8 @@ class Watch:
             FaceError: there are none.
         """
         followed = self._follower.track()
+        motion_px = self._spotter.motion_px()
+        motion_px[~followed.found] = np.nan
         movements = [m.moved(-self._forgotten) for m in self._movements]
         return TrackedVideo(
             info=info,
@@ -149,6 +157,8 @@ class Watch:
             time_s=np.array(self._times),
             face=followed,
             actions=self._reader.actions(followed.found),
+            motion_px=motion_px,
+            unit_strength=self._reader.strengths(followed.found),
             movements=tuple(m for m in movements if m.onset >= 0),
             place=self._follower.place,
             n_faces=self._follower.n_faces,
@@ -158,6 +168,7 @@ class Watch:
         """Keep what is known of frames from a time on alone."""
         keep = len(self._times) - int(np.searchsorted(self._times, before_s))
         self._forgotten += len(self._times) - keep
+        self._spotter.forget(len(self._times) - keep)
         for column in (self._numbers, self._times):
             del column[: len(column) - keep]
         self._follower.forget(keep)
@@ -173,9 +184,13 @@ def meshed(
         if face is None or face.mesh_px is not None:
             yield frame, face
             continue
-        points = face.landmarks_px
-        box = np.concatenate([points.min(axis=0), points.max(axis=0)])
-        eyes = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
-        mesh, _ = landmarker.mesh(frame.rgb, FaceRegion.around(box, *eyes))
-        mesh, _ = landmarker.mesh(frame.rgb, region_of_mesh(mesh))
-        yield frame, replace(face, mesh_px=mesh)
+        yield frame, replace(face, mesh_px=mesh_of(frame.rgb, face.landmarks_px, landmarker))
+
+
+def mesh_of(rgb: U8, points_px: F32, landmarker: FaceLandmarker) -> F32:
+    """The mesh (478,3) of the face whose 68 points (68,2) lie about there."""
+    box = np.concatenate([points_px.min(axis=0), points_px.max(axis=0)])
+    eyes = points_px[36:42].mean(axis=0), points_px[42:48].mean(axis=0)
+    mesh, _ = landmarker.mesh(rgb, FaceRegion.around(box, *eyes))
+    mesh, _ = landmarker.mesh(rgb, region_of_mesh(mesh))
+    return mesh
