@@ -202,17 +202,12 @@ def _read_video(analysis: Analysis, fps_hz: float | None) -> ReadVideo:
 
 
 def _judged_share(analysis: Analysis) -> float | None:
-    """Of the time of a video, what is in no stretch of the whole face; they may overlap."""
+    """Of the time of a video, what is in no stretch of the whole face."""
     if analysis.problem:
         return 0.0
     if not analysis.duration_s > 0:
         return None
-    spans = sorted((s.start_s, s.end_s) for s in analysis.stretches if s.part == "face")
-    lost, end = 0.0, -1.0
-    for start, stop in spans:
-        lost += max(0.0, stop - max(start, end))
-        end = max(end, stop)
-    return max(0.0, 1 - lost / analysis.duration_s)
+    return max(0.0, 1 - analysis.untold_s("face") / analysis.duration_s)
 
 
 def _known(value: float) -> float | None:
