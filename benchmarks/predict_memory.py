@@ -6,7 +6,7 @@ The video is generated: a synthetic recording of 20 s at 1280x720 and 30 frames/
 model is ``sfa-dgat`` with the tiny encoder and random weights, since weights change neither
 memory nor speed. Prediction runs in a process of its own, on as many cores as asked for; its
 resident memory, children included, is read ten times a second. Conventional: every frame held
-in memory (computed), and dlib's detector and predictor on every frame (measured on some).
+in memory (computed). ``merkit bench predict`` compares time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from pathlib import Path
 import psutil
 
 WIDTH_PX, HEIGHT_PX, FPS_HZ = 1280, 720, 30.0
-DETECTED_FRAMES = 40
 LIMIT_GB = 2.0
 
 
@@ -62,7 +61,7 @@ def run(work: Path, minutes: float, cores: int, named: bool) -> None:
     measured = measure([sys.executable, "-c", code, *command], cores)
     with table.open(encoding="utf-8", newline="") as handle:
         events = sum(bool(row["apex_s"]) for row in csv.DictReader(handle))
-    show(measured, frames, cores, events, detector_s_a_frame(video))
+    show(measured, frames, cores, events)
     if measured.peak_gb >= LIMIT_GB:
         sys.exit(f"peak memory {measured.peak_gb:.2f} GB, wanted under {LIMIT_GB} GB")
 
@@ -133,24 +132,7 @@ def measure(command: list[str], cores: int) -> Measured:
     return Measured(peak / 1e9, time.perf_counter() - started, cpu_s)
 
 
-def detector_s_a_frame(video: Path) -> float:
-    """Mean time of dlib's detector and landmark predictor on a whole frame."""
-    import dlib
-
-    from merkit.face.dlib68 import model_file
-    from merkit.video import iter_frames
-
-    detector = dlib.get_frontal_face_detector()
-    predictor = dlib.shape_predictor(str(model_file()))
-    frames = [frame.rgb for frame in islice(iter_frames(video), DETECTED_FRAMES)]
-    started = time.process_time()
-    for rgb in frames:
-        for box in detector(rgb):
-            predictor(rgb, box)
-    return (time.process_time() - started) / len(frames)
-
-
-def show(measured: Measured, frames: int, cores: int, events: int, detector_s: float) -> None:
+def show(measured: Measured, frames: int, cores: int, events: int) -> None:
     held_gb = frames * WIDTH_PX * HEIGHT_PX * 3 / 1e9
     minutes = frames / FPS_HZ / 60
     print(f"\n{minutes:g} min of {WIDTH_PX}x{HEIGHT_PX} at {FPS_HZ:g} frames/s, {cores} cores")
@@ -160,8 +142,6 @@ def show(measured: Measured, frames: int, cores: int, events: int, detector_s: f
     print(f"{'merkit predict, whole command':44}{whole[0]:10.2f}{whole[1]:9.0f}", end="")
     print(f"{whole[2]:9.0f}{whole[3]:10.0f}")
     print(f"{'every frame in memory (computed)':44}{held_gb:10.2f}")
-    label = f"dlib alone on every frame (from {DETECTED_FRAMES})"
-    print(f"{label:44}{'':10}{'':9}{detector_s * frames:9.0f}{1 / detector_s:10.1f}")
     print(f"events in the table: {events}")
 
 

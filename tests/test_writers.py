@@ -81,6 +81,7 @@ def test_every_command_that_writes_is_a_sole_writer(
         ["simulate", *face, "--out", str(path)],
         ["teach", *face, "--out", str(path)],
         ["experiment", str(config), "--out", str(path)],
+        ["predict", str(tmp_path), "--out", f"{path}.csv", str(path), "--format", "csv", "elan"],
         ["explain", str(tmp_path), "--model", "m", "--out", str(path)],
     ):
         assert main(words) == 2, words

@@ -24,11 +24,15 @@ def read_parquet(path: Path) -> pd.DataFrame:
 
 def safe_cells(table: pd.DataFrame) -> pd.DataFrame:
     """The table with no text that a spreadsheet program would run as a formula: an apostrophe
-    stands before it, as OWASP advises ("CSV injection"). Numbers stay numbers."""
+    stands before it, as OWASP advises ("CSV injection"). Numbers stay numbers. What UTF-8 cannot
+    hold, as in a file's name that is no Unicode, is written as an escape."""
 
     def safe(value: Any) -> Any:
-        risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-        return f"'{value}" if risky and not _is_number(value) else value
+        if not isinstance(value, str):
+            return value
+        text = value.encode("utf-8", "backslashreplace").decode("utf-8")
+        risky = text.startswith(("=", "+", "-", "@", "\t", "\r"))
+        return f"'{text}" if risky and not _is_number(text) else text
 
     return table.map(safe).rename(columns=safe)
 

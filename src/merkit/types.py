@@ -96,6 +96,7 @@ class VideoInfo:
     n_frames: int | None
     duration_s: float | None
     rotation_deg: int = 0
+    has_audio: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from functools import lru_cache
 from multiprocessing import connection, get_context
-from typing import TypeVar
+from typing import Any, TypeVar
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -54,6 +54,13 @@ def run_jobs(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterato
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def in_a_process(work: Callable[..., R], *given: Any) -> R:
+    """``work`` of what is given, in a fresh process, so that its memory is its own. It ends when
+    this process does; an error in it is raised here."""
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
+        return pool.submit(work, *given).result()
 
 
 def _begin(share: int) -> None:

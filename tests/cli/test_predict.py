@@ -7,10 +7,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
 import pytest
+from pympi import Elan
 
 from merkit.cli import main
 from merkit.methods.bundled import BUNDLED, UNITS
@@ -175,6 +177,43 @@ def test_a_batch_keeps_the_order_of_its_videos(
     shown = capsys.readouterr().out
     assert shown.index(str(tiny_images)) < shown.index(str(again))
     assert shown.count("spotted and measured, not named") == 1
+
+
+def test_one_run_writes_for_every_program(
+    tiny_images: Path,
+    tiny_recording: Recording,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["predict", str(tiny_images), str(tiny_recording.media), *RATE, "--model", "none"]
+    names = ["e.csv", "e.xlsx", "p.boris"]
+    codes, praat = str(tmp_path / "codes"), str(tmp_path / "praat")
+    outs = [*(str(tmp_path / name) for name in names), codes]
+    formats = ["csv", "xlsx", "boris", "elan"]
+    words += ["--out", *outs, "--format", *formats, "--out", praat, "--format", "textgrid"]
+    assert main(words) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[-5:-2] == [f"written: {tmp_path / name}" for name in names]
+    assert shown[-2:] == [f"written: {place} (2 of 2 videos)" for place in (codes, praat)]
+    table = rows(tmp_path / "e.csv")
+    table = table[table.video == str(tiny_recording.media)]
+    found = sorted(
+        (round(1000 * float(r.onset_s)), round(1000 * float(r.offset_s)), r.kind)
+        for r in table[table.apex_s != ""].itertuples()
+    )
+    assert "micro" in table.kind.values
+    name = tiny_recording.media.stem
+    eaf = Elan.Eaf(f"{codes}/{name}.eaf")
+    tiers = [tier for tier in eaf.get_tier_names() if tier.startswith("events")]
+    assert sorted(a for t in tiers for a in eaf.get_annotation_data_for_tier(t)) == found
+    linked = Path(codes, unquote(eaf.media_descriptors[0]["RELATIVE_MEDIA_URL"]))
+    assert linked.samefile(tiny_recording.media)
+    project = json.loads((tmp_path / "p.boris").read_text())
+    assert list(project["observations"]) == [tiny_images.name, name]
+    begins = [round(1000 * e[0]) for e in project["observations"][name]["events"]]
+    assert {onset for onset, _, _ in found} <= set(begins)
+    assert main(words) == 2  # nothing is replaced, and that is known at once
+    assert "e.csv exists" in capsys.readouterr().err
 
 
 def test_json_holds_what_the_table_holds(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -138,3 +139,12 @@ def test_no_exporter_leaves_half_a_file(installed: list[EntryPoint], tmp_path: P
 def test_suffixes_that_no_path_would_match_are_refused(suffixes: tuple[str, ...]) -> None:
     with pytest.raises(ConfigError, match="suffixes"):
         Exporter("x", "x", suffixes, write_lines)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "xlsx", "eaf", "boris", "tsv", "TextGrid"])
+def test_a_file_name_that_is_no_unicode_costs_nothing(suffix: str, tmp_path: Path) -> None:
+    """Names are bytes on Linux; after an hour of work is no time to find out."""
+    odd = replace(FULL, video=tmp_path / "caf\udce9.mp4")
+    (file,) = write_events([odd], CLASSES, tmp_path / f"e.{suffix}")
+    assert (b"1.235" if suffix not in {"json", "xlsx", "eaf"} else b"") in file.read_bytes()
+    file.read_bytes().decode("latin-1" if suffix == "xlsx" else "utf-8")

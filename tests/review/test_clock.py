@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -78,3 +80,18 @@ def test_the_clock_of_a_video_is_that_of_its_events(tiny_images: Path) -> None:
     last = 100 + len(list(tiny_images.iterdir())) - 1
     assert (clock.first_frame, clock.last_frame) == (100, last)
     assert clock.time_at(last) == pytest.approx((last - 100) / 30)
+
+
+def test_the_clock_of_a_file_whose_rate_varies(tmp_path: Path) -> None:
+    times_ms = [0, 40, 80, 120, 320, 520, 530, 540]
+    with av.open(str(tmp_path / "v.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for time_ms in times_ms:
+            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+            frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    clock = Clock.of(track_video(tmp_path / "v.mkv", TrackConfig(), SpotConfig()))
+    assert [clock.time_at(n) for n in range(8)] == pytest.approx([t / 1000 for t in times_ms])

@@ -79,6 +79,19 @@ def test_a_torn_last_line_is_dropped_told_and_cut_off(tmp_path: Path, cut: int) 
     assert path.read_bytes().startswith(whole)
 
 
+def test_a_file_that_ends_anywhere_gives_the_edits_that_are_whole(tmp_path: Path) -> None:
+    path = tmp_path / "v001.jsonl"
+    journal = Journal(path, "hash")
+    for n in (1, 2, 3):
+        journal.append(edit("accept", f"e00{n}"))
+    content = path.read_bytes()
+    for end in range(len(content)):
+        path.write_bytes(content[:end])
+        cut = Journal(path, "hash")
+        assert cut.edits == journal.edits[: max(0, content[:end].count(b"\n") - 1)]
+        assert bool(cut.torn) == (end > 0 and content[end - 1 : end] != b"\n")
+
+
 def test_a_torn_first_line_is_an_empty_journal(tmp_path: Path) -> None:
     path = tmp_path / "v001.jsonl"
     path.write_text('{"format": "merkit re')

@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +185,8 @@ def test_edits_are_on_the_disk_when_told(lab: Path) -> None:
         again = Project.open(lab / "study").review(video, "Anna")
     assert again.events == after.events == project.review(video, "ANNA").events
     assert [e.id for e in again.events] == ["e001", "a001", "e002", "e003"]
+    when = datetime.fromisoformat(again.history[add.id].edit.time)
+    assert abs(datetime.now(UTC) - when).total_seconds() < 3600
     assert again.events[0].verdict == "rejected"
 
 
@@ -196,6 +200,19 @@ def test_two_coders_do_not_see_each_other(lab: Path) -> None:
     assert bea.events[0].reasons[-1] == "accepted by coder Bea"
     with pytest.raises(ConfigError, match="one of: Anna, Bea"):
         project.reviewed("Cleo")
+
+
+def test_requests_of_several_threads_are_all_kept(lab: Path) -> None:
+    project, video = reviewed_project(lab)
+
+    def note(n: int) -> None:
+        project.append(video, "Anna", edit("add", onset_frame=n, offset_frame=n + 1, text=str(n)))
+
+    with project.writing(), ThreadPoolExecutor(4) as threads:
+        list(threads.map(note, range(40)))
+    events = Project.open(project.folder).review(video, "Anna").events
+    assert sorted(int(e.note) for e in events if e.note) == list(range(40))
+    assert len({e.id for e in events}) == 43
 
 
 def test_a_second_process_may_look_but_not_write(lab: Path) -> None:

@@ -18,6 +18,7 @@ from merkit.cli import main
 from merkit.datasets import load_recordings
 from merkit.errors import ConfigError, VideoError
 from merkit.files import read_json
+from merkit.report.cite import run_paragraph
 from merkit.report.long_result import LongResult, read_long_result
 from merkit.runs import spots
 from merkit.runs.config import EvaluateConfig
@@ -131,6 +132,13 @@ def test_the_page_says_what_is_to_be_known(hand_made: EvaluateConfig) -> None:
     assert document["task"] == "spotting"
     assert "method" not in document["settings"]
     assert "floor_share" in document["spotting"]["spot"]
+
+
+def test_how_events_were_counted_is_cited(hand_made: EvaluateConfig) -> None:
+    told = run_paragraph(evaluate_spotting(hand_made).folder)
+    assert "intersection over union of 0.5" in told
+    assert "1 of 3 found, 1 false" in told
+    assert "was then named by" not in told
 
 
 def test_a_run_is_read_as_it_was_written(hand_made: EvaluateConfig) -> None:
@@ -363,3 +371,4 @@ def test_strs_of_a_run_worked_by_hand(hand_made: EvaluateConfig) -> None:
     folds = read_json(result.folder / "folds.json", ("folds",), "")["folds"]
     # the third recording holds no micro-expression that was spotted, so nothing is trained for it
     assert [fold["name"] for fold in folds] == ["synthetic/sub01", "synthetic/sub02"]
+    assert "was then named by majority (" in run_paragraph(result.folder)

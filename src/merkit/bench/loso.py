@@ -6,10 +6,7 @@ A few steps of both are measured on random clips; a run is so many times as long
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +14,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from merkit.bench.config import BenchLosoConfig
-from merkit.bench.machine import machine, matrix_product_flops, peak_bytes
+from merkit.bench.machine import matrix_product_flops, peak_bytes
 from merkit.errors import ConfigError
 from merkit.methods.base import Method
 from merkit.progress import Progress, silent
@@ -30,6 +27,7 @@ from merkit.training.device import choose_device
 from merkit.training.loop import FitContext, Training, predict
 from merkit.training.reader import ClipReader
 from merkit.types import Fold, Sample
+from merkit.workers import cores, in_a_process
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,11 @@ class LosoBench:
     """``plain_s`` and ``ours_s``: seconds a step of one training. ``steps_in_all``: of a whole run.
     ``difference``: largest of a parameter after these steps, among the trainings that both ways
     had; ``same_calls``: share of their clips that both name alike. ``flop``: counted, of a plain
-    step; ``product_flops``: what this machine reaches in a product of square matrices."""
+    step; ``product_flops``: what this machine reaches in a product of square matrices; ``cores``:
+    that a whole run has."""
 
     method: str
+    cores: int
     pace: Pace
     plain_s: float
     ours_s: float
@@ -51,9 +51,9 @@ class LosoBench:
     flop: float
     product_flops: float
 
-    def lines(self, cores: int) -> list[str]:
+    def lines(self) -> list[str]:
         """What the terminal tells."""
-        plain, ours = (s * self.steps_in_all / cores for s in (self.plain_s, self.ours_s))
+        plain, ours = (s * self.steps_in_all / self.cores for s in (self.plain_s, self.ours_s))
         bound = self.flop / self.product_flops
         way = "each training by itself"
         if self.pace.width > 1:
@@ -62,7 +62,7 @@ class LosoBench:
             f"{self.method}: {way} ({self.pace.why})",
             f"a step of a training: {self.plain_s * 1e3:.1f} ms by itself, "
             f"{self.ours_s * 1e3:.1f} ms at once: {self.plain_s / self.ours_s:.2f} times as fast",
-            f"a whole run ({self.steps_in_all} steps, {cores} cores): {plain / 60:.1f} min by "
+            f"a whole run ({self.steps_in_all} steps, {self.cores} cores): {plain / 60:.1f} min by "
             f"itself, {ours / 60:.1f} min at once",
             f"share of the arithmetic bound ({bound * 1e3:.1f} ms): by itself "
             f"{bound / self.plain_s:.0%}, at once {bound / self.ours_s:.0%}",
@@ -71,11 +71,8 @@ class LosoBench:
         ]
 
 
-def bench_loso(config: BenchLosoConfig, cores: int, progress: Progress = silent) -> LosoBench:
+def bench_loso(config: BenchLosoConfig, progress: Progress = silent) -> LosoBench:
     """Measure; each way in a process of its own, so that its memory is its own.
-
-    Args:
-        cores: that a whole run has.
 
     Raises:
         ConfigError: a method that does not read flow, or is not trained by steps.
@@ -93,19 +90,20 @@ def bench_loso(config: BenchLosoConfig, cores: int, progress: Progress = silent)
     pace = choose_pace(
         lambda i: _job(config, method, i),
         config.subjects * config.seeds,
-        cores if config.device == "cpu" else 1,
+        cores() if config.device == "cpu" else 1,
         config.memory_gb,
     )
     progress("measuring", 1, 3)
-    plain = _in_a_process(_plain, config, pace)
+    plain = in_a_process(_plain, config, pace)
     progress("measuring", 2, 3)
-    ours = plain if pace.width == 1 else _in_a_process(_at_once, config, pace)
+    ours = plain if pace.width == 1 else in_a_process(_at_once, config, pace)
     progress("measuring", 3, 3)
     training = job.begin()
     pairs = list(zip(plain.weights, ours.weights, strict=False))
     calls = zip(plain.calls, ours.calls, strict=False)
     return LosoBench(
         config.method,
+        cores(),
         pace,
         plain.seconds,
         ours.seconds,
@@ -119,26 +117,12 @@ def bench_loso(config: BenchLosoConfig, cores: int, progress: Progress = silent)
     )
 
 
-def document(config: BenchLosoConfig, found: LosoBench) -> dict[str, Any]:
-    """The result with what it was measured on, for a file."""
-    settings = asdict(config)
-    del settings["out"]
-    return {"settings": settings, "machine": machine(), "found": asdict(found)}
-
-
 @dataclass(frozen=True)
 class _Way:
     seconds: float
     weights: list[torch.Tensor]
     calls: list[np.ndarray]
     peak: int | None
-
-
-def _in_a_process(
-    way: Callable[[BenchLosoConfig, Pace], _Way], config: BenchLosoConfig, pace: Pace
-) -> _Way:
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(way, config, pace).result()
 
 
 def _plain(config: BenchLosoConfig, pace: Pace) -> _Way:

@@ -6,9 +6,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from merkit.errors import ConfigError
 from merkit.files import check_new_file
+
+if TYPE_CHECKING:
+    from merkit.viewing.pictures import Faces, PictureConfig
 
 
 def frame_tables(named: Path | None, videos: Sequence[Path], overwrite: bool) -> dict[Path, Path]:
@@ -19,6 +23,25 @@ def frame_tables(named: Path | None, videos: Sequence[Path], overwrite: bool) ->
 def video_pages(named: Path | None, videos: Sequence[Path], overwrite: bool) -> dict[Path, Path]:
     """The page of each video; see :func:`video_files`."""
     return video_files(named, videos, overwrite, "--html", "page", (".html", ".htm"))
+
+
+def page_pictures(
+    pages: Path | None, faces: Faces, no_faces: bool, magnify: float
+) -> PictureConfig | None:
+    """What pictures the pages have; None where there are no pages.
+
+    Raises:
+        ConfigError: pictures of no page, wanted and not wanted, or a number out of range.
+    """
+    if pages is None:
+        if no_faces or faces != "shown" or magnify:
+            raise ConfigError("pictures without a page", "--html FILE beside --faces or --magnify")
+        return None
+    from merkit.viewing import PictureConfig
+
+    if no_faces and faces == "blurred":
+        raise ConfigError("--no-faces and --faces blurred", "one of them")
+    return PictureConfig("none" if no_faces else faces, magnify)
 
 
 def video_files(

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from merkit.cli.frames_out import frame_tables, video_pages
+from merkit.cli.frames_out import frame_tables, page_pictures, video_pages
 from merkit.cli.options import parse
 from merkit.cli.told import tell
 from merkit.errors import ConfigError, MerkitError, MissingWeightsError, VideoError
-from merkit.files import sole_writer
 from merkit.media import is_video
 from merkit.progress import Progress, terminal_progress
 from merkit.spotting import SpotConfig
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
 class Options:
     """Find brief facial movements in videos: when, where in the face, how strong.
 
-    Writes one row a movement, and one row a stretch of which nothing can be told.
+    Writes one row a movement, and one row a stretch of which nothing can be told; and beside the
+    table, in .made.json, how it came about, which 'merkit cite' makes a methods paragraph of.
     Micro-expressions are also given a class and action units, where the recogniser is sure enough.
     Exit code 2 when a video cannot be read or shows no face at all; the table of the others is
     written all the same.
@@ -48,12 +48,14 @@ class Options:
     min_score: float | None = None
     """micro-expressions whose best class has a smaller probability get no label; by default the
     limit of the recogniser that comes with merkit, and none for another model"""
-    out: Path = Path("events.csv")
-    """the file to write; its suffix says what it holds: .csv, .json or another exporter's"""
-    format: str = ""
-    """name of the exporter; empty: that of the file's suffix"""
+    out: Annotated[tuple[tuple[Path, ...], ...], tyro.conf.UseAppendAction] = ()
+    """the files to write (events.csv); suffixes say what they hold: .csv .json .xlsx .eaf (ELAN)
+    .boris .tsv (BORIS) .TextGrid (Praat). ELAN and Praat have a file a video: name a folder for
+    several videos, and --format"""
+    format: Annotated[tuple[tuple[str, ...], ...], tyro.conf.UseAppendAction] = ()
+    """names of the exporters, one for each file of --out; left out: those of the suffixes"""
     overwrite: bool = False
-    """replace an existing table"""
+    """replace files that exist"""
     frames_out: Path | None = None
     """also write what the face does in every frame, in OpenFace's columns where they mean the same:
     a .csv file for one video, a folder for several"""
@@ -102,74 +104,46 @@ class _Files:
         self,
         analysis: Analysis,
         spotted: SpottedVideo | None,
-        track: TrackConfig,
+        settings: Mapping[str, object],
         options: Options,
         progress: Progress,
     ) -> None:
-        if analysis.video not in self.pages:
-            return
-        from merkit.config import to_mapping
         from merkit.viewing import write_video_page
-        from merkit.viewing.cards import model_cards
+        from merkit.viewing.model_cards import model_cards
 
-        named = options.model not in ("", "none")
-        settings = {
-            "model": options.model or "the recognisers that come with merkit",
-            **({} if options.min_score is None else {"min_score": options.min_score}),
-            "track": to_mapping(track),
-            "spot": to_mapping(options.spot),
-        }
-        cards = model_cards(options.model) if analysis.trained_on or named else {}
-        write_video_page(
-            self.pages[analysis.video],
-            analysis,
-            spotted,
-            self.pictures,
-            settings,
-            cards,
-            options.fps or None,
-            progress,
-        )
-
-
-def _pictures(options: Options) -> PictureConfig | None:
-    """What pictures the pages have; None where there are no pages.
-
-    Raises:
-        ConfigError: pictures of no page, wanted and not wanted, or a number out of range.
-    """
-    from merkit.viewing.pictures import PictureConfig
-
-    if options.html is None:
-        if options.no_faces or options.faces != "shown" or options.magnify:
-            raise ConfigError("pictures without a page", "--html FILE beside --faces or --magnify")
-        return None
-    if options.no_faces and options.faces == "blurred":
-        raise ConfigError("--no-faces and --faces blurred", "one of them")
-    return PictureConfig("none" if options.no_faces else options.faces, options.magnify)
+        page, cards = self.pages[analysis.video], {}
+        if options.model != "none" and (options.model or analysis.trained_on):
+            cards = model_cards(options.model)
+        fps_hz = options.fps or None
+        write_video_page(page, analysis, spotted, self.pictures, settings, cards, fps_hz, progress)
 
 
 def run(words: Sequence[str]) -> int:
     options = parse(Options, "predict", words)
-    from merkit.export import check_target, write_events
+    from merkit.cli.outputs import outputs, sole_writer_of, write_outputs
+    from merkit.inference.made import write_made
 
     options = replace(options, videos=_videos(options.videos))
-    check_target(options.out, options.overwrite, options.format)
     files = _Files(
         frame_tables(options.frames_out, options.videos, options.overwrite),
         video_pages(options.html, options.videos, options.overwrite),
-        _pictures(options),
+        page_pictures(options.html, options.faces, options.no_faces, options.magnify),
     )
-    with sole_writer(options.out):
+    others = (*files.tables.values(), *files.pages.values())
+    outs = outputs(options.out, options.format, options.videos, options.overwrite, others)
+    with sole_writer_of(outs):
         broken = _check_input(options)
         recognizer, unnamed = _recognizer(options)
         analyses = _analyse(recognizer, options, broken, files)
         classes = () if recognizer is None else recognizer.vocabulary.classes
-        write_events(analyses, classes, options.out, options.format)
+        track, fps_hz = _track(recognizer, options), options.fps or None
+
+        def note(file: Path, held: Sequence[Analysis]) -> None:
+            write_made(file, held, recognizer, options.spot, track, fps_hz)
+
+        lines = write_outputs(outs, analyses, classes, note)
     tell(analyses, unnamed)
-    print(f"table: {options.out}")
-    if options.html:
-        print(f"{'page' if len(files.pages) == 1 else 'pages'}: {options.html}")
+    print("\n".join([*lines, *([f"written: {options.html}"] if options.html else [])]))
     return 2 if any(analysis.problem for analysis in analyses) else 0
 
 
@@ -298,8 +272,22 @@ def _one(
         if len(options.videos) == 1 or isinstance(found, ConfigError):
             raise
         analysis = Analysis.unreadable(video, _named(video, found))
-    files.write_page(analysis, spotted if analysis.readable else None, track, options, progress)
+    if files.pages:
+        whole = spotted if analysis.readable else None
+        files.write_page(analysis, whole, _settings(options, track), options, progress)
     return analysis
+
+
+def _settings(options: Options, track: TrackConfig) -> dict[str, object]:
+    """What a page shows as settings."""
+    from merkit.config import to_mapping
+
+    return {
+        "model": options.model or "the recognisers that come with merkit",
+        "min_score": "that of the model" if options.min_score is None else options.min_score,
+        "track": to_mapping(track),
+        "spot": to_mapping(options.spot),
+    }
 
 
 def _named(video: Path, error: MerkitError) -> str:

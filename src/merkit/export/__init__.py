@@ -1,4 +1,5 @@
-"""Writing what was found in videos for people and programs."""
+"""Writing what was found in videos for people and programs: tables, and files of the programs that
+code behaviour."""
 
 from merkit.export.exporter import (
     EXPORTERS,

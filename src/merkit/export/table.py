@@ -12,20 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from merkit.export.columns import COLUMNS
 from merkit.export.exporter import Exporter
 from merkit.inference.analysis import Analysis
 from merkit.inference.words import region_words
 from merkit.tables import safe_cells
 from merkit.types import Event, Stretch
 
-#: columns before the probabilities of classes and action units; times in seconds from the video's
-#: start
-COLUMNS = (
-    *("video", "face", "faces", "kind", "onset_s", "apex_s", "offset_s"),
-    *("onset_frame", "apex_frame", "offset_frame", "duration_s", "label", "score"),
-    *("action_units", "regions", "motion_px", "motion_share", "threshold_px", "quality"),
-    *("reasons", "face_found", "part", "trained_on"),
-)
 #: what stands in ``kind`` for a whole video
 UNREADABLE, NO_FACE, TOO_SHORT, NOTHING = "unreadable", "no face", "too short", "nothing found"
 
@@ -39,7 +32,8 @@ def table_of(analyses: Sequence[Analysis], classes: Sequence[str]) -> pd.DataFra
     columns = [*COLUMNS, *(f"p_{name}" for name in classes), *sides]
     empty = dict.fromkeys(columns, "")
     rows = [empty | row for analysis in analyses for row in _rows(analysis, classes)]
-    return pd.DataFrame(rows, columns=columns)
+    # Python's own text, since Arrow's refuses a file's name that is no Unicode
+    return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 def _rows(analysis: Analysis, classes: Sequence[str]) -> Iterator[Row]:
@@ -125,7 +119,7 @@ def _number(value: float, digits: int = 3) -> str:
 
 def _write(analyses: Sequence[Analysis], classes: Sequence[str], path: Path) -> None:
     text = safe_cells(table_of(analyses, classes)).to_csv(index=False, lineterminator="\n")
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    path.write_text(text, encoding="utf-8")
 
 
 CSV = Exporter("csv", "a table, one row an event or stretch", (".csv",), _write)

@@ -16,7 +16,7 @@ from merkit.face import TrackConfig
 from merkit.inference.answer import Vocabulary
 from merkit.progress import Progress, silent
 from merkit.spotting import SpotConfig, SpottedVideo, spot_video
-from merkit.types import Event, Number, Stretch
+from merkit.types import Event, FacePart, Number, Stretch
 
 #: A video no longer than this is taken for a cut clip of a database, onset to offset. Spotting
 #: needs rest before and after, which it lacks; to a model it is one event as it stands.
@@ -72,6 +72,16 @@ class Analysis:
         """Whether nothing was found for want of time, which is not that there was nothing."""
         nothing = not (self.problem or self.events or self.stretches)
         return nothing and self.duration_s <= CUT_CLIP_S
+
+    def untold_s(self, *parts: FacePart) -> float:
+        """Seconds in which nothing can be told of one of these parts; what overlaps counts once."""
+        total, end = 0.0, -np.inf
+        for start_s, end_s in sorted(
+            (s.start_s, s.end_s) for s in self.stretches if s.part in parts
+        ):
+            total += max(0.0, end_s - max(start_s, end))
+            end = max(end, end_s)
+        return total
 
 
 def analyse(

@@ -13,19 +13,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from merkit.config import from_mapping, to_mapping
-from merkit.errors import ConfigError, MissingDataError, StoreError
+from merkit.errors import ConfigError, StoreError
 from merkit.files import file_hash, read_json, remove_leftovers, sole_writer, write_json
 from merkit.inference.analysis import Analysis
 from merkit.review.analysis_file import load_analysis, save_analysis
 from merkit.review.clock import Clock, load_clock, save_clock
 from merkit.review.coders import coder_folder, coder_name
 from merkit.review.edits import Edit
+from merkit.review.entries import entries, new_id
 from merkit.review.entry import (
     State,
     VideoEntry,
@@ -36,29 +37,11 @@ from merkit.review.entry import (
     subject_name,
 )
 from merkit.review.journal import Journal
+from merkit.review.project_file import ProjectConfig, read_config, save_config
 from merkit.review.review import Review
 from merkit.review.reviewed import reviewed_analysis
-from merkit.spotting import SpotConfig
 
-VERSION = 1
-_FORMAT = "merkit review project"
-_WANTED = f"a review project of version {VERSION}"
-
-
-@dataclass(frozen=True)
-class ProjectConfig:
-    """How the videos of a project are analysed, and what its coders see.
-
-    ``model``, ``min_score`` and ``face``: as of ``merkit predict``. ``blinded``: coders see the
-    ids of videos, not their names, and not what a model said.
-    """
-
-    name: str = ""
-    model: str = ""
-    min_score: float | None = None
-    face: str = "largest"
-    blinded: bool = False
-    spot: SpotConfig = field(default_factory=SpotConfig)
+__all__ = ["Project", "ProjectConfig"]
 
 
 class Project:
@@ -86,7 +69,7 @@ class Project:
         project = cls(folder, config)
         for name in ("videos", "reviews"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        project._save_config()
+        save_config(folder, config)
         return project
 
     @classmethod
@@ -98,34 +81,18 @@ class Project:
             StoreError: its ``project.json`` is damaged, or of a newer merkit.
         """
         folder = Path(os.path.abspath(folder))
-        path = folder / "project.json"
-        if not path.is_file():
-            raise MissingDataError(f"{folder} holds no project.json", "a review project")
-        content = read_json(path, ("format", "version", "settings"), _WANTED)
-        if (content["format"], content["version"]) != (_FORMAT, VERSION):
-            told = f"'{content['format']}' of version {content['version']!r}"
-            raise StoreError(f"{path} is a {told}", _WANTED, "update merkit")
-        try:
-            return cls(folder, from_mapping(ProjectConfig, content["settings"]))
-        except (ConfigError, TypeError, ValueError, AttributeError) as error:
-            why = error.found if isinstance(error, ConfigError) else error
-            raise StoreError(f"{path}: {why}", _WANTED) from None
+        return cls(folder, read_config(folder))
 
     def configure(self, config: ProjectConfig) -> None:
         """Change the settings; what is analysed already stays as it is."""
         with self.writing():
             self.config = config
-            self._save_config()
-
-    def _save_config(self) -> None:
-        settings = to_mapping(self.config)
-        content = {"format": _FORMAT, "version": VERSION, "settings": settings}
-        write_json(self.folder / "project.json", content)
+            save_config(self.folder, config)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Let no other process write the project meanwhile. A server holds it for as long as it
-        runs; every method that writes holds it by itself.
+        runs, around everything else; every method that writes holds it by itself.
 
         Raises:
             ConfigError: another process writes it.
@@ -168,11 +135,15 @@ class Project:
         path = Path(os.path.abspath(path))
         info = probe(path, fps_hz)
         with self._guard, self.writing():
-            known = {entry.content: entry for entry in self._entries()}
+            known = {entry.content: entry for entry in entries(self.folder)}
             old = known.get(content_of(path))
-            entry = entry_of(self._new_id() if old is None else old.id, path, self.folder, info)
+            entry = entry_of(
+                new_id(self.folder) if old is None else old.id, path, self.folder, info
+            )
             if old is not None:
                 if not old.removed and old.located(self.folder)[1] == "there":
+                    if subject:
+                        self.set_subject(old.id, subject)
                     return old.id
                 places = ("path", "relative", "size", "modified_ns")
                 now: dict[str, Any] = {name: getattr(entry, name) for name in places}
@@ -204,7 +175,7 @@ class Project:
         Raises:
             StoreError: what is known of one is damaged.
         """
-        return [entry for entry in self._entries() if not entry.removed]
+        return [entry for entry in entries(self.folder) if not entry.removed]
 
     def video(self, video_id: str) -> VideoEntry:
         """One video.
@@ -221,17 +192,6 @@ class Project:
     def located(self, video_id: str) -> tuple[Path, State]:
         """Where a video is, and whether it is ``there``, ``missing`` or ``changed``."""
         return self.video(video_id).located(self.folder)
-
-    def _entries(self) -> list[VideoEntry]:
-        found = (self.folder / "videos").glob("v*/video.json")
-        return sorted(map(load_entry, found), key=lambda entry: (len(entry.id), entry.id))
-
-    def _new_id(self) -> str:
-        """An id that nothing of the project has, not even a review of a video that is gone."""
-        names = [path.name for path in (self.folder / "videos").glob("v*")]
-        names += [path.stem for path in (self.folder / "reviews").glob("*/v*.jsonl")]
-        numbers = [int(name[1:]) for name in names if name[1:].isdecimal()]
-        return f"v{max(numbers, default=0) + 1:03d}"
 
     def _save(self, entry: VideoEntry) -> None:
         save_entry(self._path(entry.id, "video.json"), entry)
@@ -308,7 +268,8 @@ class Project:
         return self._journal(video_id, coder).torn
 
     def append(self, video_id: str, coder: str, edit: Edit) -> Review:
-        """Apply an edit and keep it. When this returns it is on the disk.
+        """Apply an edit and keep it, with the time, where it has none. When this returns it is on
+        the disk.
 
         Raises:
             EditConflict: the same was changed meanwhile; nothing is lost.
@@ -317,7 +278,8 @@ class Project:
         """
         with self._guard, self.writing():
             journal, review = self._reviewing(video_id, coder)
-            after = review.apply(edit)
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            after = review.apply(replace(edit, time=edit.time or now))
             if edit.id in review.history:
                 return review
             self._introduce(coder)

@@ -107,7 +107,10 @@ def probe_video(path: Path) -> VideoInfo:
         width, height = height, width
     with open_video(path) as video:
         frames, degrees = video.stream.frames or None, orientation.rotation_deg
-        return VideoInfo(path, width, height, video.fps_hz, frames, video.duration_s, degrees)
+        has_audio = bool(video.container.streams.audio)
+        return VideoInfo(
+            path, width, height, video.fps_hz, frames, video.duration_s, degrees, has_audio
+        )
 
 
 def _pictures(path: Path, first: int = 0, keys: Keys | None = None) -> Pictures:

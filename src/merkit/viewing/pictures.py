@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -12,21 +12,19 @@ from merkit.config import check_settings
 from merkit.face.align import warp
 from merkit.face.landmarker import FaceLandmarker
 from merkit.face.upright import turned
-from merkit.flow.estimate import estimate_flow
 from merkit.flow.gray import to_gray
 from merkit.progress import Progress, silent
 from merkit.spotting.tracked import TrackedVideo, mesh_of
-from merkit.types import F32, F64, U8, Event, Frame
+from merkit.types import F64, U8, Bool, Event, Frame
 from merkit.video import iter_frames
 from merkit.viewing.face import region_centres, view_of
+from merkit.viewing.magnify import magnified_apex
 
 Faces: TypeAlias = Literal["shown", "blurred", "none"]
 #: Side of the mosaic, in blocks, that a blurred picture is made of.
 BLOCKS = 8
-#: Sigma of the Gaussian over a motion that is magnified, in shares of the side.
-_SMOOTH_SHARE = 0.03
-#: Rounds in which the place is found that a point was moved from.
-_ROUNDS = 4
+#: Grey of what lies beyond the frame.
+_BEYOND = 225
 
 
 @dataclass(frozen=True)
@@ -133,9 +131,8 @@ def _views(
     # an image folder may lack a number; what was looked at is there
     first = seen.numbers[seen.numbers <= numbers[0]].max()
     last = seen.numbers[seen.numbers >= numbers[-1]].min()
-    frames = iter_frames(seen.info.path, int(first), int(last), fps_hz=fps_hz)
-    for frame in frames:
-        if not (numbers and frame.number >= numbers[0]):
+    for frame in iter_frames(seen.info.path, int(first), int(last), fps_hz=fps_hz):
+        if not numbers or frame.number < numbers[0]:
             continue
         upright = replace(frame, rgb=turned(frame.rgb, seen.turns))
         view = _view(upright, seen, size_px, landmarker)
@@ -147,7 +144,17 @@ def _view(frame: Frame, seen: TrackedVideo, size_px: int, landmarker: FaceLandma
     face = seen.face_at(np.array([frame.number]))
     mesh = mesh_of(frame.rgb, face.landmarks_px[0], landmarker)
     view = view_of(mesh, size_px)
-    return _View(warp(frame.rgb, view, size_px), region_centres(mesh, view), bool(face.found[0]))
+    rgb = warp(frame.rgb, view, size_px)
+    rgb[~_inside(frame.rgb, view, size_px)] = _BEYOND
+    return _View(rgb, region_centres(mesh, view), bool(face.found[0]))
+
+
+def _inside(rgb: U8, view: F64, size_px: int) -> Bool:
+    """Where in a view (S,S) the frame has something to show."""
+    import cv2
+
+    all_of_it = np.ones(rgb.shape[:2], np.uint8)
+    return np.asarray(cv2.warpAffine(all_of_it, view, (size_px, size_px)) > 0)
 
 
 def _pictures_of(views: Sequence[_View], config: PictureConfig) -> EventPictures:
@@ -174,58 +181,6 @@ def blurred(rgb: U8) -> U8:
     size = rgb.shape[1], rgb.shape[0]
     grey = cv2.resize(blocks, size, interpolation=cv2.INTER_NEAREST)
     return np.asarray(np.repeat(grey[..., None], 3, axis=2), np.uint8)
-
-
-def magnified_apex(onset: U8, apex: U8, times: float) -> U8:
-    """The apex with every point moved on along its own motion, ``times`` as far from where it was
-    at the onset.
-
-    Motion is dense optical flow (DIS) between the two, smoothed; what a shift, turn or change of
-    size of the whole face explains is taken out. Nothing is drawn that the apex does not show, and
-    what is wrong in the flow is magnified too.
-
-    Args:
-        onset, apex: views (S,S,3) of one face.
-    """
-    import cv2
-
-    size = apex.shape[0]
-    back = estimate_flow(to_gray(apex), to_gray(onset))
-    own = cv2.GaussianBlur(_without_head(back), (0, 0), _SMOOTH_SHARE * size)
-    columns, rows = np.meshgrid(
-        np.arange(size, dtype=np.float32), np.arange(size, dtype=np.float32)
-    )
-    goal = np.stack([columns, rows], axis=2)
-    source = goal
-    for _ in range(_ROUNDS):  # the point p of the apex that comes to lie at the goal
-        there = cv2.remap(
-            own, source[..., 0], source[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        source = goal + np.float32(times - 1) * there
-    return np.asarray(
-        cv2.remap(
-            apex, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
-    )
-
-
-def _without_head(flow: F32) -> F32:
-    """The flow (S,S,2) less the similarity that most of the middle of the picture follows."""
-    import cv2
-
-    size, step = flow.shape[0], 8
-    places = np.arange(size // 5, size - size // 5, step)
-    points = np.stack(np.meshgrid(places, places), axis=2).reshape(-1, 2)
-    moved = points + flow[points[:, 1], points[:, 0]]
-    fit: Any  # None where no two points agree, which OpenCV's types do not say
-    fit, _ = cv2.estimateAffinePartial2D(
-        points.astype(np.float32), moved.astype(np.float32), ransacReprojThreshold=0.5
-    )
-    if fit is None:
-        return flow
-    columns, rows = np.meshgrid(np.arange(size), np.arange(size))
-    whole = np.stack([columns, rows], axis=2)
-    return np.asarray(flow - (whole @ fit[:, :2].T + fit[:, 2] - whole), np.float32)
 
 
 def _pale(rgb: U8) -> U8:

@@ -91,21 +91,8 @@ def numbers_of(events: Sequence[Event]) -> list[int]:
 def judged(analysis: Analysis) -> tuple[float, float]:
     """Seconds of a video of which something can be told, and among them those of which nothing can
     be told of the lower face."""
-    whole = union([(s.start_s, s.end_s) for s in analysis.stretches if s.part == "face"])
-    both = union([(s.start_s, s.end_s) for s in analysis.stretches])
-    untold_s, any_s = (sum(last - first for first, last in runs) for runs in (whole, both))
+    untold_s, any_s = analysis.untold_s("face"), analysis.untold_s("face", "lower face")
     return max(analysis.duration_s - untold_s, 0.0), max(any_s - untold_s, 0.0)
-
-
-def union(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Spans of time without their overlaps, in order."""
-    found: list[tuple[float, float]] = []
-    for first, last in sorted(spans):
-        if found and first <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
-        else:
-            found.append((first, last))
-    return found
 
 
 def _lanes(analysis: Analysis) -> list[Lane]:
