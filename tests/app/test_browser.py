@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -238,6 +239,35 @@ def test_two_tabs_stay_in_step_and_a_conflict_is_told(
     saved(second)
     assert second.inner_text("#onset-frame") == "20"
     first.wait_for_function("() => document.querySelector('#onset-frame').textContent === '20'")
+    assert troubles == []
+
+
+@pytest.mark.parametrize("video", ["v001", "v002"])
+def test_a_click_on_an_event_plays_it_slowed_and_looped(
+    context: BrowserContext, ready: RealServer, video: str
+) -> None:
+    """By the browser's own player and by frames: not beyond the event, and from its begin again."""
+    troubles = list[str]()
+    page = opened(context, ready.address, troubles)
+    page.click(f"#open-{video}")
+    assert page.input_value("#event-speed") == "0.25"
+    page.select_option("#event-speed", "1")  # for a test that is quick
+    page.click("#event-e003")
+    frames = page.evaluate(
+        """async () => {
+          const seen = [];
+          for (let n = 0; n < 60; n += 1) {
+            seen.push(Number(document.querySelector("#scrub").value));
+            await new Promise((resolve) => setTimeout(resolve, 30));
+          }
+          return seen;
+        }"""
+    )
+    assert 96 <= min(frames) < 100  # it begins a tenth of a second before the onset, frame 100
+    assert 110 < max(frames) <= 114
+    assert any(later < earlier for earlier, later in pairwise(frames))
+    page.keyboard.press("Space")
+    assert page.inner_text("#play") == "Play"
     assert troubles == []
 
 

@@ -11,6 +11,21 @@ export class Refused extends Error {
   }
 }
 
+/** No answer at all: merkit has ended, or was killed. The banner says so by itself. */
+export class Gone extends Error {
+  constructor() {
+    super("merkit does not answer");
+  }
+}
+
+async function reach(path, settings) {
+  try {
+    return await fetch(path, settings);
+  } catch {
+    throw new Gone();
+  }
+}
+
 async function answered(response) {
   const text = await response.text();
   let answer;
@@ -25,12 +40,12 @@ async function answered(response) {
 
 export async function ask(path, parameters = {}) {
   const query = new URLSearchParams(parameters).toString();
-  return answered(await fetch(query ? `${path}?${query}` : path));
+  return answered(await reach(query ? `${path}?${query}` : path));
 }
 
 export async function send(path, values) {
   return answered(
-    await fetch(path, {
+    await reach(path, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(values),

@@ -13,7 +13,7 @@ const VERDICTS = { accepted: "✓ accepted", rejected: "✗ rejected", "": "· o
 export function startEvents() {
   hear("review", show);
   hear("selected edge", show);
-  hear("choose", choose);
+  hear("choose", see);
   hear("exclude", showExclude);
   $("filter-kind").onchange = $("filter-verdict").onchange = showList;
   $("add").onclick = addHere;
@@ -150,13 +150,18 @@ export function choose(id, go = true) {
   $(`event-${id}`)?.scrollIntoView({ block: "nearest" });
 }
 
+/** Choose an event and play it, slowed and looped. */
+function see(id) {
+  choose(id);
+  playSelected();
+}
+
 export function playSelected() {
   const now = selectedEvent();
   if (!now) return;
   const { first, last } = state.video.clock;
   const margin = Math.round(0.1 * state.video.fps_hz);
   const range = { first: Math.max(first, now.onset_frame - margin), last: Math.min(last, now.offset_frame + margin) };
-  $("loop").checked = true;
   player.seek(range.first);
   player.play(range);
 }
@@ -212,8 +217,7 @@ function row(e) {
         class: `event ${e.kind === "micro" || e.kind === "macro" ? e.kind : "other"} ${e.verdict}`,
         "aria-current": e.id === state.selected ? "true" : null,
         "data-id": e.id,
-        onclick: () => choose(e.id),
-        ondblclick: playSelected,
+        onclick: () => see(e.id),
       },
       h("span", { class: "shape", "aria-hidden": "true" }, SHAPES[e.kind] || "●"),
       h("span", { class: "what" }, e.label ? `${e.kind}: ${e.label}` : e.kind),
@@ -229,7 +233,7 @@ function exclusionRow(x) {
   return h(
     "li",
     { "data-id": x.id },
-    h("button", { type: "button", class: "link", onclick: () => player.seek(x.first_frame) }, `${x.first_frame}–${x.last_frame}`),
+    h("button", { type: "button", class: "link", onclick: () => { player.pause(); player.seek(x.first_frame); } }, `${x.first_frame}–${x.last_frame}`),
     h("button", { type: "button", class: "small", id: `include-${x.id}`, onclick: include }, "Include again"),
   );
 }
@@ -314,6 +318,7 @@ function edgeRow(now, edge) {
       h("button", { type: "button", class: "link number", id: `${edge}-frame`, title: `Go to the ${edge}`, onclick: () => {
         state.edge = edge;
         tell("edge");
+        player.pause();
         player.seek(frame);
       } }, String(frame)),
     ),

@@ -14,7 +14,7 @@ export const KEYS = [
   [["End"], "last frame", () => player.seek(state.video.clock.last)],
   [["ArrowUp", "k"], "previous event", () => step(-1)],
   [["ArrowDown", "j"], "next event", () => step(1)],
-  [["Enter"], "play the event, looped", () => playSelected()],
+  [["Enter"], "play the event, slowed and looped", () => playSelected()],
   [["s"], "slower", () => speed(-1)],
   [["f"], "faster", () => speed(1)],
   [["a"], "accept", () => judge("accept")],
@@ -42,8 +42,22 @@ export const KEYS = [
   [["Escape"], "stop typing, close, exclude nothing", () => escape()],
 ];
 
+let byHand = false; // the last thing was done with the mouse
+
 export function startKeys() {
   document.addEventListener("keydown", pressed);
+  document.addEventListener("pointerdown", () => (byHand = true), true);
+  document.addEventListener("keydown", () => (byHand = false), true);
+  for (const what of ["click", "change"]) document.addEventListener(what, letGo);
+}
+
+/** After a click the keys belong to the page again, not to what was clicked: Space is to pause, not
+ * to press the same button once more. Who works by keys keeps the focus. */
+function letGo({ type }) {
+  if (!byHand || $("dialog").open) return;
+  const wanted = type === "click" ? "button, input[type=checkbox], input[type=range]" : "select, input[type=range]";
+  const now = document.activeElement; // the one that was clicked, or what was drawn in its place
+  if (now?.matches(wanted)) now.blur();
 }
 
 function pressed(event) {
@@ -66,8 +80,7 @@ function pressed(event) {
 
 export function togglePlay() {
   if (player.isPlaying()) player.pause();
-  else if ($("loop").checked && state.selected) playSelected();
-  else player.play();
+  else player.resume();
 }
 
 function go(by) {
@@ -81,7 +94,7 @@ function edge(place) {
 }
 
 function speed(by) {
-  const select = $("speed");
+  const select = player.speedField();
   select.selectedIndex = Math.min(Math.max(select.selectedIndex + by, 0), select.options.length - 1);
   player.setRate();
 }

@@ -113,7 +113,7 @@ async function listen() {
 
 // What is told ----------------------------------------------------------------------------------
 
-const KINDS = ["conflict", "problem", "gone", "told"]; // the first that there is is shown
+const KINDS = ["conflict", "gone", "problem", "told"]; // the first that there is is shown
 const banners = new Map(); // kind -> text and buttons
 
 function told(kind, text, ...more) {
@@ -177,7 +177,7 @@ function startControls() {
     player.pause();
     player.seek(Number($("scrub").value));
   };
-  $("speed").onchange = player.setRate;
+  $("speed").onchange = $("event-speed").onchange = player.setRate;
   $("exact").onchange = () => player.showBy($("exact").checked ? "frames" : "native");
   $("sound").onchange = () => ($("native").muted = !$("sound").checked);
   $("undo").onclick = () => undo();

@@ -17,7 +17,9 @@ let wanted = null; // a frame to go to when the seek that runs has ended
 let pictures = new Map();
 let started = { at: 0, frame: 0 };
 
-export const rate = () => Number($("speed").value);
+/** An event is looked at slower than the rest. */
+export const speedField = () => $(range ? "event-speed" : "speed");
+const rate = () => Number(speedField().value);
 export const isPlaying = () => playing;
 export const shows = () => shownBy;
 
@@ -25,7 +27,7 @@ export function load() {
   pause();
   pictures = new Map();
   offset = 0;
-  wanted = null;
+  wanted = range = null;
   const playable = state.video.native && video.canPlayType(state.video.native) !== "";
   $("exact").disabled = !playable;
   $("exact").checked = !playable;
@@ -103,6 +105,12 @@ export function play(within = null) {
   } else {
     requestAnimationFrame(stepFrames);
   }
+}
+
+/** Play on: within the event that was played, as long as we are in it. */
+export function resume() {
+  const inside = range && state.frame >= range.first && state.frame <= range.last;
+  play(inside ? range : null);
 }
 
 export function pause() {

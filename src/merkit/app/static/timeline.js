@@ -1,7 +1,7 @@
 // Lanes of events and stretches over time, and a curve below. Kinds differ by shape and pattern,
 // not by colour alone.
 
-import { ask } from "./api.js";
+import { Gone, ask } from "./api.js";
 import { $, fill, h } from "./dom.js";
 import * as player from "./player.js";
 import { hear, selectedEvent, state, tell } from "./state.js";
@@ -265,7 +265,7 @@ function askCurve() {
     try {
       answer = await ask(`/api/videos/${id}/curve`, parameters);
     } catch (error) {
-      tell("problem", error.message);
+      if (!(error instanceof Gone)) tell("problem", error.message);
     }
     if (turn !== asked || state.video?.id !== id) return;
     curve = answer;
