@@ -268,6 +268,11 @@ def test_a_click_on_an_event_plays_it_slowed_and_looped(
     assert any(later < earlier for earlier, later in pairwise(frames))
     page.keyboard.press("Space")
     assert page.inner_text("#play") == "Play"
+    page.keyboard.press("Space")
+    assert page.inner_text("#play") == "Pause"
+    seek(page, 12)  # the bar is taken while it plays
+    assert page.inner_text("#play") == "Play"
+    assert page.input_value("#scrub") == "12"
     assert troubles == []
 
 

@@ -174,8 +174,9 @@ function startControls() {
     player.seek(state.frame + 1);
   };
   $("scrub").oninput = () => {
+    const goal = Number($("scrub").value); // before the pause, which sets the bar to where it stopped
     player.pause();
-    player.seek(Number($("scrub").value));
+    player.seek(goal);
   };
   $("speed").onchange = $("event-speed").onchange = player.setRate;
   $("exact").onchange = () => player.showBy($("exact").checked ? "frames" : "native");
