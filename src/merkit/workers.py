@@ -59,7 +59,7 @@ def run_jobs(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterato
 def in_a_process(work: Callable[..., R], *given: Any) -> R:
     """``work`` of what is given, in a fresh process, so that its memory is its own. It ends when
     this process does; an error in it is raised here."""
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
         return pool.submit(work, *given).result()
 
 
@@ -69,10 +69,10 @@ def _begin(share: int) -> None:
     os.environ[_SHARE] = os.environ["OPENCV_FOR_THREADS_NUM"] = str(share)
     if "cv2" in sys.modules:  # else it reads the variable when it is imported
         sys.modules["cv2"].setNumThreads(share)
-    _end_with_parent()
+    end_with_parent()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Watch for the end of the parent, which a signal may kill without a word to its workers."""
     parent = multiprocessing.parent_process()
     assert parent is not None  # this runs in a worker

@@ -22,6 +22,7 @@ from merkit.types import Finding, Level
 #: optional package -> (what it gives, how to get it)
 OPTIONAL = {
     "dlib-bin": ("the face tracker of many papers, tracker dlib68", "pip install 'merkit[dlib]'"),
+    "starlette": ("the local page of 'merkit app'", "pip install 'merkit[app]'"),
     "captum": ("attribution figures of 'merkit explain'", "pip install 'merkit[explain]'"),
     "praatio": ("TextGrids for Praat, --out FILE.TextGrid", "pip install 'merkit[export]'"),
 }

@@ -20,6 +20,7 @@ from merkit.types import U8, Frame, VideoInfo
 from merkit.video.container import Clock, OpenVideo, open_video, outside
 from merkit.video.packets import (
     Entry,
+    Keys,
     check_last_frame,
     count_packets,
     entry_before,
@@ -40,12 +41,19 @@ class _Orientation:
 
 
 def iter_video(
-    path: Path, first: int | None, last: int | None, keep: Callable[[int], bool]
+    path: Path,
+    first: int | None,
+    last: int | None,
+    keep: Callable[[int], bool],
+    keys: Keys | None = None,
 ) -> Iterator[Frame]:
     """Frames ``first`` to ``last`` of a file, in order of presentation, that ``keep`` holds for.
 
     One frame is held at a time. ``number`` is the 0-based decoding position, ``time_s`` the
     frame's own timestamp less that of frame 0. Rotation metadata is obeyed.
+
+    Args:
+        keys: of the file, where they are known; else its packets are read before a jump.
 
     Raises:
         MissingDataError: no such file.
@@ -55,7 +63,7 @@ def iter_video(
     number = -1
     size: tuple[int, int] | None = None
     orientation = _Orientation()
-    with closing(_pictures(path, first or 0)) as pictures:
+    with closing(_pictures(path, first or 0, keys)) as pictures:
         for number, time_s, picture in pictures:
             if size is None:
                 # Once a file: asking a picture for its side data ties it into a reference
@@ -105,14 +113,14 @@ def probe_video(path: Path) -> VideoInfo:
         )
 
 
-def _pictures(path: Path, first: int = 0) -> Pictures:
+def _pictures(path: Path, first: int = 0, keys: Keys | None = None) -> Pictures:
     """(number, time_s, picture) of every frame, from ``first`` or somewhat before it.
 
     A jump to a key frame can fail in ways only the decoder knows (streams without true key
     frames); then, or when the file is damaged, decoding from frame 0 has the last word.
     """
     following = 0
-    entry = entry_before(path, first)
+    entry = entry_before(path, first) if keys is None else keys.entry_before(first)
     if entry is not None:
         try:
             for item in _pictures_from(path, entry):

@@ -4,7 +4,7 @@ ends before its header says it should."""
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf
@@ -77,28 +77,49 @@ def count_packets(path: Path) -> int | None:
     return count
 
 
-def entry_before(path: Path, first: int) -> Entry | None:
-    """The last clean key frame at or before frame ``first``; None where to begin is frame 0.
+@dataclass(frozen=True)
+class Keys:
+    """Where decoding of a file may begin, read once for many jumps.
 
-    Clean: nothing decoded after it is shown before it, which could need earlier pictures.
-    Frames are numbered by the order of their packets' timestamps. A file whose packets do
-    not tell, or are damaged anywhere, is decoded from its beginning instead.
+    ``shown``: (timestamp, is key frame) of its packets in order of decoding; ``times``: the
+    timestamps in order of presentation, whose places are the frames' numbers.
     """
-    if first < JUMP_FROM:
-        return None
-    try:
-        with open_video(path) as video:
-            told = video.stream.codec_context.name in ONE_FRAME_PER_PACKET
-            if not (told and video.has_own_times):
-                return None
-            shown = [(p.pts, p.is_keyframe) for p in _shown(video)]
-    except VideoError:
-        return None
-    times = sorted(pts for pts, _ in shown if pts is not None)
-    if first >= len(times) or len(set(times)) < len(shown):
-        return None
-    key = _last_clean_key(shown, times[first])
-    return None if key is None else Entry(bisect_left(times, key), key, times[0])
+
+    shown: tuple[tuple[int | None, bool], ...]
+    times: tuple[int, ...]
+
+    @classmethod
+    def of(cls, path: Path) -> Keys | None:
+        """None of a file whose packets do not tell, or are damaged anywhere: it is decoded from its
+        beginning instead."""
+        try:
+            with open_video(path) as video:
+                told = video.stream.codec_context.name in ONE_FRAME_PER_PACKET
+                if not (told and video.has_own_times):
+                    return None
+                shown = tuple((p.pts, p.is_keyframe) for p in _shown(video))
+        except VideoError:
+            return None
+        times = tuple(sorted(pts for pts, _ in shown if pts is not None))
+        return cls(shown, times) if len(set(times)) == len(shown) else None
+
+    def entry_before(self, first: int) -> Entry | None:
+        """The last clean key frame at or before frame ``first``; None where to begin is frame 0.
+
+        Clean: nothing decoded after it is shown before it, which could need earlier pictures.
+        """
+        if first >= len(self.times):
+            return None
+        key = _last_clean_key(self.shown, self.times[first])
+        if key is None:
+            return None
+        return Entry(bisect_left(self.times, key), key, self.times[0])
+
+
+def entry_before(path: Path, first: int) -> Entry | None:
+    """See :meth:`Keys.entry_before`; None too where reading the packets would not pay."""
+    keys = Keys.of(path) if first >= JUMP_FROM else None
+    return None if keys is None else keys.entry_before(first)
 
 
 def check_last_frame(video: OpenVideo) -> None:
@@ -117,7 +138,7 @@ def check_last_frame(video: OpenVideo) -> None:
         raise video.damaged(video.frames, "the frames from here to the end cannot be decoded")
 
 
-def _last_clean_key(packets: list[tuple[int | None, bool]], latest: int) -> int | None:
+def _last_clean_key(packets: Sequence[tuple[int | None, bool]], latest: int) -> int | None:
     """Timestamp of it, from (timestamp, is key) in order of decoding."""
     earliest_after: float = inf
     for pts, is_key in reversed(packets):
