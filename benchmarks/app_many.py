@@ -32,6 +32,7 @@ import numpy as np
 
 from merkit.app.analysing import Found
 from merkit.app.curves import save_curves
+from merkit.app.jumps import save_jumps
 from merkit.inference.analysis import Analysis
 from merkit.review.analysis_file import save_analysis
 from merkit.review.clock import Clock, save_clock
@@ -78,6 +79,8 @@ def make(work: Path, folder: Path, n_videos: int, minutes: float) -> None:
         for video_id in ids:
             found = folder / "found" / video_id
             save_found(found, out, project.video(video_id).path, n_frames)
+            if video_id == ids[0]:
+                save_jumps(found / "jumps.npz", project.video(video_id).path)
             Found(found).move_to(project, video_id)
         shutil.rmtree(folder / "found")
         for video_id in ids:

@@ -13,11 +13,12 @@ from made_desk import N_FRAMES, Browser, grey, write_avi, write_tiny
 
 from merkit.app.desk import Desk
 from merkit.app.frames import FrameReader
-from merkit.app.overlay import arrows_between
+from merkit.app.jumps import load_jumps, save_jumps
 from merkit.app.playable import playable_as
 from merkit.errors import VideoError
 from merkit.types import Recording
 from merkit.video import read_frames, write_frames
+from merkit.video.packets import Keys
 
 
 def level(jpeg: bytes) -> float:
@@ -55,6 +56,20 @@ def test_frames_to_and_fro_in_a_longer_video(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no frame 700"):
         reader.jpeg(700)
     reader.close()
+
+
+def test_jumps_are_kept_and_only_save_time(tmp_path: Path) -> None:
+    video = write_tiny(tmp_path / "long.mp4", 300)
+    save_jumps(tmp_path / "jumps.npz", video)
+    assert load_jumps(tmp_path / "jumps.npz") == Keys.of(video)
+    reader = FrameReader(video, keys=load_jumps(tmp_path / "jumps.npz"))
+    assert abs(level(reader.jpeg(290)) - grey(290)) < 3
+    with pytest.raises(VideoError, match="no frame 300"):
+        reader.jpeg(300)
+    (tmp_path / "jumps.npz").write_bytes(b"damaged")
+    assert load_jumps(tmp_path / "jumps.npz") is None
+    save_jumps(tmp_path / "none.npz", write_avi(tmp_path / "a.avi"))
+    assert not (tmp_path / "none.npz").exists()  # its packets do not tell
 
 
 def test_images_are_read_and_pictures_turned(tmp_path: Path) -> None:
@@ -160,7 +175,6 @@ def test_arrows_point_where_the_skin_went_in_the_frame() -> None:
     mesh[list(EYE_CORNERS)] = [(0, 0, 0), (0, 0, 0), (0, 92, 0), (0, 92, 0)]  # eyes down a line
     np.testing.assert_allclose(_to_frame(mesh) @ (3.0, 0.0), (0.0, 3.0), atol=1e-6)
     np.testing.assert_allclose(_to_frame(mesh) @ (0.0, 2.0), (-2.0, 0.0), atol=1e-6)
-    assert callable(arrows_between)
 
 
 def test_an_overlay_is_asked_for(browser: Browser) -> None:
@@ -170,16 +184,16 @@ def test_an_overlay_is_asked_for(browser: Browser) -> None:
 
 
 def test_curves_keep_their_peaks_when_thinned(browser: Browser) -> None:
-    from merkit.app.curves import thinned
+    from merkit.app.curves import between
 
     values = np.zeros(10_000, np.float32)
     values[[777, 5001]] = [5.0, -3.0]
     values[9000:9100] = np.nan
-    frames, seen = thinned(np.arange(10_000.0), values, 0, 9_999, 200)
+    frames, seen = between(np.arange(10_000.0), values, 0, 9_999, 200)
     assert len(frames) == len(seen) <= 220
     assert (np.nanmax(seen), np.nanmin(seen)) == (5.0, -3.0)
     assert np.isnan(seen).any()
-    frames, seen = thinned(np.arange(10_000.0), values, 770, 780, 200)
+    frames, seen = between(np.arange(10_000.0), values, 770, 780, 200)
     assert seen[frames.tolist().index(777.0)] == 5.0
     asked = browser.get("/api/videos/v001/curve?first=0&last=119&points=400").json()
     assert asked["titles"] == [asked["title"]] == ["jaw open"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merkit.app.curves import curves_of, save_curves
+from merkit.app.jumps import save_jumps
 from merkit.app.queue import Job
 from merkit.errors import MissingWeightsError
 from merkit.face import TrackConfig
@@ -31,6 +32,7 @@ class Found:
 
     def save(self, analysis: Analysis, seen: TrackedVideo) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        save_jumps(self.folder / "jumps.npz", analysis.video)
         save_curves(self.folder / "curves.npz", curves_of(seen))
         save_clock(self.folder / "clock.npz", Clock.of(seen))
         save_analysis(self.folder / "analysis.json", analysis)
@@ -43,9 +45,9 @@ class Found:
             ConfigError: as ``Project.store``.
         """
         analysis = load_analysis(self.folder / "analysis.json")
-        curves = self.folder / "curves.npz"
-        if curves.exists():
-            curves.replace(project.folder / "videos" / video_id / "curves.npz")
+        for name in ("curves.npz", "jumps.npz"):
+            if (self.folder / name).exists():
+                (self.folder / name).replace(project.folder / "videos" / video_id / name)
         project.store(video_id, analysis, load_clock(self.folder / "clock.npz"))
         shutil.rmtree(self.folder, ignore_errors=True)
 

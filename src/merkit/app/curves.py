@@ -63,25 +63,19 @@ def curve_between(path: Path, title: str, first: float, last: float, points: int
     titles = _titles(path, version)
     title = title if title in titles else titles[0]
     frames, values = _curve(path, version, _FRAME), _curve(path, version, title)
-    shown, thin = thinned(frames, values, first, last, points)
+    shown, thin = between(frames, values, first, last, points)
     value = [None if np.isnan(v) else round(float(v), 4) for v in thin]
     return {"titles": titles, "title": title, "frame": shown.tolist(), "value": value}
 
 
-def thinned(frames: F64, values: F32, first: float, last: float, points: int) -> tuple[F64, F32]:
-    """The part between two frames, and one point beyond either: of each small span the least and
-    the greatest value, so that no short peak is lost."""
+def between(frames: F64, values: F32, first: float, last: float, points: int) -> tuple[F64, F64]:
+    """The part from one frame to another, and one point beyond either, in about so many points;
+    see :func:`merkit.viewing.curves.thinned`."""
+    from merkit.viewing.curves import thinned
+
     low, high = np.searchsorted(frames, [first, last + 1])
     low, high = max(int(low) - 1, 0), min(int(high) + 1, len(frames))
-    span = max(1, -(-2 * (high - low) // max(points, 2)))
-    part, at = values[low:high], frames[low:high]
-    if span == 1:
-        return at, part
-    starts = np.arange(0, high - low, span)
-    least, most = np.fmin.reduceat(part, starts), np.fmax.reduceat(part, starts)
-    shown = np.repeat(at[starts], 2)
-    shown[1::2] = np.minimum(at[starts] + span / 2, at[-1])
-    return shown, np.stack([least, most], axis=1).ravel()
+    return thinned(frames[low:high], values[low:high].astype(np.float64), max(points // 2, 1))
 
 
 @lru_cache(maxsize=32)

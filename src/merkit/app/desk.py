@@ -21,6 +21,7 @@ from merkit.app.analysing import Found, analyse_job
 from merkit.app.curves import curve_between
 from merkit.app.frames import FrameReader, Recent
 from merkit.app.judged import Judged
+from merkit.app.jumps import load_jumps
 from merkit.app.overlay import Overlay
 from merkit.app.playable import playable_as
 from merkit.app.queue import Entry, Job, Queue, Work
@@ -272,7 +273,9 @@ class Desk:
     def _reader(self, video_id: str) -> FrameReader:
         entry, turned_deg = self.project.video(video_id), self.project.analysis(video_id).turned_deg
         place = self._place(video_id)
-        return FrameReader(place, turned_deg // 90, entry.fps_hz if entry.folder else None)
+        fps_hz = entry.fps_hz if entry.folder else None
+        keys = load_jumps(self._found(video_id, "jumps.npz"))
+        return FrameReader(place, turned_deg // 90, fps_hz, keys)
 
     # reviews
 

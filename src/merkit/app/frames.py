@@ -64,15 +64,21 @@ class FrameReader:
 
     Args:
         fps_hz: of a folder of images.
+        keys: of the file, where they are known; else its packets are read for the first frame.
     """
 
-    def __init__(self, video: Path, quarters: int = 0, fps_hz: float | None = None) -> None:
+    def __init__(
+        self,
+        video: Path,
+        quarters: int = 0,
+        fps_hz: float | None = None,
+        keys: Keys | None = None,
+    ) -> None:
         self._video, self._quarters, self._fps_hz = video, quarters, fps_hz
         self._lock = Lock()
         self._frames: Generator[Frame] | None = None
         self._next = 0
-        self._keys: Keys | None = None
-        self._keys_read = False
+        self._keys, self._keys_read = keys, keys is not None
         self._jpegs: OrderedDict[int, bytes] = OrderedDict()
 
     def jpeg(self, number: int) -> bytes:
