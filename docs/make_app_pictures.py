@@ -95,9 +95,6 @@ def show(page: Page, server: RealServer, videos: list[Path]) -> None:
         "#export-told", "(told) => { told.firstChild.textContent = 'Written. '; }"
     )
     picture(page, "app-export")
-    page.click("#close")
-    page.set_viewport_size({"width": 720, "height": 940})  # as at 200 %
-    picture(page, "app-narrow")
 
 
 def begin(page: Page, coder: str) -> None:
@@ -149,7 +146,8 @@ def picture(page: Page, name: str) -> None:
     for colours in (256, 128, 64):
         if path.stat().st_size <= MOST:
             return
-        shot.quantize(colours).save(path, optimize=True)
+        few = shot.quantize(colours, Image.Quantize.MAXCOVERAGE)  # keeps what is small and bright
+        few.save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ EVENTS: tuple[tuple[EventKind, int, int, int], ...] = (
 N_FRAMES = 120
 
 
-def until(true: Callable[[], object], seconds: float = 20.0) -> None:
+def until(true: Callable[[], object], seconds: float = 90.0) -> None:
     """Wait for something that another thread or process does."""
     end = time.monotonic() + seconds
     while not true():

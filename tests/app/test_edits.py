@@ -205,7 +205,30 @@ def test_the_exported_file_holds_what_the_page_shows(browser: Browser, desk: Des
 def test_other_exports_are_refused(browser: Browser, desk: Desk, change: dict[str, str]) -> None:
     body = {"coder": "anna", "format": "csv", "suffix": ".csv", "video": ""} | change
     assert browser.post("/api/export", json=body).status_code in (404, 422)
-    assert not desk.exports.exists()
+    assert not (desk.project.folder / "exports").exists()
+
+
+def test_a_coder_is_known_by_any_spelling_and_files_do_not_collide(
+    browser: Browser, desk: Desk
+) -> None:
+    browser.edit("v001", "1", "Anna", kind="reject", target="e001")
+    browser.edit("v001", "2", "李", kind="reject", target="e002")
+    browser.edit("v001", "3", "王", kind="reject", target="e003")
+    onsets, names = {}, set()
+    for coder in ("anna", "ANNA", "李", "王", "nobody"):
+        body = {"coder": coder, "format": "csv", "suffix": ".csv", "video": "v001"}
+        written = browser.post("/api/export", json=body).json()
+        names.add(written["name"])
+        table = pd.read_csv(written["path"], dtype=str)
+        onsets[coder] = table.onset_frame[table.kind.isin(["micro", "macro"])].tolist()
+    assert onsets == {
+        "anna": ["50", "100"],
+        "ANNA": ["50", "100"],
+        "李": ["20", "100"],
+        "王": ["20", "50"],
+        "nobody": ["20", "50", "100"],  # as it was found
+    }
+    assert len(names) == 4
 
 
 def test_blinded_coders_see_neither_names_nor_the_model(desk: Desk) -> None:
@@ -217,6 +240,9 @@ def test_blinded_coders_see_neither_names_nor_the_model(desk: Desk) -> None:
     assert (event["label"], event["score"], event["reasons"]) == ("", None, [])
     browser.edit("v001", "1", kind="relabel", target="e001", label="joy")
     assert browser.review("v001")["events"][0]["label"] == "joy"
+    refused = browser.edit("v001", "2", kind="relabel", target="e001", label="fear").json()
+    assert refused["thing"]["label"] == "joy"
+    assert refused["thing"]["score"] is None  # nor where an edit is refused
 
 
 def test_two_coders_and_where_they_differ(browser: Browser) -> None:

@@ -30,6 +30,17 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address(desk: Desk) -> None:
     assert client.get("/").status_code == 200
 
 
+def test_the_address_that_a_browser_is_started_with_holds_once(desk: Desk) -> None:
+    """The words of a command can be read by every user of the machine."""
+    guard = Guard(PORT)
+    address = guard.address_once()
+    assert guard.token not in address
+    first, second = (TestClient(make_app(desk, guard)) for _ in range(2))
+    assert first.get(address).status_code == 200
+    assert second.get(address).status_code == 403
+    assert second.get(guard.address).status_code == 200  # the printed one holds
+
+
 def test_two_servers_do_not_share_anything() -> None:
     one, other = Guard(1), Guard(2)
     assert len({one.token, other.token, one.secret, other.secret}) == 4

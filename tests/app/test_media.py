@@ -112,9 +112,9 @@ def test_frames_that_there_are_not(browser: Browser, frame: str) -> None:
     ],
 )
 def test_no_path_leads_out(browser: Browser, desk: Desk, path: str) -> None:
-    desk.exports.mkdir()
-    (desk.exports / ".tmp-x").write_text("half written")
-    (desk.exports / "link.csv").symlink_to("/etc/passwd")
+    (desk.project.folder / "exports").mkdir()
+    ((desk.project.folder / "exports") / ".tmp-x").write_text("half written")
+    ((desk.project.folder / "exports") / "link.csv").symlink_to("/etc/passwd")
     answer = browser.get(path)
     assert answer.status_code in (404, 405, 422), answer.text[:80]
     assert "root:" not in answer.text

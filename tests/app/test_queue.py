@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from made_desk import made_up, until, write_tiny
+from made_desk import Browser, made_up, until, write_tiny
 
 from merkit.app.desk import Desk
 from merkit.app.queue import Entry, Job, Queue
@@ -105,15 +105,15 @@ def test_a_desk_takes_up_results_and_goes_on(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "project")
     desk = Desk(project, work=made_up)
     with project.writing():
-        video_id = desk.add(write_tiny(tmp_path / "a.mp4"))[0]
+        video_id = desk.intake.add(write_tiny(tmp_path / "a.mp4"))[0][0]
         desk.open()
-        until(lambda: desk.queue.entries()[video_id] == Entry("done"))
+        until(lambda: desk.intake.queue.entries()[video_id] == Entry("done"))
         desk.close()
-    assert len(desk.review(video_id, "anna")["events"]) == 3
-    assert desk.curve(video_id, "", 0, 119, 50)["frame"]
+    assert len(Browser(desk).review(video_id)["events"]) == 3
+    assert desk.pictures.curve(video_id, "", 0, 119, 50)["frame"]
     assert not (project.folder / "found" / video_id).exists()
     again = Desk(Project.open(project.folder), work=made_up)
     with again.project.writing():
         again.open()
-        assert [row["state"] for row in again.videos("anna")] == ["done"]
+        assert [row["state"] for row in again.intake.listed("anna")] == ["done"]
         again.close()

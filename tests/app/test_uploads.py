@@ -137,6 +137,7 @@ def test_videos_are_added_by_their_path(browser: Browser, desk: Desk, tmp_path: 
     (folder / "notes.txt").write_text("no video")
     answer = browser.post("/api/videos", json={"path": str(folder)})
     assert len(answer.json()["added"]) == 2
+    assert "broken.mp4" in answer.json()["told"]
     assert files(desk.project.folder / "recordings") == []  # read where they lie
 
 

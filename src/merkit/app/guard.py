@@ -51,17 +51,26 @@ class Guard:
     """What one run of the server lets in.
 
     ``token`` stands in the address, ``secret`` in the cookie that it is exchanged for; 256 bits
-    each. The cookie's name holds the port, since browsers share cookies between ports.
+    each. The cookie's name holds the port, since browsers share cookies between ports. ``tickets``
+    are tokens that hold once.
     """
 
     port: int
     token: str = field(default_factory=lambda: token_urlsafe(32), repr=False)
     secret: str = field(default_factory=lambda: token_urlsafe(32), repr=False)
+    tickets: set[str] = field(default_factory=set, repr=False)
 
     @property
     def address(self) -> str:
         """What the browser is to open."""
         return f"http://127.0.0.1:{self.port}/?token={self.token}"
+
+    def address_once(self) -> str:
+        """The same for the command that starts a browser, whose words every user of the machine can
+        read: it holds once."""
+        ticket = token_urlsafe(32)
+        self.tickets.add(ticket)
+        return self.address.replace(self.token, ticket)
 
     @property
     def cookie(self) -> str:
@@ -99,7 +108,12 @@ class Guard:
 
     def _has_token(self, scope: Scope) -> bool:
         query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=8)
-        return _same(query.get("token", [""])[0], self.token)
+        token = query.get("token", [""])[0]
+        for ticket in tuple(self.tickets):
+            if _same(token, ticket):
+                self.tickets.discard(ticket)
+                return True
+        return _same(token, self.token)
 
     def _has_cookie(self, headers: Headers) -> bool:
         try:

@@ -38,7 +38,8 @@ def serve(desk: Desk, port: int, browser: bool, tell: Callable[[str], None]) -> 
         try:
             tell(guard.address)
             if browser:
-                threading.Thread(target=webbrowser.open, args=(guard.address,), daemon=True).start()
+                words = (guard.address_once(),)
+                threading.Thread(target=webbrowser.open, args=words, daemon=True).start()
             _run(desk, guard, listener)
         finally:
             desk.close()

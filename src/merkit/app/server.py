@@ -16,7 +16,10 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from merkit.app.desk import ConflictError, Desk
+from merkit.app.agreeing import shown_agreement
+from merkit.app.coding import ConflictError, apply_edit, review_of
+from merkit.app.desk import Desk
+from merkit.app.exporting import export, exported
 from merkit.app.guard import Guard, Guarded
 from merkit.app.uploads import TooLargeError
 from merkit.errors import ConfigError, MerkitError, MissingError
@@ -80,82 +83,83 @@ class _Page:
         return self._desk.about()
 
     def videos(self, request: Request) -> Any:
-        return {"videos": self._desk.videos(_coder(request))}
+        return {"videos": self._desk.intake.listed(_coder(request))}
 
     def video(self, request: Request) -> Any:
         video, coder = request.path_params["video"], _coder(request)
-        return {"video": self._desk.video(video), "review": self._desk.review(video, coder)}
+        shown = self._desk.pictures.video(video)
+        return {"video": shown, "review": review_of(self._desk.project, video, coder)}
 
     def curve(self, request: Request) -> Any:
         first, last, points = (_whole(request, name) for name in ("first", "last", "points"))
         title = request.query_params.get("title", "")
-        return self._desk.curve(request.path_params["video"], title, first, last, points)
+        return self._desk.pictures.curve(request.path_params["video"], title, first, last, points)
 
     def overlay(self, request: Request) -> Any:
         since = _whole(request, "since") if "since" in request.query_params else None
-        return self._desk.overlay(request.path_params["video"], _whole(request, "frame"), since)
+        video, frame = request.path_params["video"], _whole(request, "frame")
+        return self._desk.pictures.overlay(video, frame, since)
 
     def news(self, request: Request) -> Any:
         """The list, and the review of the open video where another page changed it."""
         video, coder = request.query_params.get("video", ""), _coder(request)
-        told: dict[str, Any] = {"videos": self._desk.videos(coder)}
+        told: dict[str, Any] = {"videos": self._desk.intake.listed(coder)}
         if video:
-            new = self._desk.review_if_new(video, coder, _whole(request, "count"))
+            new = review_of(self._desk.project, video, coder, _whole(request, "count"))
             told |= {} if new is None else {"review": new}
         return told
 
     def agreement(self, request: Request) -> Any:
         coders = (request.query_params.get(name, "") for name in ("first", "second"))
-        return self._desk.agreement(*coders)
+        return shown_agreement(self._desk.project, *coders)
 
     def add(self, request: Request, values: dict[str, Any]) -> Any:
         del request
-        added = self._desk.add(Path(_text(values, "path")))
-        return {"added": added, "told": f"{len(added)} taken up, read where they lie"}
+        added, problems = self._desk.intake.add(Path(_text(values, "path")))
+        told = [f"{len(added)} taken up, read where they lie", *problems]
+        return {"added": added, "told": "\n".join(told)}
 
     def edit(self, request: Request, values: dict[str, Any]) -> Any:
         edit = values.get("edit")
         if not isinstance(edit, dict):
             raise ConfigError("a request without an edit", "an object 'edit'")
-        return self._desk.edit(request.path_params["video"], _text(values, "coder"), edit)
+        video, coder = request.path_params["video"], _text(values, "coder")
+        return apply_edit(self._desk.project, video, coder, edit)
 
     def cancel(self, request: Request, values: dict[str, Any]) -> Any:
         del values
-        self._desk.queue.cancel(request.path_params["video"])
+        self._desk.intake.queue.cancel(request.path_params["video"])
         return {}
 
     def queue_again(self, request: Request, values: dict[str, Any]) -> Any:
         del values
-        self._desk.again(request.path_params["video"])
+        self._desk.intake.again(request.path_params["video"])
         return {}
 
     def export(self, request: Request, values: dict[str, Any]) -> Any:
         del request
         names = ("coder", "format", "suffix", "video")
-        written = self._desk.export(*(_text(values, name) for name in names))
-        return {"name": written.name, "path": str(written.path)}
+        written = export(self._desk.project, *(_text(values, name) for name in names))
+        return {"name": written.name, "path": str(written)}
 
     async def upload(self, request: Request) -> Response:
         told = request.headers.get("content-length", "")
         n_bytes = int(told) if told.isdecimal() else None
         name = request.query_params.get("name", "")
-        path = await self._desk.uploads.take(name, n_bytes, request.stream())
-        return JSONResponse({"id": await run_sync(self._desk.take_upload, path)})
+        path = await self._desk.intake.uploads.take(name, n_bytes, request.stream())
+        return JSONResponse({"id": await run_sync(self._desk.intake.take_upload, path)})
 
     async def exported(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        path = self._desk.exports / name
-        if not path.is_file() or path.is_symlink() or path.name != name or name.startswith("."):
-            raise MissingError(f"no exported file '{name}'")
-        return FileResponse(path, filename=name, media_type="application/octet-stream")
+        path = exported(self._desk.project, request.path_params["name"])
+        return FileResponse(path, filename=path.name, media_type="application/octet-stream")
 
     async def frame(self, request: Request) -> Response:
         places = request.path_params
-        jpeg = await run_sync(self._desk.jpeg, places["video"], places["frame"])
+        jpeg = await run_sync(self._desk.pictures.jpeg, places["video"], places["frame"])
         return Response(jpeg, media_type="image/jpeg")
 
     async def media(self, request: Request) -> Response:
-        path = await run_sync(self._desk.file, request.path_params["video"])
+        path = await run_sync(self._desk.pictures.file, request.path_params["video"])
         kind = "video/webm" if path.suffix.lower() == ".webm" else "video/mp4"
         return FileResponse(path, media_type=kind)
 

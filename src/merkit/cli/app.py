@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -53,7 +54,8 @@ def run(words: Sequence[str]) -> int:
     desk = Desk(project, coder)
     with project.writing():
         for folder in videos:
-            desk.add(folder)
+            for problem in desk.intake.add(folder)[1]:
+                print(f"merkit: {problem}\n  the other videos are taken up", file=sys.stderr)
         print(f"project: {project.folder}")
         serve(desk, options.port, options.browser, _tell)
     print("merkit app has ended; the same command goes on where it stopped")

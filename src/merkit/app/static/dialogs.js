@@ -119,7 +119,7 @@ async function goTo(difference) {
 // Export ----------------------------------------------------------------------------------------
 
 export function showExport() {
-  const { formats, folder } = state.project;
+  const { formats } = state.project;
   const options = formats.flatMap((f) => f.suffixes.map((suffix) => h("option", { value: `${f.name} ${suffix}` }, `${suffix}: ${f.title}`)));
   const of = state.video
     ? h("select", { id: "export-of" }, h("option", { value: "" }, "all videos that are ready"), h("option", { value: state.video.id }, `${state.video.name} alone`))
@@ -127,7 +127,7 @@ export function showExport() {
   const field = (id, label, element) => h("div", { class: "field" }, h("label", { for: id }, label), element);
   show(
     "Export",
-    h("p", {}, `What ${state.coder} made of them: rejected events are left out, corrected and added ones are in. The file is also written to ${folder}/exports.`),
+    h("p", {}, `What ${state.coder} made of them: rejected events are left out, corrected and added ones are in. The file is also written to the folder "exports" of the project.`),
     field("export-format", "File", h("select", { id: "export-format" }, options)),
     field("export-of", "Of", of),
     h("div", { class: "buttons" }, h("button", { type: "button", id: "export-go", class: "main", onclick: exportNow }, "Export")),

@@ -5,6 +5,7 @@ import { $ } from "./dom.js";
 import * as player from "./player.js";
 import { hear, selectedEvent, state } from "./state.js";
 
+const LEAST_PX = 0.3; // of the normalised face; less is what points tremble by
 const LONGER = 10; // times that arrows are drawn longer than the motion
 const canvas = $("overlay");
 let asked = 0;
@@ -70,7 +71,7 @@ function draw(told) {
   for (const [width, colour] of [[5.5, "#000000aa"], [3, "#ffd400"]]) {
     pen.lineWidth = width * dots;
     pen.strokeStyle = colour;
-    for (const { x, y, right, down } of told.arrows) {
+    for (const { x, y, right, down } of told.arrows.filter((a) => a.motion_px >= LEAST_PX)) {
       arrow(pen, place([x, y]), place([x + LONGER * right, y + LONGER * down]), 9 * dots);
     }
   }
