@@ -6,13 +6,15 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pandas as pd
 import pytest
-from made_desk import EVENTS, Browser, made_up, until
+from made_desk import EVENTS, Browser, made_up, ready_project, until, write_tiny
 
 from merkit.app.desk import Desk
 from merkit.export import EXPORTERS
+from merkit.inference.made import Judgement, read_made
 from merkit.review.project import Project, ProjectConfig
 
 
@@ -197,6 +199,24 @@ def test_the_exported_file_holds_what_the_page_shows(browser: Browser, desk: Des
     download = browser.get(f"/exports/{written['name']}")
     assert download.content == Path(written["path"]).read_bytes()
     assert "attachment" in download.headers["content-disposition"]
+
+
+def test_files_of_one_video_each_come_in_one(tmp_path: Path, tiny_video: Path) -> None:
+    """Two videos for a program whose files hold one; and how it came about is told beside each."""
+    other = write_tiny(tmp_path / "other.mp4", 60)
+    desk = Desk(ready_project(tmp_path / "project", tiny_video, other), work=made_up)
+    with desk.project.writing():
+        browser = Browser(desk)
+        browser.edit("v002", "1", kind="reject", target="e002")
+        body = {"coder": "anna", "format": "elan", "suffix": ".eaf", "video": ""}
+        written = browser.post("/api/export", json=body).json()
+    with ZipFile(written["path"]) as packed:
+        names = packed.namelist()
+        assert names == [f"{tiny_video.stem}.eaf", "other.eaf"]
+        held = [b"<ANNOTATION_VALUE>macro<" in packed.read(name) for name in names]
+        assert held == [True, False]
+    made = read_made(desk.project.folder / "exports" / "events-anna-elan" / "other.eaf")
+    assert made.judgement == Judgement("anna", rejected=1, open=2)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from merkit.face import TrackConfig
 from merkit.inference.analysis import Analysis
 from merkit.inference.bundled import bundled
 from merkit.inference.cite import table_paragraph
-from merkit.inference.made import beside, read_made, write_made
+from merkit.inference.made import Judgement, UsedModel, beside, read_made, write_made
 from merkit.spotting import SpotConfig
 from merkit.types import Event, Recording, Stretch
 
@@ -43,7 +43,7 @@ def table(tmp_path: Path, analyses: list[Analysis]) -> Path:
     path.write_text("video\n")
     spot = SpotConfig(lag_s=0.2)
     track = TrackConfig(landmarks_path="secret/folder/points.csv", tracker="precomputed")
-    write_made(path, analyses, bundled(), spot, track)
+    write_made(path, analyses, UsedModel.of(bundled()), spot, track)
     return path
 
 
@@ -106,6 +106,18 @@ def test_without_a_model_nothing_is_said_of_one(table: Path) -> None:
     told = table_paragraph(replace(read_made(table), model=generated))
     assert "by stag, trained on synthetic" in told
     assert "generated faces" in told
+
+
+def test_what_a_coder_made_of_it_is_told(table: Path, analyses: list[Analysis]) -> None:
+    judgement = Judgement("anna", accepted=3, corrected=2, rejected=4, added=1, open=5, excluded=1)
+    write_made(table, analyses, None, SpotConfig(), TrackConfig(), judgement=judgement)
+    made = read_made(table)
+    assert made.judgement == judgement
+    told = table_paragraph(made)
+    assert "judged by a coder (anna): 3 accepted as they are, 2 corrected" in told
+    assert "4 rejected and left out, 1 added" in told
+    assert "5 not judged. Stretches excluded: 1." in told
+    assert "checked by a coder" not in told
 
 
 def test_a_video_without_a_face_could_not_be_judged(tmp_path: Path) -> None:

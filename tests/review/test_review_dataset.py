@@ -168,6 +168,25 @@ def test_the_export_of_a_review(project: Project, tmp_path: Path) -> None:
     assert main(["review", "export", str(tmp_path), "--coder", "anna"]) == 3
 
 
+def test_how_a_review_is_cited(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of three found events one was rejected, one corrected, one accepted; one was added."""
+    out = tmp_path / "reviewed.xlsx"
+    assert (
+        main(["review", "export", str(project.folder), "--coder", "anna", "--out", str(out)]) == 0
+    )
+    assert main(["cite", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert "judged by a coder (anna): 1 accepted as they are, 1 corrected" in told
+    assert "1 rejected and left out, 1 added." in told
+    assert "3 micro-expressions" in told
+    folder = tmp_path / "codes"
+    words = ["--coder", "anna", "--out", str(folder), "--format", "elan"]
+    assert main(["review", "export", str(project.folder), *words]) == 0
+    assert sorted(path.suffix for path in folder.iterdir()) == [".eaf", ".json"]
+
+
 def test_the_agreement_of_a_project(
     project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

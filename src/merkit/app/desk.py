@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from merkit.app.analysing import analyse_job
-from merkit.app.exporting import classes_of, exporters
+from merkit.app.exporting import exporters
 from merkit.app.intake import Intake
 from merkit.app.pictures import Pictures
 from merkit.app.queue import Work
+from merkit.review.export import classes_of
 from merkit.review.project import Project
 from merkit.types import EventKind
 
@@ -54,4 +55,4 @@ class Desk:
 
     def _classes(self) -> list[str]:
         first = next((entry for entry in self.project.videos() if entry.analysed), None)
-        return [] if first is None else classes_of([self.project.analysis(first.id)])
+        return [] if first is None else list(classes_of([self.project.analysis(first.id)]))

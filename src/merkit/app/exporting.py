@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from merkit.errors import ConfigError, MissingDataError
-from merkit.export import EXPORTERS, Exporter, write_events
-from merkit.inference.analysis import Analysis
+from merkit.export import EXPORTERS, Exporter
+from merkit.files import atomic_file
 from merkit.review.coders import coder_folder, coder_name
+from merkit.review.export import write_reviewed
 from merkit.review.project import Project
 
 
@@ -19,7 +21,8 @@ def exporters() -> list[Exporter]:
 
 def export(project: Project, coder: str, format_name: str, suffix: str, video_id: str = "") -> Path:
     """Write a coder's events of one video, or of all, into the project's folder ``exports``, in
-    place of an earlier such file.
+    place of an earlier such file. Of a format whose files hold one video, those of several go into
+    a folder, and all of it into a .zip file beside it, which is what is given back.
 
     Raises:
         ConfigError: an unknown format, or nothing is analysed.
@@ -27,10 +30,18 @@ def export(project: Project, coder: str, format_name: str, suffix: str, video_id
     exporter = EXPORTERS[format_name]
     if suffix not in exporter.suffixes:
         raise ConfigError(f"{format_name} as {suffix}", " or ".join(exporter.suffixes))
-    analyses = _reviewed(project, coder, video_id)
-    name = f"{video_id or 'events'}-{_short(project, coder)}{suffix}"
-    path = project.folder / "exports" / name
-    write_events(analyses, classes_of(analyses), path, format_name)
+    stem = f"{video_id or 'events'}-{_short(project, coder)}"
+    several = not video_id and sum(entry.analysed for entry in project.videos()) > 1
+    apart = exporter.one_video and several
+    path = project.folder / "exports" / (f"{stem}-{format_name}" if apart else f"{stem}{suffix}")
+    files, _ = write_reviewed(project, coder, path, format_name, [video_id] if video_id else [])
+    return _zipped(files, path.with_name(f"{path.name}.zip")) if apart else path
+
+
+def _zipped(files: Sequence[Path], path: Path) -> Path:
+    with atomic_file(path) as temporary, ZipFile(temporary, "w", ZIP_DEFLATED) as packed:
+        for file in files:
+            packed.write(file, file.name)
     return path
 
 
@@ -45,24 +56,6 @@ def exported(project: Project, name: str) -> Path:
     if hidden or not path.is_file():
         raise MissingDataError(f"no exported file '{name}'")
     return path
-
-
-def classes_of(analyses: Iterable[Analysis]) -> list[str]:
-    """The model's classes, in its order; none where nothing was named."""
-    named = (event.probabilities for analysis in analyses for event in analysis.events)
-    return list(next(filter(None, named), ()))
-
-
-def _reviewed(project: Project, coder: str, video_id: str) -> list[Analysis]:
-    """As the coder left it; what was found, where the coder has done nothing yet."""
-    entries = [entry for entry in project.videos() if entry.analysed]
-    wanted = [n for n, entry in enumerate(entries) if video_id in ("", entry.id)]
-    if not wanted:
-        raise ConfigError("no analysed video to export", "one that is ready")
-    if coder_folder(coder) in map(coder_folder, project.coders()):
-        reviewed = project.reviewed(coder)
-        return [reviewed[n] for n in wanted]
-    return [project.analysis(entries[n].id) for n in wanted]
 
 
 def _short(project: Project, coder: str) -> str:

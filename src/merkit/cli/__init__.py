@@ -35,9 +35,9 @@ COMMANDS = {
     "train": "train a final model and write a model folder",
     "predict": "find brief facial movements in videos and write a table; a model names them",
     "app": "a page of this machine: drop videos, judge and correct what was found, export",
-    "bench": "the conventional way and merkit's, measured on this machine",
-    "cite": "how to report a run or a table in a paper: methods paragraph and references",
     "review": "what coders made of it: tables, their agreement, and a database of your own",
+    "cite": "how to report a run or a table in a paper: methods paragraph and references",
+    "bench": "the conventional way and merkit's, measured on this machine",
     "explain": "figures of what a model looked at, for a clip, a database or a run",
 }
 

@@ -121,7 +121,7 @@ class _Files:
 def run(words: Sequence[str]) -> int:
     options = parse(Options, "predict", words)
     from merkit.cli.outputs import outputs, sole_writer_of, write_outputs
-    from merkit.inference.made import write_made
+    from merkit.inference.made import UsedModel, write_made
 
     options = replace(options, videos=_videos(options.videos))
     files = _Files(
@@ -137,9 +137,10 @@ def run(words: Sequence[str]) -> int:
         analyses = _analyse(recognizer, options, broken, files)
         classes = () if recognizer is None else recognizer.vocabulary.classes
         track, fps_hz = _track(recognizer, options), options.fps or None
+        model = None if recognizer is None else UsedModel.of(recognizer)
 
         def note(file: Path, held: Sequence[Analysis]) -> None:
-            write_made(file, held, recognizer, options.spot, track, fps_hz)
+            write_made(file, held, model, options.spot, track, fps_hz)
 
         lines = write_outputs(outs, analyses, classes, note)
     tell(analyses, unnamed)

@@ -14,7 +14,6 @@ from merkit.cli.options import parse
 from merkit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from merkit.inference.analysis import Analysis
     from merkit.review.agreement import Agreement, Kappa
 
 _USAGE = """usage: merkit review export PROJECT --coder NAME --out FILE
@@ -55,29 +54,18 @@ class ExportOptions:
 
 def _export(words: Sequence[str]) -> int:
     options = parse(ExportOptions, "review export", words)
-    from merkit.export import check_target, write_events
+    from merkit.export import check_target
+    from merkit.review.export import write_reviewed
     from merkit.review.project import Project
 
-    check_target(options.out, options.overwrite, options.format)
-    analyses = Project.open(options.project).reviewed(options.coder)
-    write_events(analyses, _classes(analyses), options.out, options.format)
+    project = Project.open(options.project)
+    coder = project.known_coder(options.coder)
+    videos = [entry.path for entry in project.videos() if entry.analysed]
+    check_target(options.out, options.overwrite, options.format, videos)
+    _, analyses = write_reviewed(project, coder, options.out, options.format)
     n_events = sum(len(analysis.events) for analysis in analyses)
     print(f"{_count(len(analyses), 'video')}, {_count(n_events, 'event')}: {options.out}")
     return 0
-
-
-def _classes(analyses: Sequence[Analysis]) -> tuple[str, ...]:
-    """Classes that a model gave probabilities of, in its own order.
-
-    Raises:
-        ConfigError: several models of different classes.
-    """
-    events = [event for analysis in analyses for event in analysis.events]
-    known = {tuple(event.probabilities): event for event in events if event.probabilities}
-    if len({frozenset(classes) for classes in known}) > 1:
-        told = "; ".join(", ".join(classes) for classes in known)
-        raise ConfigError(f"videos were analysed by models of different classes: {told}", "one")
-    return next(iter(known), ())
 
 
 @dataclass(frozen=True)

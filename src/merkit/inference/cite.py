@@ -8,7 +8,7 @@ from statistics import fmean
 
 from merkit.config import to_mapping
 from merkit.face import TrackConfig
-from merkit.inference.made import Made, ReadVideo, UsedModel
+from merkit.inference.made import Judgement, Made, ReadVideo, UsedModel
 from merkit.references import in_words, listed, merkit_itself
 from merkit.spotting import SpotConfig
 
@@ -36,6 +36,7 @@ def table_paragraph(made: Made) -> str:
         f"ones up to {spot.macro_max_s:g} s for macro-expressions; blinks, gaze shifts, speech and "
         "head movements were set apart by name.",
         _naming(model),
+        _judged(made.judgement),
         _found(made.videos),
     ]
     usual = to_mapping(SpotConfig())
@@ -46,7 +47,7 @@ def table_paragraph(made: Made) -> str:
     return "\n\n".join(
         [
             " ".join(filter(None, parts)),
-            _caution(model),
+            _caution(model, made.judgement),
             f"Software: {in_words(made.versions)}. Table made {made.made}.",
             listed(_sources(made)),
         ]
@@ -123,6 +124,22 @@ def _naming(model: UsedModel | None) -> str:
     return told + "."
 
 
+def _judged(judgement: Judgement | None) -> str:
+    if judgement is None:
+        return ""
+    one = judgement
+    counts = {
+        "accepted as they are": one.accepted,
+        "corrected in times or names": one.corrected,
+        "rejected and left out": one.rejected,
+        "added": one.added,
+        "not judged": one.open,
+    }
+    told = ", ".join(f"{n} {what}" for what, n in counts.items() if n)
+    told = f"What was found was then judged by a coder ({one.coder}): {told or 'no events'}"
+    return f"{told}. Stretches excluded: {one.excluded}." if one.excluded else f"{told}."
+
+
 def _found(videos: Sequence[ReadVideo]) -> str:
     read = [video for video in videos if video.readable]
     micro, macro, named = (sum(getattr(v, k) for v in read) for k in ("micro", "macro", "named"))
@@ -139,7 +156,7 @@ def _found(videos: Sequence[ReadVideo]) -> str:
     return told
 
 
-def _caution(model: UsedModel | None) -> str:
+def _caution(model: UsedModel | None, judgement: Judgement | None) -> str:
     told = (
         "To be said with it: a movement of the face is not an emotion, and that none was found is "
         "no proof that there was none."
@@ -149,9 +166,10 @@ def _caution(model: UsedModel | None) -> str:
     if "simulation" in model.trained_on:
         told += (
             " The recognisers never saw a person; on real clips they err more often than on "
-            "simulated ones (docs/methods/sim-flow.md has the figures). Classes should be checked "
-            "by a coder who does not know the hypothesis."
+            "simulated ones (docs/methods/sim-flow.md has the figures)."
         )
+        if judgement is None:
+            told += " Classes should be checked by a coder who does not know the hypothesis."
     if "synthetic" in model.trained_on:
         told += " The model was trained on generated faces: its labels of people mean nothing."
     return told

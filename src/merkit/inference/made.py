@@ -34,6 +34,7 @@ _FIELDS = {
     "spot": dict,
     "track": dict,
     "model": dict,
+    "judgement": dict,
     "videos": list,
 }
 _AGAIN = "run merkit predict again, which writes it"
@@ -69,6 +70,21 @@ class UsedModel:
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """What a coder made of the events that were found: how many were ``accepted`` as they are,
+    ``corrected`` in times or names, ``rejected``, ``added``, and left ``open``; and how many
+    stretches were ``excluded``."""
+
+    coder: str
+    accepted: int = 0
+    corrected: int = 0
+    rejected: int = 0
+    added: int = 0
+    open: int = 0
+    excluded: int = 0
+
+
+@dataclass(frozen=True)
 class ReadVideo:
     """A video that was asked for. Seconds, shares 0 to 1 and Hz; None where not known.
     ``judged_share``: of its time, what is in no stretch of which nothing can be told."""
@@ -89,7 +105,8 @@ class ReadVideo:
 @dataclass(frozen=True)
 class Made:
     """``table``: name of the file; ``sha256`` of it as it was written; ``made``: UTC, ISO 8601.
-    ``model``: None where nothing was named."""
+    ``model``: None where nothing was named. ``judgement``: of the coder whose review it is; None of
+    what was found."""
 
     table: str
     sha256: str
@@ -99,6 +116,7 @@ class Made:
     track: TrackConfig
     model: UsedModel | None
     videos: tuple[ReadVideo, ...]
+    judgement: Judgement | None = None
 
     def changed(self, table: Path) -> bool:
         """Whether the table is not as it was written."""
@@ -113,10 +131,11 @@ def beside(table: Path) -> Path:
 def write_made(
     table: Path,
     analyses: Sequence[Analysis],
-    namer: Namer | None,
+    model: UsedModel | None,
     spot: SpotConfig,
     track: TrackConfig,
     fps_hz: float | None = None,
+    judgement: Judgement | None = None,
 ) -> Path:
     """Say how a table that was just written came about; whole or not at all.
 
@@ -138,7 +157,8 @@ def write_made(
             name: Path(value).name if name.endswith("_path") and value else value
             for name, value in to_mapping(track).items()
         },
-        "model": {} if namer is None else asdict(UsedModel.of(namer)),
+        "model": {} if model is None else asdict(model),
+        "judgement": {} if judgement is None else asdict(judgement),
         "videos": [asdict(_read_video(analysis, fps_hz)) for analysis in analyses],
     }
     write_json(beside(table), document)
@@ -171,6 +191,9 @@ def read_made(table: Path) -> Made:
             spot=from_mapping(SpotConfig, stored["spot"], "spot"),
             track=from_mapping(TrackConfig, {**stored["track"], "model_path": ""}, "track"),
             model=from_mapping(UsedModel, stored["model"], "model") if stored["model"] else None,
+            judgement=from_mapping(Judgement, stored["judgement"], "judgement")
+            if stored["judgement"]
+            else None,
             videos=tuple(from_mapping(ReadVideo, v, "videos") for v in stored["videos"]),
         )
     except ConfigError as error:

@@ -113,7 +113,8 @@ async function listen() {
 
 // What is told ----------------------------------------------------------------------------------
 
-const KINDS = ["conflict", "gone", "problem", "told"]; // the first that there is is shown
+// The first that there is is shown: while merkit is gone, problems are of that.
+const KINDS = ["conflict", "gone", "problem", "told"];
 const banners = new Map(); // kind -> text and buttons
 
 function told(kind, text, ...more) {
