@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_desk import Browser, made_up, ready_project, write_tiny
+from made_desk import Browser, ready_project
+from made_work import made_up, write_tiny
 
 from merkit.app.desk import Desk
 

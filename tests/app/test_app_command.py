@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_desk import write_tiny
+from made_work import write_tiny
 
 from merkit.app import serve as serving
 from merkit.app.desk import Desk

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pytest
-from made_desk import grey, ready_project, write_avi
+from made_desk import ready_project
+from made_work import grey, write_avi
 from real_server import CHROMIUM_ARGS, RealServer, chromium, start
 
 from merkit.types import Recording

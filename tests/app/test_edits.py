@@ -10,7 +10,8 @@ from zipfile import ZipFile
 
 import pandas as pd
 import pytest
-from made_desk import EVENTS, Browser, made_up, ready_project, until, write_tiny
+from made_desk import Browser, ready_project
+from made_work import EVENTS, made_up, until, write_tiny
 
 from merkit.app.desk import Desk
 from merkit.export import EXPORTERS

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from av.error import FFmpegError
-from made_desk import N_FRAMES, Browser, grey, write_avi, write_tiny
+from made_desk import Browser
+from made_work import N_FRAMES, grey, write_avi, write_tiny
 
 from merkit.app.desk import Desk
 from merkit.app.frames import FrameReader

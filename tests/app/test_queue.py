@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from made_desk import Browser, made_up, until, write_tiny
+from made_desk import Browser
+from made_work import made_up, until, write_tiny
 
 from merkit.app.desk import Desk
 from merkit.app.queue import Entry, Job, Queue

@@ -21,7 +21,7 @@ def files(folder: Path) -> list[str]:
 
 
 def test_a_video_is_kept_and_queued_once(browser: Browser, desk: Desk, tmp_path: Path) -> None:
-    from made_desk import write_tiny
+    from made_work import write_tiny
 
     video = write_tiny(tmp_path / "b.mp4", 40).read_bytes()
     first = browser.post("/api/upload?name=b.mp4", content=video)
@@ -34,7 +34,7 @@ def test_a_video_is_kept_and_queued_once(browser: Browser, desk: Desk, tmp_path:
 
 
 def test_two_videos_of_one_name_are_two(browser: Browser, desk: Desk, tmp_path: Path) -> None:
-    from made_desk import write_tiny
+    from made_work import write_tiny
 
     ids = set()
     for n_frames in (30, 35):
@@ -127,7 +127,7 @@ def test_a_connection_that_breaks_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_videos_are_added_by_their_path(browser: Browser, desk: Desk, tmp_path: Path) -> None:
-    from made_desk import write_tiny
+    from made_work import write_tiny
 
     folder = tmp_path / "day 1"
     folder.mkdir()
