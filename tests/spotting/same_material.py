@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 import av
+import numpy as np
 
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.identity import make_identity
@@ -22,6 +23,7 @@ FULL_HZ, HZ = 60, 30
 LENGTH_S, OTHER_S = 12, 3
 #: of the recording, in copies of which the whole is not needed: its micro-expressions
 PART_S = 9
+CRF = 15
 #: a key frame every second: a stream copy begins at one
 KEY_S = 1
 CONFIG = SynthConfig(
@@ -58,16 +60,26 @@ class Copy:
         return self.at_s - self.first_s
 
 
-class Material:
-    """The recording and its copies in ``folder``."""
+def draw(folder: Path) -> None:
+    """The frames, and the recordings made of them, that ``Material`` reads."""
+    folder.mkdir()
+    plan, other = plan_recordings(CONFIG)
+    full = np.stack(list(_frames(plan)))
+    np.save(folder / "full.npy", full)
+    encode(folder / "recording.mp4", full[::2], HZ, CRF)
+    others = list(islice(_frames(other), 0, OTHER_S * FULL_HZ, 2))
+    encode(folder / "other.mp4", others, HZ, CRF)
 
-    def __init__(self, folder: Path) -> None:
+
+class Material:
+    """The recording and its copies; ``drawn``: by ``draw``."""
+
+    def __init__(self, drawn: Path, folder: Path) -> None:
         self.folder = folder
-        self.plan, other = plan_recordings(CONFIG)
-        self._full = list(_frames(self.plan))
-        self.recording = self._written("recording", self._full[::2])
-        others = list(islice(_frames(other), 0, OTHER_S * FULL_HZ, 2))
-        self._other = self._written("other", others).path
+        self.plan = plan_recordings(CONFIG)[0]
+        self._full = np.load(drawn / "full.npy", mmap_mode="r")
+        self.recording = Copy(drawn / "recording.mp4")
+        self._other = drawn / "other.mp4"
 
     def part(self, first_s: int, last_s: int) -> Copy:
         """Stream copy of a part, as ``ffmpeg -ss ... -to ... -c copy`` cuts it."""
@@ -89,7 +101,7 @@ class Material:
         places = (round(i * FULL_HZ / fps_hz) for i in range(PART_S * fps_hz))
         return self._written(f"rate{fps_hz}", [self._full[i] for i in places], fps_hz)
 
-    def _written(self, name: str, frames: Sequence[U8], fps_hz: int = HZ, crf: int = 15) -> Copy:
+    def _written(self, name: str, frames: Sequence[U8], fps_hz: int = HZ, crf: int = CRF) -> Copy:
         path = self.folder / f"{name}.mp4"
         encode(path, frames, fps_hz, crf)
         return Copy(path, fps_hz, last_s=len(frames) / fps_hz)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from same_material import HZ, LENGTH_S, OTHER_S, PART_S, Copy, Material
+from same_material import HZ, LENGTH_S, OTHER_S, PART_S, Copy, Material, draw
 
+import tiny_pipeline as tiny
 from merkit.spotting import SpottedVideo, spot_video, stream_events
 from merkit.spotting.stream import LATE_S
 from merkit.types import Event, Frame, Stretch
@@ -19,13 +22,28 @@ JOINED_S = OTHER_S + 2 * LENGTH_S
 
 
 @pytest.fixture(scope="session")
-def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
-    return Material(tmp_path_factory.mktemp("same"))
+def drawn(shared_folder: Path) -> Path:
+    return tiny.made_once(shared_folder / "same", draw)
 
 
 @pytest.fixture(scope="session")
-def spotted(material: Material) -> SpottedVideo:
-    return spot_video(material.recording.path)
+def material(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Material:
+    return Material(drawn, tmp_path_factory.mktemp("same"))
+
+
+def spotted_once(drawn: Path, name: str, video: Path) -> SpottedVideo:
+    """What is spotted, by the first of the test processes that asks; a copy of a name is the same
+    to the byte in each of them."""
+    kept = tiny.made_once(
+        drawn / f"{name}.spotted", lambda out: out.write_bytes(pickle.dumps(spot_video(video)))
+    )
+    found: SpottedVideo = pickle.loads(kept.read_bytes())
+    return found
+
+
+@pytest.fixture(scope="session")
+def spotted(drawn: Path, material: Material) -> SpottedVideo:
+    return spotted_once(drawn, "recording", material.recording.path)
 
 
 def answers(found: SpottedVideo, shift_s: float = 0.0) -> list[tuple[str, tuple[float, ...]]]:
@@ -74,10 +92,10 @@ def test_the_recording_holds_what_can_be_compared(
 
 
 @pytest.fixture(scope="session")
-def parts(material: Material) -> list[tuple[Copy, SpottedVideo]]:
+def parts(drawn: Path, material: Material) -> list[tuple[Copy, SpottedVideo]]:
     """Two stream copies that overlap by six seconds."""
     copies = [material.part(0, PART_S), material.part(LENGTH_S - PART_S, LENGTH_S)]
-    return [(copy, spot_video(copy.path)) for copy in copies]
+    return [(copy, spotted_once(drawn, copy.path.stem, copy.path)) for copy in copies]
 
 
 def test_parts_cut_by_stream_copy(
@@ -94,10 +112,10 @@ def test_overlapping_parts_agree(parts: list[tuple[Copy, SpottedVideo]]) -> None
 
 
 @pytest.fixture(scope="session")
-def joined(material: Material) -> tuple[tuple[Copy, Copy], SpottedVideo]:
+def joined(drawn: Path, material: Material) -> tuple[tuple[Copy, Copy], SpottedVideo]:
     """The recording twice over, after another one."""
     copies = material.looped_after_another()
-    return copies, spot_video(copies[0].path)
+    return copies, spotted_once(drawn, "joined", copies[0].path)
 
 
 def test_looped_after_another_recording(
