@@ -158,6 +158,8 @@ class Fold:
 
 #: What a movement is: the two kinds of expression, and what is brief without being one.
 EventKind = Literal["micro", "macro", "blink", "gaze shift", "speech", "head movement"]
+#: The kinds that are expressions.
+EXPRESSIONS: tuple[EventKind, ...] = ("micro", "macro")
 #: Why nothing can be told for a while; ``excluded``: a coder left it out of a review.
 StretchKind = Literal[
     "no face",
@@ -266,6 +268,12 @@ class Stretch:
     last_frame: int
     part: FacePart = "face"
     reason: str = ""
+
+    @property
+    def title(self) -> str:
+        """Why nothing can be told, and of what where it is not the whole face: such as
+        ``speech (lower face)``."""
+        return self.kind if self.part == "face" else f"{self.kind} ({self.part})"
 
 
 @dataclass(frozen=True)

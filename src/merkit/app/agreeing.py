@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 from typing import Any, TypeAlias
 
+from merkit.app.shown import number_or_none
 from merkit.review.agreement import Agreement, Kappa, project_agreement
 from merkit.review.project import Project
 from merkit.review.review import Review
 from merkit.review.things import ReviewedEvent
+from merkit.scoring.spotting import MIN_IOU, Span
+from merkit.types import EXPRESSIONS
 
-#: events of the two coders that overlap by less, in shares of both together, are two events
-_SAME_SHARE = 0.5
-_EXPRESSIONS = ("micro", "macro")
 #: what the first and the second coder have of one movement
 Pair: TypeAlias = tuple[ReviewedEvent | None, ReviewedEvent | None]
 
@@ -52,17 +51,19 @@ def _numbers(found: Agreement) -> Iterator[dict[str, Any]]:
     yield number("events of both", str(found.matched), "matched as in the MEGC challenges")
     yield number(f"of {first} alone", str(found.only[0]), "")
     yield number(f"of {second} alone", str(found.only[1]), "")
-    yield number("IoU of times", _known(found.mean_iou), "mean of the matched events; 1: the same")
+    yield number(
+        "IoU of times", number_or_none(found.mean_iou), "mean of the matched events; 1: the same"
+    )
     for edge in found.edges:
         about = f"mean distance in frames, {edge.n} {'event' if edge.n == 1 else 'events'}"
-        yield number(edge.edge, _known(edge.mean_frames), about)
+        yield number(edge.edge, number_or_none(edge.mean_frames), about)
     yield number("kappa of verdicts", *_kappa(found.verdicts))
     yield number("kappa of labels", *_kappa(found.classes))
 
 
 def _kappa(kappa: Kappa) -> tuple[float | None, str]:
     alike = f"Cohen; {kappa.alike} of {kappa.n} alike"
-    return _known(kappa.value), f"{alike}; {kappa.why}" if kappa.why else alike
+    return number_or_none(kappa.value), f"{alike}; {kappa.why}" if kappa.why else alike
 
 
 def differences_of(one: Review, other: Review) -> list[dict[str, Any]]:
@@ -85,7 +86,7 @@ def _found(one: Review, other: Review) -> Iterator[Pair]:
         twin = others.get(event.id)
         if twin is None or not (event.revision or twin.revision):
             continue
-        if {event.event.kind, twin.event.kind} & set(_EXPRESSIONS):
+        if {event.event.kind, twin.event.kind} & set(EXPRESSIONS):
             yield event, twin
 
 
@@ -107,9 +108,8 @@ def _like(event: ReviewedEvent, other: Review) -> ReviewedEvent | None:
 
 def _same(event: ReviewedEvent, twin: ReviewedEvent) -> bool:
     a, b = event.event, twin.event
-    shared = min(a.offset_frame, b.offset_frame) - max(a.onset_frame, b.onset_frame) + 1
-    spanned = max(a.offset_frame, b.offset_frame) - min(a.onset_frame, b.onset_frame) + 1
-    return a.kind == b.kind and shared / spanned >= _SAME_SHARE
+    first, second = (Span(one.onset_frame, one.offset_frame) for one in (a, b))
+    return a.kind == b.kind and first.iou(second) >= MIN_IOU
 
 
 def _said(event: ReviewedEvent | None, other: ReviewedEvent | None) -> str:
@@ -133,7 +133,3 @@ def _said(event: ReviewedEvent | None, other: ReviewedEvent | None) -> str:
     if other is not None and event.action_units != other.action_units:
         said.append(event.action_units or "no action units")
     return ", ".join(said)
-
-
-def _known(value: float) -> float | None:
-    return float(value) if isfinite(value) else None

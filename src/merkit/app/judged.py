@@ -10,9 +10,8 @@ from typing import TypeAlias
 from merkit.errors import MerkitError
 from merkit.review.coders import coder_folder
 from merkit.review.project import Project
+from merkit.types import EXPRESSIONS
 
-#: kinds that wait for a verdict; of others those count that got one
-EXPRESSIONS = ("micro", "macro")
 #: events that are judged, and that are to be judged
 Counts: TypeAlias = tuple[int, int]
 
@@ -55,5 +54,6 @@ class Judged:
             events = self._project.review(video_id, coder).events
         except MerkitError:  # told where it is opened
             return None
+        # expressions wait for a verdict; of others those count that got one
         told = [event for event in events if event.event.kind in EXPRESSIONS or event.judged]
         return sum(event.judged for event in told), len(told)

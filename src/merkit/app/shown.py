@@ -55,7 +55,7 @@ def _event(thing: ReviewedEvent, blinded: bool) -> dict[str, Any]:
         "kind": event.kind,
         "label": event.label if "label" in own or not blinded else "",
         "units": thing.action_units if "units" in own or not blinded else "",
-        "score": None if blinded else _number(event.score),
+        "score": None if blinded else number_or_none(event.score),
         "verdict": thing.verdict,
         "origin": thing.origin,
         "note": thing.note,
@@ -64,9 +64,9 @@ def _event(thing: ReviewedEvent, blinded: bool) -> dict[str, Any]:
         "offset_frame": event.offset_frame,
         "onset_s": event.onset_s,
         "offset_s": event.offset_s,
-        "motion_px": _number(event.motion_px),
-        "threshold_px": _number(event.threshold_px),
-        "quality": _number(event.quality),
+        "motion_px": number_or_none(event.motion_px),
+        "threshold_px": number_or_none(event.threshold_px),
+        "quality": number_or_none(event.quality),
         "reasons": [] if blinded else list(event.reasons),
         "regions": [region_words(region) for region in event.regions[:4]],
         "found": None
@@ -98,5 +98,6 @@ def shown_clock(clock: Clock) -> dict[str, Any]:
     }
 
 
-def _number(value: float) -> float | None:
+def number_or_none(value: float) -> float | None:
+    """A number as JSON has it: none where it is not known."""
     return float(value) if isfinite(value) else None

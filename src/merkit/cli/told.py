@@ -99,8 +99,7 @@ def _stretches(stretches: Sequence[Stretch]) -> str:
     """How often and how long, by what they are and the part of the face."""
     totals: dict[str, list[float]] = {}
     for stretch in stretches:
-        name = stretch.kind if stretch.part == "face" else f"{stretch.kind} ({stretch.part})"
-        totals.setdefault(name, []).append(stretch.end_s - stretch.start_s)
+        totals.setdefault(stretch.title, []).append(stretch.end_s - stretch.start_s)
     return ", ".join(
         f"{name} {_count(len(lengths), 'time')}, {sum(lengths):.1f} s in all"
         for name, lengths in totals.items()

@@ -23,7 +23,7 @@ from merkit.export.tiers import (
     timed_events,
 )
 from merkit.inference.analysis import Analysis
-from merkit.types import Event, FacePart, Stretch, StretchKind, VideoInfo
+from merkit.types import EXPRESSIONS, Event, FacePart, Stretch, StretchKind, VideoInfo
 from merkit.video import probe
 
 APEX, EXCLUDED = "apex", "excluded"
@@ -38,8 +38,6 @@ KEYS = {
     APEX: "x",
     EXCLUDED: "e",
 }
-#: kinds that may have a class and action units
-_NAMED = ("micro", "macro")
 #: what BORIS writes where a set of modifiers has none
 _NO_MODIFIER = "None"
 #: signs that part modifiers from each other and from their keys
@@ -113,7 +111,9 @@ def modifier_sets(
     )
     named = tuple(one for one in sets if one.values)
     why = (ModifierSet("reason", get_args(StretchKind)), ModifierSet("part", get_args(FacePart)))
-    return {code: named if code in _NAMED else why if code == EXCLUDED else () for code in KEYS}
+    return {
+        code: named if code in EXPRESSIONS else why if code == EXCLUDED else () for code in KEYS
+    }
 
 
 def _modifier(word: str) -> str:
@@ -187,7 +187,7 @@ def _comment(thing: Event | Stretch) -> str:
         return one_line(thing.reason)
     numbers = {"score": thing.score, "quality": thing.quality}
     told = [f"{name} {value:.2f}" for name, value in numbers.items() if isfinite(value)]
-    if thing.label and thing.kind not in _NAMED:  # a coder may have given one
+    if thing.label and thing.kind not in EXPRESSIONS:  # a coder may have given one
         told.insert(0, thing.label)
     return one_line("; ".join([*told, *thing.reasons]))
 

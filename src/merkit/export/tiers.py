@@ -61,7 +61,7 @@ def tiers_of(analysis: Analysis) -> list[Tier]:
         called = [(e, u.facs) for e in timed for u in e.units if u.number == number and u.facs]
         tiers += _tiers(f"AU{number}", UNITS, [of_event(e, facs) for e, facs in called])
     apexes = [span(e.apex_s, e.apex_s, e.kind, least_ms) for e in timed if isfinite(e.apex_s)]
-    stretches = [span(s.start_s, s.end_s, stretch_words(s), least_ms) for s in excluded(analysis)]
+    stretches = [span(s.start_s, s.end_s, s.title, least_ms) for s in excluded(analysis)]
     return [*tiers, *_tiers(APEX, APEX, apexes), *_tiers(EXCLUDED, EXCLUDED, stretches)]
 
 
@@ -71,11 +71,6 @@ def excluded(analysis: Analysis) -> list[Stretch]:
     if not timed and analysis.readable and analysis.problem and isfinite(analysis.duration_s):
         return [Stretch("no face", 0.0, analysis.duration_s, 0, 0, reason=analysis.problem)]
     return timed
-
-
-def stretch_words(stretch: Stretch) -> str:
-    """Why nothing can be told, and of what where it is not the whole face."""
-    return stretch.kind if stretch.part == "face" else f"{stretch.kind} ({stretch.part})"
 
 
 def timed_events(analysis: Analysis) -> list[Event]:

@@ -19,7 +19,7 @@ from merkit.spotting.naming import Behaviour, is_hidden, kind_of, moved
 from merkit.spotting.quality import quality_of
 from merkit.spotting.regions import REGIONS
 from merkit.spotting.tracked import TrackedVideo, track_video
-from merkit.types import Bool, Event, EventKind, RegionMotion, Stretch
+from merkit.types import EXPRESSIONS, Bool, Event, EventKind, RegionMotion, Stretch
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def events_of(seen: TrackedVideo, did: Behaviour, config: SpotConfig) -> tuple[E
 def whole_faces(events: Sequence[Event]) -> list[Event]:
     """Expressions of one kind of the brows and of the lower face that share an apex are one, with
     the times of the one that stands out more."""
-    expressions = [e for e in events if e.kind in ("micro", "macro")]
-    kept = [e for e in events if e.kind not in ("micro", "macro")]
+    expressions = [e for e in events if e.kind in EXPRESSIONS]
+    kept = [e for e in events if e.kind not in EXPRESSIONS]
     for event in sorted(expressions, key=lambda e: (-e.motion_px / e.threshold_px, e.onset_s)):
         same = [
             i

@@ -9,6 +9,7 @@ import numpy as np
 
 from merkit.inference.analysis import Analysis
 from merkit.spotting import SpottedVideo
+from merkit.types import EXPRESSIONS
 from merkit.viewing.curves import Curve, region_curves, unit_curves
 from merkit.viewing.drawing import Band, CurveLane, curve_lane, nice_top
 
@@ -48,7 +49,7 @@ def curve_bands(
     """The curves of every band: regions, then action units."""
     if spotted is None or spotted.problem:
         return [[] for _ in bands]
-    moved = [e.motion_px for e in analysis.events if e.kind in ("micro", "macro")]
+    moved = [e.motion_px for e in analysis.events if e.kind in EXPRESSIONS]
     top = nice_top(float(np.nanmax([0.0, *moved])), _LEAST_TOP_PX)
     regions = [(curve, 0.0, top) for curve in region_curves(spotted.seen)]
     units = [(curve, *_range(curve)) for curve in unit_curves(spotted.seen)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from merkit.inference.words import region_words
-from merkit.types import Event
+from merkit.types import EXPRESSIONS, Event
 from merkit.viewing import words
 from merkit.viewing.face import Arrow, arrows, drawn_centres
 from merkit.viewing.pictures import EventPictures, PictureConfig
@@ -76,9 +76,7 @@ class Card:
 def pictured(events: Sequence[Event], most: int = MOST_PICTURED) -> list[int]:
     """Places of the events that have pictures: all, or where these are too many for a page the
     expressions first."""
-    first = sorted(
-        range(len(events)), key=lambda i: (list(words.KINDS).index(events[i].kind) > 1, i)
-    )
+    first = sorted(range(len(events)), key=lambda i: (events[i].kind not in EXPRESSIONS, i))
     return sorted(first[:most])
 
 

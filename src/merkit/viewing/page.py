@@ -24,7 +24,7 @@ from merkit.viewing.drawing import AXIS, CURVE_LANE, LANE, LEFT, RIGHT, WIDTH, B
 from merkit.viewing.face import drawn_face
 from merkit.viewing.model_cards import blocks
 from merkit.viewing.pictures import EventPictures, PictureConfig, event_pictures
-from merkit.viewing.timeline import judged, numbers_of, timeline, untold_title
+from merkit.viewing.timeline import judged, numbers_of, timeline
 
 #: Curves of a video of up to so many rows are shown unfolded.
 _OPEN_ROWS = 2
@@ -145,7 +145,7 @@ def _rows(analysis: Analysis, cards: Sequence[Card]) -> list[tuple[float, float,
         for card in cards
     ]
     rows += [
-        (s.start_s, s.end_s, "", f"Nothing can be told: {untold_title(s)}", s.reason)
+        (s.start_s, s.end_s, "", f"Nothing can be told: {s.title}", s.reason)
         for s in analysis.stretches
     ]
     return sorted(rows)

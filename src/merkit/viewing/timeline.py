@@ -9,12 +9,10 @@ from math import ceil
 from typing import get_args
 
 from merkit.inference.analysis import Analysis
-from merkit.types import Event, EventKind, Stretch
+from merkit.types import EXPRESSIONS, Event, EventKind, Stretch
 
 #: a row is no longer than this
 ROW_S = 60.0
-#: what is always shown, also where there is none
-_ALWAYS: tuple[EventKind, ...] = ("micro", "macro")
 
 
 @dataclass(frozen=True)
@@ -96,22 +94,20 @@ def judged(analysis: Analysis) -> tuple[float, float]:
 
 
 def _lanes(analysis: Analysis) -> list[Lane]:
-    """The lanes of the whole video: micro, macro, what else there is, and what cannot be told."""
+    """The lanes of the whole video: expressions, also where there is none; what else there is; and
+    what cannot be told."""
     marks: dict[str, list[Mark]] = {kind: [] for kind in get_args(EventKind)}
     for event, number in zip(analysis.events, numbers_of(analysis.events), strict=True):
         marks[event.kind].append(_of_event(event, number))
     lanes = [
-        Lane(kind, False, tuple(found)) for kind, found in marks.items() if found or kind in _ALWAYS
+        Lane(kind, False, tuple(found))
+        for kind, found in marks.items()
+        if found or kind in EXPRESSIONS
     ]
     untold: dict[str, list[Mark]] = {}
     for stretch in analysis.stretches:
-        untold.setdefault(untold_title(stretch), []).append(_of_stretch(stretch))
+        untold.setdefault(stretch.title, []).append(_of_stretch(stretch))
     return lanes + [Lane(title, True, tuple(found)) for title, found in untold.items()]
-
-
-def untold_title(stretch: Stretch) -> str:
-    """Such as ``speech (lower face)``."""
-    return stretch.kind if stretch.part == "face" else f"{stretch.kind} ({stretch.part})"
 
 
 def _of_event(event: Event, number: int) -> Mark:

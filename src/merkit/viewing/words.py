@@ -6,9 +6,8 @@ from collections import Counter
 from math import isfinite
 
 from merkit.inference.analysis import Analysis
-from merkit.types import Event, EventKind
+from merkit.types import EXPRESSIONS, Event, EventKind
 from merkit.viewing.pictures import BLOCKS, PictureConfig
-from merkit.viewing.timeline import untold_title
 
 #: kind -> what it is called, one and several
 KINDS: dict[EventKind, tuple[str, str]] = {
@@ -76,15 +75,15 @@ def warnings_of(analysis: Analysis) -> tuple[str, ...]:
 def counts(analysis: Analysis) -> dict[EventKind, int]:
     """How many events of each kind, those that are none only where they are expressions."""
     found = Counter(event.kind for event in analysis.events)
-    return {kind: found[kind] for kind in KINDS if found[kind] or kind in ("micro", "macro")}
+    return {kind: found[kind] for kind in KINDS if found[kind] or kind in EXPRESSIONS}
 
 
 def untold(analysis: Analysis) -> dict[str, tuple[int, float]]:
     """What cannot be told: how often, and for how many seconds in all."""
     found: dict[str, tuple[int, float]] = {}
     for stretch in analysis.stretches:
-        times, seconds = found.get(title := untold_title(stretch), (0, 0.0))
-        found[title] = times + 1, seconds + stretch.end_s - stretch.start_s
+        times, seconds = found.get(stretch.title, (0, 0.0))
+        found[stretch.title] = times + 1, seconds + stretch.end_s - stretch.start_s
     return found
 
 
