@@ -17,6 +17,7 @@ from merkit.export import (
     Exporter,
     check_target,
     choose_exporter,
+    held_by,
     write_events,
 )
 from merkit.inference.analysis import Analysis
@@ -148,3 +149,13 @@ def test_a_file_name_that_is_no_unicode_costs_nothing(suffix: str, tmp_path: Pat
     (file,) = write_events([odd], CLASSES, tmp_path / f"e.{suffix}")
     assert (b"1.235" if suffix not in {"json", "xlsx", "eaf"} else b"") in file.read_bytes()
     file.read_bytes().decode("latin-1" if suffix == "xlsx" else "utf-8")
+
+
+def test_what_each_file_holds(tmp_path: Path) -> None:
+    """A folder with one file, since one of two videos was not read, holds that video alone."""
+    read = replace(FULL, video=Path("a.mp4"))
+    analyses = [Analysis.unreadable(Path("b.mp4"), "damaged"), read]
+    files = write_events(analyses, CLASSES, tmp_path / "codes", "elan")
+    assert held_by(files, tmp_path / "codes", analyses) == [(tmp_path / "codes" / "a.eaf", [1])]
+    files = write_events(analyses, CLASSES, tmp_path / "e.csv")
+    assert held_by(files, tmp_path / "e.csv", analyses) == [(tmp_path / "e.csv", [0, 1])]

@@ -13,6 +13,7 @@ from merkit.app.queue import Job
 from merkit.errors import MissingWeightsError
 from merkit.face import TrackConfig
 from merkit.inference.analysis import analysis_of
+from merkit.inference.namer import namer_of
 from merkit.progress import Progress
 from merkit.review.analysis_file import load_analysis, save_analysis
 from merkit.review.clock import Clock, load_clock, save_clock
@@ -77,21 +78,8 @@ def _namer(config: ProjectConfig) -> Namer | None:
     if config.model == "none":
         return None
     try:
-        namer = _named(config.model)
+        return namer_of(config.model, min_score=config.min_score)
     except MissingWeightsError:
         if config.model:
             raise
         return None  # nothing was asked for by name
-    if config.min_score is not None:
-        namer.vocabulary = namer.vocabulary.at_least(config.min_score)
-    return namer
-
-
-def _named(model: str) -> Namer:
-    if not model:
-        from merkit.inference.bundled import bundled
-
-        return bundled()
-    from merkit.inference.recognizer import Recognizer
-
-    return Recognizer.from_pretrained(model)

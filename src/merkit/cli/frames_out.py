@@ -3,7 +3,6 @@ pages."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,13 +72,9 @@ def video_files(
         files = {videos[0]: named}
     else:
         files = {video: named / f"{video.name}{suffixes[0]}" for video in videos}
-    twice = [path for path, n in Counter(files.values()).items() if n > 1]
-    if twice:
-        raise ConfigError(
-            f"two videos would write {twice[0]}",
-            "names that differ",
-            f"read the folders one after another, each with {option} of its own",
-        )
+    from merkit.export.exporter import refuse_twice  # exporters, which help does not need
+
+    refuse_twice([*files.values()], option)
     for path in files.values():
         check_new_file(path, overwrite, option)
     return files

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merkit.errors import ConfigError
-from merkit.export import check_target, write_events
+from merkit.export import check_target, held_by, write_events
 from merkit.files import sole_writer
 from merkit.media import is_video
 
@@ -108,8 +108,8 @@ def write_outputs(
     for one in outputs:
         try:
             files = write_events(analyses, classes, one.path, one.format)
-            for file, held in _held(files, one.path, analyses):
-                note(file, held)
+            for file, places in held_by(files, one.path, analyses):
+                note(file, [analyses[place] for place in places])
         except Exception as error:  # the analysis took long, and the others can have it
             failures.append(error)
             continue
@@ -118,14 +118,3 @@ def write_outputs(
     if failures:
         raise failures[0]
     return lines
-
-
-def _held(
-    files: Sequence[Path], asked: Path, analyses: Sequence[Analysis]
-) -> Iterator[tuple[Path, Sequence[Analysis]]]:
-    """Each file with what it holds: everything, or in a folder a video that was read."""
-    if files == [asked]:
-        yield asked, analyses
-        return
-    read = [analysis for analysis in analyses if analysis.readable]
-    yield from ((file, [analysis]) for file, analysis in zip(files, read, strict=True))

@@ -155,25 +155,14 @@ def _recognizer(options: Options) -> tuple[Namer | None, str]:
         raise ConfigError(f"--min-score {options.min_score}", "a probability from 0 to 1")
     if options.model == "none":
         return None, "--model none"
+    from merkit.inference.namer import namer_of
+
     try:
-        recognizer = _namer(options)
+        return namer_of(options.model, options.device, options.min_score), ""
     except MissingWeightsError as error:
         if options.model:
             raise
         return None, f"{error.found}; --model FOLDER classifies the micro-expressions"
-    if options.min_score is not None:
-        recognizer.vocabulary = recognizer.vocabulary.at_least(options.min_score)
-    return recognizer, ""
-
-
-def _namer(options: Options) -> Namer:
-    from merkit.inference.bundled import bundled
-
-    if not options.model:
-        return bundled(options.device)
-    from merkit.inference.recognizer import Recognizer
-
-    return Recognizer.from_pretrained(options.model, options.device)
 
 
 def _videos(named: Sequence[Path]) -> tuple[Path, ...]:

@@ -6,6 +6,7 @@ from merkit.export.exporter import (
     Exporter,
     check_target,
     choose_exporter,
+    held_by,
     write_events,
 )
 
@@ -14,5 +15,6 @@ __all__ = [
     "Exporter",
     "check_target",
     "choose_exporter",
+    "held_by",
     "write_events",
 ]

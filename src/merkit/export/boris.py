@@ -24,7 +24,7 @@ from merkit.export.boris_marks import (
     one_line,
 )
 from merkit.export.exporter import Exporter
-from merkit.files import write_json
+from merkit.files import relative_path, write_json
 from merkit.inference.analysis import Analysis
 from merkit.types import EventKind
 
@@ -114,11 +114,7 @@ def _observation(one: Observation, now: str, folder: Path) -> dict[str, Any]:
 
 def media_path(video: Path, folder: Path) -> str:
     """The video's path from the project's folder; the whole path on another drive."""
-    whole = os.path.abspath(video)
-    try:
-        return Path(os.path.relpath(whole, os.path.abspath(folder))).as_posix()
-    except ValueError:
-        return whole
+    return relative_path(video, folder) or os.path.abspath(video)
 
 
 def _write(analyses: Sequence[Analysis], classes: Sequence[str], path: Path) -> None:

@@ -19,6 +19,7 @@ from xml.etree import ElementTree as ET
 from merkit import __version__
 from merkit.export.exporter import Exporter
 from merkit.export.tiers import APEX, CLASS, EVENTS, EXCLUDED, UNITS, Tier, plain, tiers_of
+from merkit.files import relative_path
 from merkit.inference.analysis import Analysis
 from merkit.types import EventKind, StretchKind
 
@@ -96,12 +97,11 @@ def _add_header(root: ET.Element, analysis: Analysis, annotations: int, folder: 
     counts on from the last annotation's number."""
     header = ET.SubElement(root, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     if not analysis.video.is_dir():
-        video = os.path.abspath(analysis.video)
         attributes = {
-            "MEDIA_URL": Path(video).as_uri(),
+            "MEDIA_URL": Path(os.path.abspath(analysis.video)).as_uri(),
             "MIME_TYPE": MIME_TYPES.get(analysis.video.suffix.lower(), "video/*"),
         }
-        relative = _relative(video, folder)
+        relative = _relative(analysis.video, folder)
         if relative:
             attributes["RELATIVE_MEDIA_URL"] = relative
         ET.SubElement(header, "MEDIA_DESCRIPTOR", attributes)
@@ -117,13 +117,11 @@ def _add_header(root: ET.Element, analysis: Analysis, annotations: int, folder: 
             ET.SubElement(header, "PROPERTY", {"NAME": name}).text = plain(value)
 
 
-def _relative(video: str, folder: Path) -> str:
+def _relative(video: Path, folder: Path) -> str:
     """The video's address as seen from the file's folder; "" on another drive."""
-    try:
-        relative = Path(os.path.relpath(video, os.path.abspath(folder))).as_posix()
-    except ValueError:
-        return ""
-    return quote(os.fsencode(relative if relative.startswith("..") else f"./{relative}"))
+    relative = relative_path(video, folder)
+    inside = relative and not relative.startswith("..")
+    return quote(os.fsencode(f"./{relative}" if inside else relative))
 
 
 def _add_times(root: ET.Element, tiers: Sequence[Tier]) -> dict[tuple[str, int], tuple[str, str]]:

@@ -131,14 +131,23 @@ def files_of(exporter: Exporter, path: Path, videos: Sequence[Path]) -> list[Pat
         return [path]
     suffix = exporter.spelled or exporter.suffixes[0]
     files = [path / f"{video_name(video)}{suffix}" for video in videos]
+    refuse_twice(files, "an --out")
+    return files
+
+
+def refuse_twice(files: Sequence[Path], option: str) -> None:
+    """Refuse files of several videos among which two are one.
+
+    Raises:
+        ConfigError: names the first.
+    """
     twice = [file for file, n in Counter(files).items() if n > 1]
     if twice:
         raise ConfigError(
             f"two videos would write {twice[0]}",
             "names that differ",
-            "read the folders one after another, each with an --out of its own",
+            f"read the folders one after another, each with {option} of its own",
         )
-    return files
 
 
 def check_target(
@@ -194,6 +203,22 @@ def write_events(
         for analysis, file in zip(analyses, files, strict=True)
         if analysis.readable
     ]
+
+
+def held_by(
+    files: Sequence[Path], asked: Path, analyses: Sequence[Analysis]
+) -> list[tuple[Path, list[int]]]:
+    """Each file that ``write_events`` wrote, with the places of the analyses that it holds:
+    everything, or in a folder one video that was read.
+
+    Args:
+        files: what it gave back.
+        asked: the path that it was asked for.
+    """
+    if [*files] == [asked]:
+        return [(asked, [*range(len(analyses))])]
+    read = [place for place, analysis in enumerate(analyses) if analysis.readable]
+    return [(file, [place]) for file, place in zip(files, read, strict=True)]
 
 
 def _written(

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from merkit.errors import ConfigError
-from merkit.export import write_events
+from merkit.export import held_by, write_events
 from merkit.face import TrackConfig
 from merkit.inference.analysis import Analysis
 from merkit.inference.made import Judgement, UsedModel, write_made
+from merkit.inference.namer import namer_of
 from merkit.methods.limits import NEVER
 from merkit.review.coders import coder_name
 from merkit.review.project import Project
@@ -48,17 +49,15 @@ def write_reviewed(
     ]
     classes = classes_of(analyses)
     files = write_events(analyses, classes, path, format_name)
-    readable = [i for i, analysis in enumerate(analyses) if analysis.readable]
-    track = TrackConfig(face=project.config.face)
-    for n, file in enumerate(files):
-        held = [readable[n]] if len(files) > 1 else range(len(analyses))
+    model, track = _model(project, analyses, classes), TrackConfig(face=project.config.face)
+    for file, places in held_by(files, path, analyses):
         write_made(
             file,
-            [analyses[i] for i in held],
-            _model(project, analyses, classes),
+            [analyses[place] for place in places],
+            model,
             project.config.spot,
             track,
-            judgement=judgement(coder, [reviews[i] for i in held]),
+            judgement=judgement(coder, [reviews[place] for place in places]),
         )
     return files, analyses
 
@@ -103,14 +102,9 @@ def _model(
     trained_on = tuple(dict.fromkeys(name for a in analyses for name in a.trained_on))
     if not trained_on:
         return None
-    least = project.config.min_score
-    if not project.config.model:
-        from merkit.inference.bundled import bundled
-
-        namer = bundled()
-        if least is not None:
-            namer.vocabulary = namer.vocabulary.at_least(least)
-        return UsedModel.of(namer)
+    config = project.config
+    if not config.model:
+        return UsedModel.of(namer_of(min_score=config.min_score))
     units = next((a.units for a in analyses if a.units), ())
-    name = Path(project.config.model).name
-    return UsedModel((name,), (), trained_on, classes, units, least or NEVER.class_min)
+    least = NEVER.class_min if config.min_score is None else config.min_score
+    return UsedModel((Path(config.model).name,), (), trained_on, classes, units, least)
