@@ -13,8 +13,7 @@ are what is told.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -31,6 +30,7 @@ from matplotlib.ticker import NullLocator
 
 from merkit.bench.config import BenchLosoConfig
 from merkit.bench.loso import measured_alone, measured_at_once
+from merkit.workers import in_a_process
 
 MANY = BenchLosoConfig(subjects=68, clips=442, sample=1, steps=4)
 SEQUENCES = replace(MANY, method="evodyn", subjects=26, clips=255)
@@ -95,13 +95,6 @@ def encoder_frames() -> tuple[str, str, Ways]:
                 one = found[side]
                 ways[name][n] = (float(np.median(one.seconds)), int(one.outcome.memory))
     return "sfa-dgat (ViT-S), frames", "frames T", ways
-
-
-def in_a_process(
-    measure: Callable[[BenchLosoConfig, int], tuple[float, int]], config: BenchLosoConfig, n: int
-) -> tuple[float, int]:
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(measure, config, n).result()
 
 
 def draw(path: Path, found: Sequence[tuple[str, str, Ways]]) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from merkit.errors import ConfigError
+from merkit.errors import ConfigError, StoreError
 
 T = TypeVar("T")
 
@@ -42,6 +43,30 @@ def from_mapping(
         raise ConfigError(
             f"setting '{full}' is {first['input']!r}", first["msg"].lower(), "change that setting"
         ) from None
+
+
+def validated(kind: type[T], content: Any, path: Path, wanted: str, fix: str = "") -> T:
+    """What a file holds, as the dataclass that it was written from.
+
+    Args:
+        content: plain nested values, read from ``path``.
+        wanted, fix: for the message.
+
+    Raises:
+        StoreError: a field that is missing, or of another kind; names the first.
+    """
+    try:
+        made: T = _adapter(cast(Hashable, kind)).validate_python(content)
+        return made
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise StoreError(f"{path}: {place}: {first['msg'].lower()}", wanted, fix) from None
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def refuse_not_finite(config: Any, where: str = "") -> None:

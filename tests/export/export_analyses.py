@@ -40,6 +40,24 @@ TALK = Stretch("speech", 1.0, 1.9, 30, 57, "lower face", "lips move")
 TURN = Stretch("head movement", 1.5, 2.0, 45, 60, reason="turns")
 
 EVENTS = (BLINK, INSTANT, MICRO, OTHER_MICRO, CORRECTED, TIMELESS)
+_FIRST = (1235, 1600)
+#: the tiers of ``full`` but for the apexes, in milliseconds, worked out by hand
+TIERS: dict[str, list[tuple[int, int, str]]] = {
+    "events": [
+        (200, 400, "blink"), (500, 533, "gaze shift"), (*_FIRST, "micro"), (1600, 2000, "micro"),
+    ],
+    "events 2": [(1300, 1700, "micro")],
+    "class": [(200, 400, "negative"), (*_FIRST, "positive"), (1600, 2000, HARD_LABEL)],
+    "class 2": [(1300, 1700, "positive")],
+    "action units": [(*_FIRST, "L1+12")],
+    "action units 2": [(1300, 1700, "L1+12")],
+    "AU1": [(*_FIRST, "L1")],
+    "AU1 2": [(1300, 1700, "L1")],
+    "AU12": [(*_FIRST, "12")],
+    "AU12 2": [(1300, 1700, "12")],
+    "excluded": [(1000, 1900, "speech (lower face)")],
+    "excluded 2": [(1500, 2000, "head movement")],
+}  # fmt: skip
 
 
 def video(folder: Path, name: str = "v.mp4", frames: int = 66, sound: bool = False) -> Path:

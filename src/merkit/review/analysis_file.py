@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
+from merkit.config import validated
 from merkit.errors import StoreError
 from merkit.files import read_json, write_json
 from merkit.inference.analysis import Analysis
@@ -39,14 +37,4 @@ def load_analysis(path: Path) -> Analysis:
     if content["version"] != VERSION:
         fix = "update merkit, or analyse the video again"
         raise StoreError(f"{path} has version {content['version']!r}", _WANTED, fix)
-    try:
-        return _adapter().validate_python(content["analysis"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise StoreError(f"{path}: {where}: {first['msg'].lower()}", _WANTED, _FIX) from None
-
-
-@cache
-def _adapter() -> TypeAdapter[Analysis]:
-    return TypeAdapter(Analysis)
+    return validated(Analysis, content["analysis"], path, _WANTED, _FIX)

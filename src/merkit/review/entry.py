@@ -7,14 +7,12 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter, ValidationError
-
+from merkit.config import validated
 from merkit.errors import ConfigError, MerkitError, StoreError
-from merkit.files import once_a_version, read_json, write_json
+from merkit.files import once_a_version, read_json, relative_path, write_json
 from merkit.inference.analysis import Analysis
 from merkit.types import Number, VideoInfo
 
@@ -104,7 +102,7 @@ def entry_of(video_id: str, path: Path, project: Path, info: VideoInfo) -> Video
     return VideoEntry(
         id=video_id,
         path=path,
-        relative=_relative(path, project),
+        relative=relative_path(path, project),
         size=stat.st_size,
         modified_ns=stat.st_mtime_ns,
         content=content_of(path),
@@ -128,13 +126,6 @@ def subject_name(text: str) -> str:
     if len(name) > 80 or not plain or name[:1] in tuple("=+@-"):
         raise ConfigError(f"{text[:100]!r} as a subject", "a plain name or number, such as p01")
     return name
-
-
-def _relative(path: Path, project: Path) -> str:
-    try:
-        return Path(os.path.relpath(path, project)).as_posix()
-    except ValueError:  # on another drive of Windows
-        return ""
 
 
 @once_a_version
@@ -172,14 +163,4 @@ def load_entry(path: Path) -> VideoEntry:
     content = read_json(path, ("version", "id", "path"), wanted)
     if content["version"] != VERSION:
         raise StoreError(f"{path} has version {content['version']!r}", wanted, "update merkit")
-    try:
-        return _adapter().validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise StoreError(f"{path}: {where}: {first['msg'].lower()}", wanted) from None
-
-
-@cache
-def _adapter() -> TypeAdapter[VideoEntry]:
-    return TypeAdapter(VideoEntry)
+    return validated(VideoEntry, content, path, wanted)
