@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -124,8 +125,7 @@ class Watch:
         self._follower, self._spotter = FaceFollower(track), Spotter(config, rate_hz)
         self._landmarker = FaceLandmarker()
         self._reader = ActionReader(self._landmarker)
-        self._numbers: list[int] = []
-        self._times: list[float] = []
+        self._numbers, self._times = array("q"), array("d")
         self._movements: list[Movement] = []
         self._forgotten = 0  # frames before the first that is kept
 
@@ -169,8 +169,7 @@ class Watch:
         keep = len(self._times) - int(np.searchsorted(self._times, before_s))
         self._forgotten += len(self._times) - keep
         self._spotter.forget(len(self._times) - keep)
-        for column in (self._numbers, self._times):
-            del column[: len(column) - keep]
+        del self._numbers[: len(self._numbers) - keep], self._times[: len(self._times) - keep]
         self._follower.forget(keep)
         self._reader.forget(keep)
         self._movements = [m for m in self._movements if m.offset >= self._forgotten]
