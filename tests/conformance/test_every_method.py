@@ -29,7 +29,7 @@ from merkit.training.device import trains_in_half
 from merkit.training.loop import FitContext, begin, predict
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader
-from merkit.training.stack import Unstackable, train_together
+from merkit.training.stack import train_together
 from merkit.training.targets import Units
 from merkit.types import ActionUnit, Clip, FaceTrack, Fold, Frames
 from placeholder_recogniser import sim_flow_folder, sim_seq_folder
@@ -433,8 +433,6 @@ def test_training_is_deterministic_given_the_seed_and_reads_what_the_fold_allows
         assert not np.array_equal(first, other)
 
 
-#: methods with layers that vmap has no rule for where they read pixels
-APART = ("sfa-dgat", "linear-probe")
 #: a bias of keys moves no softmax: its gradient is rounding, which Adam scales up
 NO_GRADIENT = ("key.bias", "k_proj.bias")
 
@@ -452,10 +450,6 @@ def test_trainings_at_once_are_what_each_is_by_itself(method: Method, entry: str
         return [(r, FitContext(seed=5 + i)) for i, r in enumerate(clips)]
 
     begun = [begin(method, clips, context) for clips, context in folds()]
-    if method_of(entry) in APART:
-        with pytest.raises(Unstackable):
-            train_together(begun)
-        return
     together = train_together(begun)
     alone = [method.fit(clips, context) for clips, context in folds()]
     for one, other in zip(alone, together, strict=True):

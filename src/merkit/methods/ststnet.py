@@ -58,8 +58,9 @@ class Ststnet(Method):
         )
 
     def stacked(self, trainings: Sequence[Training]) -> Stack:
-        """On a processor by the way that was made for it, which reads the clips as they are."""
-        plain = type(self).augmented is Method.augmented
+        """On a processor by the way that was made for it, which reads the clips as they are, in
+        32 bits."""
+        plain = type(self).augmented is Method.augmented and not trainings[0].bf16
         if plain and trainings[0].clips.device.type == "cpu":
             return StackedStstnet(trainings)
         return super().stacked(trainings)
