@@ -20,8 +20,6 @@ from merkit.runs.pace import Pace, choose_pace
 from merkit.runs.summary import summarise
 from merkit.runs.together import run_folds
 from merkit.samples.looks import stored_looks
-from merkit.training.device import choose_device
-from merkit.training.loop import FitContext
 from merkit.types import Fold
 from merkit.workers import run_jobs, worker_count
 
@@ -63,7 +61,7 @@ def trained(
     """
     run = RunFolder(config.out)
     run.check_free()
-    device = choose_device(config.device)
+    context = config.context()
     data = load(config)
     method = method.for_classes(data.classes)
     make_folds(data.rows, config.protocol)  # what cannot work is told before the long work begins
@@ -80,7 +78,6 @@ def trained(
     facts = data.facts() | {"refused_clips": dict(samples.refused), "findings": doubts}
     pending = run.pending(config.seeds, folds)
     run.begin(config, method, folds, facts, data.hashes() | samples.hashes() | method.hashes())
-    context = FitContext(0, device, config.threads, config.bf16, config.token_memory_gb)
     trainings = Trainings(
         method, data, samples, context, config.shuffle_labels, config.oracle_epoch
     )
