@@ -19,7 +19,8 @@ from merkit.runs.config import as_seeds
 T = TypeVar("T")
 
 CONFIG_HELP = """
-Also: --config FILE  settings from a YAML file, which options then override;
+Also: --config FILE  settings from a YAML file, which options then override; or the name of one
+      that comes with merkit ('merkit catalog experiment');
       --set NAME=VALUE [NAME=VALUE ...]  any setting by its dotted name, such as
       model.encoder.name=dinov2-small, training.epochs=20, recipe.frames=16."""
 
