@@ -37,7 +37,7 @@ def settings_file(path: Path) -> Path:
         raise MissingDataError(
             f"there is no configuration file {path}",
             "a YAML file, or the name of one that comes with merkit",
-            "see: merkit catalog experiment",
+            "'merkit catalog experiment' lists those",
         )
     return found
 

@@ -141,6 +141,8 @@ def test_files_that_come_with_merkit_are_found_by_name_anywhere(
     assert "  merkit experiment stag-units" in lines
     assert "  merkit evaluate --config stag-samm-3" in lines
     assert len(lines) == 1 + len(CONFIGS)
+    assert main(["evaluate", "--config", "stag-units", "--root", "x", "--out", "o"]) == 2
+    assert "merkit experiment stag-units --out FOLDER" in capsys.readouterr().err
 
 
 def test_command_turns_options_into_settings_of_every_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,12 @@ def parse_config(options: type[T], command: str, words: Sequence[str]) -> T:
     values: dict[str, Any] = {}
     for file in files:
         values |= read_yaml(Path(file))
+        if "runs" in values:
+            raise ConfigError(
+                f"{file} holds several runs",
+                "the settings of one",
+                f"merkit experiment {file} --out FOLDER",
+            )
     values = apply_overrides(values, overrides)
     given = from_mapping(options, values)
     groups = _free_groups(options)

@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from merkit.cli.inventory.part import UNKNOWN, Part
+from merkit.errors import MissingPackageError
 
 #: extras that serve those who change merkit, not those who use it
 DEVELOPERS = ("dev", "docs")
@@ -18,7 +19,17 @@ _SHORT = 60
 
 
 def installed_packages(root: str = "merkit") -> list[Part]:
-    """A package, all that it needs, and what its extras need where it is installed; by name."""
+    """A package, all that it needs, and what its extras need where it is installed; by name.
+
+    Raises:
+        MissingPackageError: the package runs from its source and was never installed.
+    """
+    if not _installed(root):
+        raise MissingPackageError(
+            f"{root} runs from a folder and is not installed",
+            "an installation, which knows what it needs",
+            "pip install . in that folder",
+        )
     starts = {root: Requirement(root)}
     for extra in _all(distribution(root), "Provides-Extra"):
         if extra not in DEVELOPERS:
