@@ -52,6 +52,7 @@ def test_named_files_exist() -> None:
         for page in PAGES
         for word in re.findall(r"\b(?:configs|benchmarks|tests)/[\w./-]+\w", text_of(page))
     }
+    named = {name.replace("configs/", "src/merkit/configs/") for name in named}
     assert named
     assert not [name for name in sorted(named) if not (ROOT / name).exists()]
 
