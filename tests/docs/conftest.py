@@ -5,9 +5,10 @@ All of it is generated and tiny, made once for all pages and shared with other t
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -18,13 +19,18 @@ from docs_study import write_study
 
 import tiny_pipeline as tiny
 from merkit.datasets import DATASETS
+from merkit.errors import FaceError
 from merkit.export import EXPORTERS
 from merkit.face.tracker import TRACKERS
 from merkit.inference.final import train_model
+from merkit.inference.windows import window_samples
 from merkit.methods import METHODS
 from merkit.protocols import PROTOCOLS
 from merkit.runs.config import FinalConfig
+from merkit.samples.recipes import Recipe
 from merkit.scoring.metrics import METRICS
+from merkit.spotting import TrackedVideo
+from merkit.types import Clip, Sample
 
 _REGISTRIES = (DATASETS, EXPORTERS, METHODS, METRICS, PROTOCOLS, TRACKERS)
 
@@ -48,6 +54,31 @@ def docs_model(shared_folder: Path, tiny_database: Path, home: Path) -> Path:
     return tiny.made_once(shared_folder / "docs" / "model", train)
 
 
+@pytest.fixture(scope="session")
+def _made() -> dict[object, list[Sample | FaceError]]:
+    return {}
+
+
+@pytest.fixture
+def made_once(
+    tracked_once: None,
+    _made: dict[object, list[Sample | FaceError]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a recipe makes of the events of a video, once for all pages, as ``tracked_once``."""
+
+    def samples(
+        wanted: Sequence[tuple[Recipe | None, Clip]], seen: TrackedVideo, fps_hz: float | None
+    ) -> Iterator[Sample | FaceError]:
+        recipes = [(recipe and recipe.key(), clip.clip_id) for recipe, clip in wanted]
+        key = (id(seen), tuple(recipes))  # tracked_once keeps them, so an id is never another's
+        if key not in _made:
+            _made[key] = list(window_samples(wanted, seen, fps_hz))
+        return iter(_made[key])
+
+    monkeypatch.setattr("merkit.inference.recognizer.window_samples", samples)
+
+
 @pytest.fixture
 def folder(
     tmp_path: Path,
@@ -55,7 +86,7 @@ def folder(
     long_database: Path,
     docs_model: Path,
     home: Path,
-    tracked_once: None,
+    made_once: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Path]:
     """An empty folder with what every page may count on, as the place where one is."""
@@ -69,6 +100,8 @@ def folder(
         shutil.copy2(video, tmp_path / name)
     _as_the_demo_leaves_it(tmp_path)
     monkeypatch.chdir(tmp_path)
+    fonts = Path.home() / ".cache" / "matplotlib"  # listing them anew takes seconds
+    monkeypatch.setenv("MPLCONFIGDIR", os.environ.get("MPLCONFIGDIR", str(fonts)))
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("MERKIT_WORKER_CORES", "1")  # folds in this process, which has torch
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -80,7 +113,7 @@ def folder(
 
 def _as_the_demo_leaves_it(folder: Path) -> None:
     shutil.copytree(folder / "db", folder / "demo" / "data")
-    shutil.copy2(folder / "interview.mp4", folder / "demo" / "data" / "long" / "sub09_L01.mp4")
+    shutil.copy2(folder / "interview_b.mp4", folder / "demo" / "data" / "long" / "sub09_L01.mp4")
     shutil.copytree(folder / "model", folder / "demo" / "model")
 
 
