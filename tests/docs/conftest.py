@@ -81,6 +81,7 @@ def made_once(
 
 @pytest.fixture
 def folder(
+    request: pytest.FixtureRequest,
     tmp_path: Path,
     tiny_database: Path,
     long_database: Path,
@@ -106,7 +107,8 @@ def folder(
     monkeypatch.setenv("MERKIT_WORKER_CORES", "1")  # folds in this process, which has torch
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.syspath_prepend(str(tmp_path))
-    write_study(Path("study"), [Path(name) for name in ("interview.mp4", *names)])
+    if "study" in request.node.callspec.params["page"].read_text(encoding="utf-8"):
+        write_study(Path("study"), [Path(name) for name in ("interview.mp4", *names)])
     with _forgotten(tmp_path):
         yield tmp_path
 

@@ -81,6 +81,13 @@ def words_of(command: str) -> list[str]:
     return done.stdout.split("\0")[:-1]
 
 
+def named(command: str) -> tuple[str, list[str]]:
+    """The name of a ``merkit`` command, and its words."""
+    name, *words = words_of(command)
+    assert name in COMMANDS, f"there is no command '{name}'"
+    return name, words
+
+
 def run(command: str) -> int:
     if is_ours(command):
         return main(words_of(command))
@@ -98,9 +105,7 @@ def check(command: str) -> None:
     """
     subprocess.run(["bash", "-nc", command], check=True)
     if is_ours(command):
-        name, *words = words_of(command)
-        assert name in COMMANDS, f"there is no command '{name}'"
-        _check_settings(parsed(name, words))
+        _check_settings(parsed(*named(command)))
 
 
 class _Parsed(BaseException):

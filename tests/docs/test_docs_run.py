@@ -16,15 +16,18 @@ The line ``<!-- not run: reason -->`` right before a fence leaves a block that c
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from pathlib import Path
 
 import docs_checks
 import docs_commands
 import pytest
-from docs_blocks import CHECKED, PAGES, ROOT, Block, blocks, name_of
+from docs_blocks import CHECKED, PAGES, ROOT, Block, blocks, name_of, without_blocks
 
 pytestmark = pytest.mark.filterwarnings("ignore::merkit.errors.MerkitWarning")
-RUN = [page for page in PAGES if any(b.language in ("bash", "python") and not b.not_run for b in blocks(page))]  # fmt: skip  # noqa: E501
+CODE = ("bash", "python")
+RUN = [p for p in PAGES if any(b.language in CODE and not b.not_run for b in blocks(p))]
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
@@ -57,7 +60,27 @@ def test_blocks_could_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     for block in blocks(page):
         try:
-            if block.not_run or block.title or block.language not in ("bash", "python"):
+            if block.not_run or block.title or block.language not in CODE:
                 docs_checks.check(block)
         except (Exception, SystemExit) as error:
             pytest.fail(f"{block.place}: {error!r}")
+
+
+@pytest.mark.parametrize("page", [*PAGES, *(ROOT / page for page in CHECKED)], ids=name_of)
+def test_commands_in_sentences_have_their_options(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sentence may leave out what it is not about, and names no option that there is not."""
+    sentences = without_blocks(page.read_text(encoding="utf-8"))
+    for command in re.findall(r"`(merkit [a-z]+ [^`]+)`", sentences):
+        name, words = docs_commands.named(" ".join(command.split()))
+        try:
+            docs_commands.parsed(name, words)
+        except SystemExit:  # something that it needs is left out
+            action = [word for word in words[:1] if not word.startswith("-")]
+            given = {word for word in words if word.startswith("--")} - {"--help"}
+            capsys.readouterr()
+            with suppress(SystemExit):
+                docs_commands.parsed(name, [*action, "--help"])
+            known = set(re.findall(r"--[\w.-]+", capsys.readouterr().out))
+            assert given <= known, command
