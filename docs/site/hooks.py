@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = ("CONTRIBUTING.md", "CHANGELOG.md", "benchmarks/README.md")
 ICON = "src/merkit/app/static/icon.svg"
 LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
+#: a pipe in the code of a table, which code hosts want escaped and MkDocs shows as it stands
+ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
+CODE = re.compile(r"`[^`]*`")
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
 
@@ -69,4 +72,8 @@ def _moved(text: str, here: str) -> str:
         start = posixpath.dirname(here.removeprefix("docs/"))
         return before + posixpath.relpath(in_site, start or ".") + anchor + after
 
-    return LINK.sub(moved, text)
+    return ROW.sub(_pipes, LINK.sub(moved, text))
+
+
+def _pipes(row: re.Match[str]) -> str:
+    return CODE.sub(lambda code: code[0].replace("\\|", "|"), row[0])

@@ -52,7 +52,8 @@ def _do(block: Block, folder: Path, script: dict[str, object]) -> None:
             code = docs_commands.run(command)
             assert code == 0, f"exit code {code} of: {command}"
     elif block.language == "python" and not block.not_run:
-        exec(compile(block.code, block.place, "exec", dont_inherit=True), script)
+        lines = "\n" * block.line + block.code  # a traceback names the line of the page
+        exec(compile(lines, name_of(block.page), "exec", dont_inherit=True), script)
 
 
 @pytest.mark.parametrize("page", [*PAGES, *(ROOT / page for page in CHECKED)], ids=name_of)

@@ -21,7 +21,8 @@ COMING = {"install.md", "python.md", "stream.md", "exporting.md", "plugins.md", 
 HOSTS = {
     "astral.sh", "docs.astral.sh", "docs.python.org", "download.pytorch.org", "ghcr.io",
     "github.com", "huggingface.co", "keepachangelog.com", "onnx.ai", "onnxruntime.ai",
-    "packaging.python.org", "pypi.org", "semver.org", "slurm.schedmd.com", "www.videoanalysis.net",
+    "packaging.python.org", "pypi.org", "pytorch.org", "semver.org", "slurm.schedmd.com",
+    "www.videoanalysis.net",
 }  # fmt: skip
 
 
@@ -57,6 +58,11 @@ def test_links_are_written_as_seen_from_the_site(
     hooks: ModuleType, page: str, text: str, seen: str
 ) -> None:
     assert hooks._moved(text, page) == seen
+
+
+def test_a_pipe_in_the_code_of_a_table_is_a_pipe(hooks: ModuleType) -> None:
+    shown = hooks._moved("| a | `b \\| c` | d \\| e |\nx `f \\| g`", "docs/start.md")
+    assert shown == "| a | `b | c` | d \\| e |\nx `f \\| g`"
 
 
 def test_code_is_shown_as_it_stands(hooks: ModuleType) -> None:
