@@ -44,7 +44,8 @@ def check(block: Block) -> None:
             rows = list(csv.reader(io.StringIO(block.code)))
             assert len({len(row) for row in rows}) == 1, "rows of one length"
         case "" | "text":
-            pass
+            commands = [line for line in block.code.splitlines() if line.startswith("merkit ")]
+            assert not commands, "commands stand in a block of 'bash', and what they print below it"
         case language:
             assert language in OF_OTHERS, f"no way to check a block of '{language}'"
 

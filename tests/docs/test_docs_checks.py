@@ -95,6 +95,7 @@ def test_what_needs_a_shell_goes_to_one(command: str) -> None:
         ("toml", "[a"),
         ("csv", "a,b\n1"),
         ("console", "$ merkit doctor"),
+        ("", "merkit doctor"),
     ],
 )
 def test_a_block_that_could_not_run_is_refused(language: str, code: str) -> None:

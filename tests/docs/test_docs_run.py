@@ -73,10 +73,11 @@ def test_commands_in_sentences_have_their_options(
 ) -> None:
     """A sentence may leave out what it is not about, and names no option that there is not."""
     sentences = without_blocks(page.read_text(encoding="utf-8"))
-    for command in re.findall(r"`(merkit [a-z]+ [^`]+)`", sentences):
+    for command in re.findall(r"`(merkit [a-z][^`]*)`", sentences):
         name, words = docs_commands.named(" ".join(command.split()))
         try:
-            docs_commands.parsed(name, words)
+            if words:
+                docs_commands.parsed(name, words)
         except SystemExit:  # something that it needs is left out
             action = [word for word in words[:1] if not word.startswith("-")]
             given = {word for word in words if word.startswith("--")} - {"--help"}
