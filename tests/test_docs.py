@@ -16,6 +16,7 @@ import pytest
 import torch
 import yaml
 
+from dotted_names import resolve
 from merkit.cli import COMMANDS
 from merkit.config import flat
 from merkit.datasets import DATASETS
@@ -65,17 +66,6 @@ def test_the_journeys_are_functions_that_exist() -> None:
         assert 5 <= len(steps) <= 12
         for name in re.findall(r"`(merkit\.[\w.]+)`", journey):
             assert callable(resolve(name)), name
-
-
-def resolve(name: str) -> Any:
-    """The object of a dotted name."""
-    module, *parts = name.split(".")
-    found: Any = import_module(module)
-    for part in parts:
-        if not hasattr(found, part):
-            import_module(f"{found.__name__}.{part}")
-        found = getattr(found, part)
-    return found
 
 
 def test_commands_are_listed() -> None:

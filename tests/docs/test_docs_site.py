@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import isclass, isroutine
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +16,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 from docs_blocks import CHECKED, PAGES, ROOT, name_of
+
+from dotted_names import resolve
 
 #: pages that the navigation names before they are written
 COMING = {"install.md", "python.md", "stream.md", "exporting.md", "plugins.md", "cluster.md"}
@@ -129,6 +133,20 @@ def _pages(nav: Any) -> Iterator[str]:
         yield nav
     for below in nav.values() if isinstance(nav, dict) else nav if isinstance(nav, list) else ():
         yield from _pages(below)
+
+
+PACKAGES = ("", ".export", ".face", ".flow", ".protocols", ".review", ".simulate", ".spotting")
+
+
+@pytest.mark.parametrize("package", [f"merkit{name}" for name in (*PACKAGES, ".video", ".viewing")])
+def test_the_reference_has_every_public_name(package: str) -> None:
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs/api").glob("*.md"))
+    module, names = import_module(package), re.findall(r"^::: (\S+)$", pages, re.MULTILINE)
+    listed = [resolve(name) for name in names]
+    public = {name: getattr(module, name) for name in module.__all__}
+    spoken = {name: thing for name, thing in public.items() if isroutine(thing) or isclass(thing)}
+    assert spoken
+    assert [name for name, thing in spoken.items() if thing not in listed] == []
 
 
 @pytest.mark.parametrize("page", [*PAGES, *(ROOT / page for page in CHECKED)], ids=name_of)
