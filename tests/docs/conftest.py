@@ -93,7 +93,6 @@ def folder(
     """An empty folder with what every page may count on, as the place where one is."""
     shutil.copytree(tiny_database, tmp_path / "db")
     shutil.copytree(docs_model, tmp_path / "model")
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
     shutil.copy2(next((tiny_database / "long").glob("*.mp4")), tmp_path / "interview.mp4")
     (tmp_path / "videos").mkdir()
     names = ("videos/day1.mp4", "videos/day2.mp4", "interview_b.mp4")
