@@ -23,7 +23,7 @@ from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
 from merkit.methods.classical import LinearSvmModel, SvmMethod
 from merkit.samples.batch import Inputs
-from merkit.samples.inputs import MASK, Input
+from merkit.samples.inputs import Input
 from merkit.samples.recipes import RgbRecipe
 from merkit.types import F32, U8
 
@@ -90,7 +90,7 @@ class LbpTop(SvmMethod):
 
     def inputs(self) -> tuple[Input, ...]:
         """See ``Method.inputs``; every clip has all T frames."""
-        return tuple(wanted for wanted in super().inputs() if wanted is not MASK)
+        return tuple(wanted for wanted in super().inputs() if wanted.name != "mask")
 
     @property
     def labels(self) -> int:

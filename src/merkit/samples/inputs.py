@@ -27,11 +27,10 @@ class Input:
         )
 
 
-MASK = Input(
-    "mask",
-    "bool",
-    ("B", "T"),
-    "True where a frame is real, False where a shorter clip was filled up at its end",
-    optional=True,
-)
 NOTHING = Input("nothing", "float32", ("B", 0), "only how many clips there are")
+
+
+def mask_over(frames: int | str) -> Input:
+    """Which of T frames of each clip are real."""
+    meaning = "True where a frame is real, False where a shorter clip was filled up at its end"
+    return Input("mask", "bool", ("B", frames), meaning, optional=True)

@@ -26,7 +26,7 @@ from merkit.flow import clip_flow, mean_flow_map
 from merkit.flow.config import FlowConfig
 from merkit.media import is_image
 from merkit.samples.given_frames import given_clip, given_pictures
-from merkit.samples.inputs import MASK, Input
+from merkit.samples.inputs import Input, mask_over
 from merkit.types import F32, I64, U8, Clip, FaceTrack, Frame, Frames, Sample
 from merkit.video import frame_numbers, read_frames
 from merkit.video.container import existing
@@ -292,8 +292,9 @@ class RgbRecipe(SequenceRecipe):
     align: AlignConfig = field(default_factory=AlignConfig)
 
     def inputs(self) -> tuple[Input, ...]:
-        shape = ("B", self.frames or "T", 3, self.align.size_px, self.align.size_px)
-        return Input("rgb", "uint8", shape, "aligned face frames, R,G,B from 0 to 255"), MASK
+        frames, side = self.frames or "T", self.align.size_px
+        meaning = "aligned face frames, R,G,B from 0 to 255"
+        return Input("rgb", "uint8", ("B", frames, 3, side, side), meaning), mask_over(frames)
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         aligned = align_clip(frames.rgb, face, self.align)
@@ -324,8 +325,9 @@ class RegionFlowRecipe(SequenceRecipe):
             f"motion of each facial region since {since}, x to the picture's right then y down, "
             f"in pixels of the face in a square of {self.flow.crop_size_px}"
         )
-        shape = ("B", self.frames or "T", self.flow.regions, 2)
-        return Input("flow", "float32", shape, meaning), MASK
+        frames = self.frames or "T"
+        shape = ("B", frames, self.flow.regions, 2)
+        return Input("flow", "float32", shape, meaning), mask_over(frames)
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         return {"flow": clip_flow(frames.rgb, first_landmarks(face), self.flow)}
