@@ -71,9 +71,14 @@ def method_of(entry: str) -> str:
 
 
 @pytest.fixture
-def method(entry: str, random_dinov2: Path, random_recognisers: dict[str, Path]) -> Method:
-    folders = {FOLDER: random_dinov2, **random_recognisers}
-    return make_method(method_of(entry), with_folders(SMALL.get(entry, {}), folders))
+def method(entry: str, request: pytest.FixtureRequest) -> Method:
+    settings = SMALL.get(entry, {})
+    folders: dict[str, Path] = {}
+    if FOLDER in str(settings):
+        folders[FOLDER] = request.getfixturevalue("random_dinov2")
+    if RECOGNISER in str(settings) or SEQUENCES in str(settings):
+        folders |= request.getfixturevalue("random_recognisers")
+    return make_method(method_of(entry), with_folders(settings, folders))
 
 
 def test_naming_one_setting_of_a_group_leaves_the_others_as_they_are(method: Method) -> None:
@@ -387,7 +392,7 @@ def test_a_loop_of_somebody_else_lowers_the_loss(method: Method) -> None:
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
     for _ in range(20):
-        loss = model.loss(model(inputs), labels)
+        loss = model.loss(model(inputs), labels, None)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -403,7 +408,8 @@ def test_a_loop_of_somebody_else_lowers_the_loss(method: Method) -> None:
 def test_indices_and_soft_targets_are_one_loss(method: Method) -> None:
     model, labels = network(method), torch.arange(6) % N_CLASSES
     output = model(random_inputs(method, 6))
-    torch.testing.assert_close(model.loss(output, labels), model.loss(output, targets(6), None))
+    found, wanted = (model.loss(output, given, None) for given in (labels, targets(6)))
+    torch.testing.assert_close(found, wanted)
 
 
 def test_the_network_goes_to_another_device_as_a_whole(method: Method) -> None:
