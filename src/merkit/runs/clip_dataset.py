@@ -35,8 +35,10 @@ class ClipDataset(Dataset[Item]):
         method: whose recipe makes the samples.
         data: name of a database, or of several.
         root: the folder of each.
+        workers: processes that prepare clips. More than one need a script whose work stands below
+            ``if __name__ == "__main__"``; ``merkit prepare`` fills the same store with all cores.
         classes, settings: as in :class:`merkit.runs.config.DataConfig`: ``store``, ``variant``,
-            ``bad_clips``, ``workers``.
+            ``bad_clips``.
 
     Raises:
         ConfigError, DatasetError, MissingDataError: names, classes or folders that cannot be.
@@ -53,11 +55,12 @@ class ClipDataset(Dataset[Item]):
         data: str | Sequence[str],
         root: Path | str | Sequence[Path | str],
         classes: str = "3",
+        workers: int = 1,
         progress: Progress = silent,
         **settings: Any,
     ) -> None:
         given = {"data": _several(data), "root": _several(root), "classes": classes, **settings}
-        config = from_mapping(DataConfig, given)
+        config = from_mapping(DataConfig, {**given, "workers": workers})
         clips, samples = prepare_clips(load_clips(config), method.recipe, config, progress)
         self.classes, self.refused = clips.classes, dict(samples.refused)
         self.ids = tuple(row.clip_id for row in clips.rows)

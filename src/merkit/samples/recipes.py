@@ -322,8 +322,8 @@ class RegionFlowRecipe(SequenceRecipe):
     def inputs(self) -> tuple[Input, ...]:
         since = "the frame before" if self.flow.reference == "previous" else "the first frame"
         meaning = (
-            f"motion of each facial region since {since}, x to the picture's right then y down, "
-            f"in pixels of the face in a square of {self.flow.crop_size_px}"
+            f"motion of each region since {since}: right, down, "
+            f"in pixels of a face in {self.flow.crop_size_px} px"
         )
         frames = self.frames or "T"
         shape = ("B", frames, self.flow.regions, 2)
