@@ -66,7 +66,8 @@ def lab_folder(root: Path, database: Path) -> None:
 
 
 def commands(folder: Path, images: Path, model: Path) -> dict[str, list[str]]:
-    """What is run, by the name of the file that what it prints goes to."""
+    """What is run, by the name of the file that what it prints goes to. Both methods read the same
+    samples, so the second evaluation starts processes for its folds alone."""
     evaluate = ["evaluate", "--data", "lab-folder", "--root", str(folder / "lab")]
     evaluate += ["--store", str(folder / "store"), "--protocol.name", "halves"]
     evaluate += ["--resamples", "50"]
@@ -82,8 +83,8 @@ def commands(folder: Path, images: Path, model: Path) -> dict[str, list[str]]:
         "model": ["models", "stag"],
         "rival": ["models", "hoof"],
         "data": ["data", "list"],
-        "evaluate": [*evaluate, "--method", "flow-mean", "--workers", "2", "--out", run, *small],
         "other": [*evaluate, "--method", "motion-tcn", "--workers", "1", "--out", other, *small],
+        "evaluate": [*evaluate, "--method", "flow-mean", "--workers", "2", "--out", run, *small],
         "report": ["report", run, other, "--out", str(folder / "compared.html")],
         "predict": [*predict, str(folder / "events.srt")],
         "unknown": [*predict, str(folder / "events.xyz")],
