@@ -75,7 +75,7 @@ class Recipe(ABC):
         """Numbers of the frames that are read of a clip.
 
         Args:
-            there: numbers of the frames that its media has; None: they are looked up.
+            there: of the frames there are, increasing; by default those of the media.
 
         Raises:
             MissingDataError, VideoError: the media cannot be read, or none of the frames exists.
@@ -448,7 +448,7 @@ def clip_frame_numbers(clip: Clip, there: I64 | None = None) -> I64:
     """Frames of the clip that exist. Fewer than annotated is for ``merkit data check`` to tell.
 
     Args:
-        there: numbers of the frames that its media has; None: they are looked up.
+        there: the frames of its media, increasing; by default they are counted.
 
     Raises:
         MissingDataError, VideoError: the media cannot be read, or none of them exists.
