@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _LAZY = {
+    "ClipDataset": "merkit.runs.clip_dataset",
     "analyse": "merkit.inference.analysis",
     "evaluate": "merkit.runs.evaluate",
     "EvaluateConfig": "merkit.runs.config",
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from merkit.datasets import load_dataset as load_dataset
     from merkit.inference.analysis import analyse as analyse
     from merkit.inference.recognizer import Recognizer as Recognizer
+    from merkit.runs.clip_dataset import ClipDataset as ClipDataset
     from merkit.runs.config import EvaluateConfig as EvaluateConfig
     from merkit.runs.evaluate import evaluate as evaluate
     from merkit.spotting import spot_video as spot_video
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Clip",
+    "ClipDataset",
     "EvaluateConfig",
     "Event",
     "Recognizer",

@@ -110,6 +110,6 @@ class StstnetNetwork(Network):
         features = self.average_pool(torch.cat(streams, dim=1)).flatten(1)
         return Output(self.fc(features), features)
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """Cross-entropy."""
         return soft_cross_entropy(output.logits, targets, class_weights)
