@@ -68,13 +68,21 @@ class Recipe(ABC):
         """Those that are read among the numbers of the frames there are, in order; repeats where
         the clip is shorter than what is wanted."""
 
-    def choose(self, clip: Clip) -> I64:
+    def choose(self, clip: Clip, there: I64 | None = None) -> I64:
         """Numbers of the frames that are read of a clip.
+
+        Args:
+            there: of the frames there are, increasing; by default those of the media.
 
         Raises:
             MissingDataError, VideoError: the media cannot be read, or none of the frames exists.
         """
-        return self.pick(clip, clip_frame_numbers(clip))
+        return self.pick(clip, clip_frame_numbers(clip, there))
+
+    def lead(self, fps_hz: float) -> int:
+        """So many frames before a clip may be read as well."""
+        del fps_hz
+        return 0
 
     def steady(self) -> Recipe:
         """The recipe for events whose times nobody coded: what it makes depends less on the frames
@@ -196,8 +204,13 @@ class SequenceRecipe(Recipe):
         wanted = {name: (getattr(self, name) >= 0, "0 or more") for name in names}
         check_settings(self, "recipe", wanted)
 
-    def choose(self, clip: Clip) -> I64:
-        return super().choose(_with_lead(clip, self.lead_frames))
+    def choose(self, clip: Clip, there: I64 | None = None) -> I64:
+        return super().choose(_with_lead(clip, self.lead_frames), there)
+
+    def lead(self, fps_hz: float) -> int:
+        """See ``Recipe.lead``."""
+        del fps_hz
+        return self.lead_frames
 
     def sample_key(self, clip: Clip) -> str:
         return super().sample_key(_with_lead(clip, self.lead_frames))
@@ -301,13 +314,13 @@ class FlowMapRecipe(Recipe):
         then changes the map by half of what it does with one pair, and seven gain nothing [D]."""
         return replace(self, pairs=max(self.pairs, 5))
 
-    def choose(self, clip: Clip) -> I64:
+    def choose(self, clip: Clip, there: I64 | None = None) -> I64:
         """Onset and apex, or all frames around the one and then all around the other."""
-        chosen = super().choose(clip)
+        chosen = super().choose(clip, there)
         if self.pairs == 1:
             return chosen
-        reach = self._reach(clip)
-        available = clip_frame_numbers(_with_lead(clip, 2 * reach))
+        reach = self._reach(clip.fps_hz)
+        available = clip_frame_numbers(_with_lead(clip, 2 * reach), there)
         onset, apex = np.searchsorted(available, chosen)
         before = onset - reach + self._steps(reach)
         around = apex + self._steps(min(reach, max(1, (apex - onset) // 2)))
@@ -315,16 +328,19 @@ class FlowMapRecipe(Recipe):
         return np.asarray(available[np.concatenate([before, around])])
 
     def sample_key(self, clip: Clip) -> str:
-        lead = 0 if self.pairs == 1 else 2 * self._reach(clip)
-        return super().sample_key(_with_lead(clip, lead))
+        return super().sample_key(_with_lead(clip, self.lead(clip.fps_hz)))
+
+    def lead(self, fps_hz: float) -> int:
+        """See ``Recipe.lead``."""
+        return 0 if self.pairs == 1 else 2 * self._reach(fps_hz)
 
     def _steps(self, reach: int) -> I64:
         """So many places as there are pairs, from ``-reach`` to ``reach``."""
         return np.rint(np.linspace(-reach, reach, self.pairs)).astype(np.int64)
 
-    def _reach(self, clip: Clip) -> int:
+    def _reach(self, fps_hz: float) -> int:
         """Frames to each side of the apex."""
-        return max(self.pairs // 2, round(self.spread_s * clip.fps_hz))
+        return max(self.pairs // 2, round(self.spread_s * fps_hz))
 
     def pick(self, clip: Clip, available: I64) -> I64:
         """Onset and apex; the middle frame stands for an apex that nobody coded (SMIC)."""
@@ -374,14 +390,16 @@ def _with_lead(clip: Clip, frames: int) -> Clip:
     return replace(clip, first_frame=clip.first_frame - frames)
 
 
-def clip_frame_numbers(clip: Clip) -> I64:
+def clip_frame_numbers(clip: Clip, there: I64 | None = None) -> I64:
     """Frames of the clip that exist. Fewer than annotated is for ``merkit data check`` to tell.
+
+    Args:
+        there: the frames of its media, increasing; by default they are counted.
 
     Raises:
         MissingDataError, VideoError: the media cannot be read, or none of them exists.
     """
-    stamp = clip.media.stat().st_mtime_ns if clip.media.exists() else 0
-    numbers = _numbers_there(clip.media, stamp)
+    numbers = _numbers_of(clip.media) if there is None else there
     low = numbers[0] if clip.first_frame is None else clip.first_frame
     high = numbers[-1] if clip.last_frame is None else clip.last_frame
     kept = numbers[(numbers >= low) & (numbers <= high)]
@@ -392,6 +410,10 @@ def clip_frame_numbers(clip: Clip) -> I64:
             "merkit data check shows what else is missing",
         )
     return kept
+
+
+def _numbers_of(media: Path) -> I64:
+    return _numbers_there(media, media.stat().st_mtime_ns if media.exists() else 0)
 
 
 @lru_cache(maxsize=256)
