@@ -123,7 +123,7 @@ def test_frames_are_kept_to_the_bit_in_no_more_room_than_is_needed(tmp_path: Pat
             assert frame.time_s == frame.number / 10
     assert [f.number for f in store.frames(36, 38)] == [36, 37, 38]
     assert store._file.seek(0, 2) <= 9 * 32 * 24 * 3
-    assert not list(tmp_path.iterdir())  # nobody else can open it
+    assert not list(tmp_path.iterdir())  # it has no name
     store.close()
 
 

@@ -34,10 +34,11 @@ class Stream:
     The events are those that ``analyse`` finds in the same frames as a file: times, kinds, labels
     and probabilities. An event is given ``delay_s`` after it ended at the latest, and never changed
     afterwards: what explains it, such as a hand before the face, lies up to twenty seconds around.
+    Leaving the ``with`` block does not give what is left; ``finish`` does.
 
     Memory is bounded, however long the stream: what is known of the face in the last fifty seconds
     stays in memory, and the frames that may have to be named, the last twenty-five seconds, in a
-    temporary file that nobody else can open and that is gone at the end. Without a recogniser no
+    temporary file without a name that is gone with the process. Without a recogniser no
     frame is kept once it is known which way is up, which takes twelve seconds at the most.
 
     Times are those of the camera's clock, in seconds, and need not be steady. As in a file, a time
@@ -110,7 +111,7 @@ class Stream:
             time_s: by the camera's clock.
 
         Returns:
-            The events that are certain now and were not before, in order of their ends.
+            The events that are certain now and were not before, in order of time.
 
         Raises:
             VideoError: no picture of the kind or size of those before, or no time; the stream can
