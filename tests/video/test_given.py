@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -30,6 +30,7 @@ def pictures(n: int, height: int = 24, width: int = 32) -> U8:
         (np.zeros((24, 32, 3), np.uint16), "uint16 pixels.*\n.*\n.*257"),
         (np.zeros((24, 32), bool), "bool pixels.*\n.*\n.*no mask"),
         ("frame.png", "pixels.*\n.*\n.*numpy arrays"),
+        (None, "pixels.*\n.*\n.*has no more"),
         (np.zeros((24, 32, 4), np.uint8), "(24, 32, 4).*\n.*\n.*alpha"),
         (np.zeros((3, 24, 32), np.uint8), "(3, 24, 32).*\n.*\n.*transpose"),
         (np.zeros((2, 24, 32, 3), np.uint8), "one picture at a time"),
@@ -48,8 +49,14 @@ def test_what_is_no_such_picture_is_refused_and_the_next_one_taken(given: Any, t
     assert (frame.number, frame.time_s) == (1, 0.1)
 
 
-@pytest.mark.parametrize("rate", [None, 0, -1, float("nan"), float("inf")])
-def test_a_rate_is_wanted(rate: float | None) -> None:
+def test_a_time_is_a_number_of_seconds() -> None:
+    intake, now = Intake(10.0), cast(Any, "12:30")
+    with pytest.raises(VideoError, match="frame 0 has the time '12:30'"):
+        intake.frame(pictures(1)[0], now)
+
+
+@pytest.mark.parametrize("rate", [None, 0, -1, float("nan"), float("inf"), "30"])
+def test_a_rate_is_wanted(rate: Any) -> None:
     with pytest.raises(ConfigError, match="rate"):
         Intake(rate)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from merkit.face import TrackConfig
-from merkit.face.behaviour import ActionConfig
+from merkit.face.behaviour import STILL_S, ActionConfig
 from merkit.face.occlusion import EVERY_S, REACH_S
 from merkit.face.stretches import stretches
 from merkit.face.tracker import DetectedFace
@@ -39,7 +39,7 @@ class Reach:
 
     @classmethod
     def of(cls, spot: SpotConfig, acting: ActionConfig, spotter_s: float) -> Reach:
-        speech_s = 2 * acting.lip_swings * acting.lip_pause_s + SPEECH_AROUND_S
+        speech_s = 2 * acting.lip_swings * acting.lip_pause_s + STILL_S + SPEECH_AROUND_S
         lids_s = 2 * acting.rest_s + acting.blink_s
         behaviour_s = REACH_S + EVERY_S + max(speech_s, lids_s)
         longest_s = spot.macro_max_s if spot.long_lags_s else 2 * spot.micro_max_s

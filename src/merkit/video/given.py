@@ -29,8 +29,8 @@ def checked_rate(fps_hz: float | None) -> float:
         raise ConfigError(
             "frames without a rate", "how many come in a second", "give it, such as fps_hz=30"
         )
-    if not (np.isfinite(fps_hz) and fps_hz > 0):
-        raise ConfigError(f"frame rate {fps_hz} Hz", "frames a second, above 0")
+    if not (_is_number(fps_hz) and fps_hz > 0):
+        raise ConfigError(f"frame rate {fps_hz!r} Hz", "frames a second, above 0")
     return float(fps_hz)
 
 
@@ -74,8 +74,8 @@ class Intake:
             )
         if number <= self._number:
             raise VideoError(f"frame {number} follows frame {self._number}", "higher numbers")
-        if time_s is not None and not np.isfinite(time_s):
-            raise VideoError(f"frame {number} has the time {time_s}", "seconds")
+        if time_s is not None and not _is_number(time_s):
+            raise VideoError(f"frame {number} has the time {time_s!r}", "seconds")
         if time_s is not None and (self._shape is None or time_s > self._time_s):
             self._known_s, self._since = float(time_s), 0
         else:
@@ -96,6 +96,10 @@ def looks_bgr(rgb: U8, box_px: F32) -> bool:
     right, bottom = np.maximum(box_px[2:], 0).astype(int)
     face = rgb[top:bottom, left:right]
     return face.size > 0 and bool(face[..., 2].mean() > _BLUE * face[..., 0].mean())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value))
 
 
 def _picture(given: Any, number: int) -> U8:
@@ -128,6 +132,7 @@ _TO_UINT8 = {
     "u": "of 16 bits: (frame // 257).astype(numpy.uint8); of 12 bits: (frame >> 4)",
     "i": "of 0 to 255: frame.astype(numpy.uint8)",
     "b": "give the picture, no mask",
+    "O": "None is what a camera gives when it has no more; else give numpy arrays",
 }
 
 
