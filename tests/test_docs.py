@@ -21,7 +21,7 @@ from merkit.cli import COMMANDS
 from merkit.config import flat
 from merkit.datasets import DATASETS
 from merkit.errors import DatasetError
-from merkit.export.table import COLUMNS
+from merkit.inference.columns import COLUMNS
 from merkit.methods import METHODS, make_method
 from merkit.overrides import apply_overrides
 from merkit.types import EventKind, StretchKind

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from docs_blocks import ROOT
 from docs_study import write_study
 
 import tiny_pipeline as tiny

@@ -77,24 +77,39 @@ class FaceFollower:
         self.place, self.n_faces = 0, 0
 
     def follow(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, DetectedFace | None]]:
-        """Each frame with the face in it, None where it is not found, as soon as it is tracked.
+        """Each frame with the face in it, as ``push`` finds it.
+
+        Raises:
+            FaceError: as ``push`` and ``finish``.
+        """
+        for frame in frames:
+            yield frame, self.push(frame)
+        self.finish()
+
+    def push(self, frame: Frame) -> DetectedFace | None:
+        """The face in the next frame, None where it is not found.
 
         What is found on the predictor's word alone may be taken back by a later frame: ``track``
         has the last word.
 
         Raises:
-            FaceError: a frame is no colour picture; the face asked for is not there; precomputed
-                rows and frames differ in number.
+            FaceError: the frame is no colour picture; the face asked for is not there.
         """
-        for frame in frames:
-            if frame.rgb.ndim != 3 or frame.rgb.shape[2] != 3 or frame.rgb.dtype != np.uint8:
-                raise FaceError(
-                    f"frame {frame.number}: {frame.rgb.dtype} {frame.rgb.shape}", "uint8 (H,W,3)"
-                )
-            face = self._next(frame)
-            self._seen += 1
-            self._keep(face)
-            yield frame, face
+        if frame.rgb.ndim != 3 or frame.rgb.shape[2] != 3 or frame.rgb.dtype != np.uint8:
+            raise FaceError(
+                f"frame {frame.number}: {frame.rgb.dtype} {frame.rgb.shape}", "uint8 (H,W,3)"
+            )
+        face = self._next(frame)
+        self._seen += 1
+        self._keep(face)
+        return face
+
+    def finish(self) -> None:
+        """After the last frame.
+
+        Raises:
+            FaceError: precomputed rows and frames differ in number.
+        """
         self._tracker.finish()
 
     def track(self) -> FaceTrack:

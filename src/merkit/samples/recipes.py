@@ -82,6 +82,11 @@ class Recipe(ABC):
         """
         return self.pick(clip, clip_frame_numbers(clip, there))
 
+    def lead(self, fps_hz: float) -> int:
+        """So many frames before a clip may be read as well."""
+        del fps_hz
+        return 0
+
     def steady(self) -> Recipe:
         """The recipe for events whose times nobody coded: what it makes depends less on the frames
         that were taken for onset and apex, and on their noise. Itself where it has no such way."""
@@ -246,6 +251,11 @@ class SequenceRecipe(Recipe):
     def choose(self, clip: Clip, there: I64 | None = None) -> I64:
         return super().choose(_with_lead(clip, self.lead_frames), there)
 
+    def lead(self, fps_hz: float) -> int:
+        """See ``Recipe.lead``."""
+        del fps_hz
+        return self.lead_frames
+
     def sample_key(self, clip: Clip) -> str:
         return super().sample_key(_with_lead(clip, self.lead_frames))
 
@@ -368,7 +378,7 @@ class FlowMapRecipe(Recipe):
         chosen = super().choose(clip, there)
         if self.pairs == 1:
             return chosen
-        reach = self._reach(clip)
+        reach = self._reach(clip.fps_hz)
         available = clip_frame_numbers(_with_lead(clip, 2 * reach), there)
         onset, apex = np.searchsorted(available, chosen)
         before = onset - reach + self._steps(reach)
@@ -377,16 +387,19 @@ class FlowMapRecipe(Recipe):
         return np.asarray(available[np.concatenate([before, around])])
 
     def sample_key(self, clip: Clip) -> str:
-        lead = 0 if self.pairs == 1 else 2 * self._reach(clip)
-        return super().sample_key(_with_lead(clip, lead))
+        return super().sample_key(_with_lead(clip, self.lead(clip.fps_hz)))
+
+    def lead(self, fps_hz: float) -> int:
+        """See ``Recipe.lead``."""
+        return 0 if self.pairs == 1 else 2 * self._reach(fps_hz)
 
     def _steps(self, reach: int) -> I64:
         """So many places as there are pairs, from ``-reach`` to ``reach``."""
         return np.rint(np.linspace(-reach, reach, self.pairs)).astype(np.int64)
 
-    def _reach(self, clip: Clip) -> int:
+    def _reach(self, fps_hz: float) -> int:
         """Frames to each side of the apex."""
-        return max(self.pairs // 2, round(self.spread_s * clip.fps_hz))
+        return max(self.pairs // 2, round(self.spread_s * fps_hz))
 
     def pick(self, clip: Clip, available: I64) -> I64:
         """Onset and apex; the middle frame stands for an apex that nobody coded (SMIC)."""
