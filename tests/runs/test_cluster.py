@@ -301,17 +301,19 @@ def test_a_job_that_outlives_its_head_is_found_again_and_not_handed_over_twice(
     assert begun[0].poll() == 0
 
 
+@pytest.mark.parametrize("state", ["NODE_FAIL", "PREEMPTED"])
 def test_a_job_that_slurm_lost_is_handed_over_again(
-    config: EvaluateConfig, slurm: FakeSlurm
+    state: str, config: EvaluateConfig, slurm: FakeSlurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(crew, "PREEMPTED_S", 0.1)  # nobody gives it another place
     (slurm.folder / "paused").touch()
     there = on(config, "slurm", jobs=3, tries=2)
 
     def fail(stage: str, done: float, total: float) -> None:
-        for state in slurm.states().values():
-            state.write_text("NODE_FAIL")
+        for told in slurm.states().values():
+            told.write_text(state)
 
-    with pytest.raises(ClusterError, match=r"8 of 8 folds[\s\S]*in state NODE_FAIL"):
+    with pytest.raises(ClusterError, match=rf"8 of 8 folds[\s\S]*in state {state}"):
         evaluate(there, fail)
     first, second = slurm.scripts()  # the parts of a run are one array
     assert "#SBATCH --array=0-2%3" in first

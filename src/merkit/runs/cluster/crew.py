@@ -26,6 +26,9 @@ LOOK_S = {"local": 0.2, "slurm": 5.0}
 #: how long a folder on a network may show an older state to this machine than to the one that
 #: wrote it: by default NFS keeps what it knows of a folder for up to a minute
 SEEN_S = 60.0
+#: a job that lost its place to another gets a new one within that time, where SLURM gives it one at
+#: all; submitit would wait for ever
+PREEMPTED_S = 600.0
 #: SLURM knows a new job after some seconds, and forgets an old one after months
 _KNOWN_S = 600.0
 
@@ -57,6 +60,7 @@ class Crew:
     def __init__(self, config: ClusterConfig, folder: Path) -> None:
         self.config, self.folder, self.ledger = config, folder, Ledger(folder)
         self.running: list[Running] = []
+        self._preempted_s: dict[str, float] = {}
         self.lost: list[Lost] = []
 
     def find(self, entry: Entry, work: Work) -> bool:
@@ -89,7 +93,7 @@ class Crew:
             while waiting or self.running:
                 self._hand_over(waiting)
                 time.sleep(LOOK_S[self.config.cluster])
-                for one in [one for one in self.running if one.job.done()]:
+                for one in [one for one in self.running if self._is_over(one.job)]:
                     self.running.remove(one)
                     again = self._ended(one)
                     waiting.extend([] if again is None else [again])
@@ -111,6 +115,15 @@ class Crew:
             self.running += [
                 Running(job, work, deaths) for job, (work, deaths) in zip(jobs, batch, strict=True)
             ]
+
+    def _is_over(self, job: Job[Any]) -> bool:
+        if job.done():
+            return True
+        if job.state != "PREEMPTED":
+            self._preempted_s.pop(job.job_id, None)
+            return False
+        since_s = self._preempted_s.setdefault(job.job_id, time.monotonic())
+        return time.monotonic() - since_s > PREEMPTED_S
 
     def _ended(self, one: Running) -> tuple[Work, int] | None:
         """What is to be handed over again of a job that has ended."""
