@@ -49,7 +49,9 @@ def main() -> int:
         print(f"| plain run | | | {len(wanted) - 1} | | | {time.monotonic() - begun:.0f} |")
         for kills in options.kills:
             name, begun = f"killed-{kills}", time.monotonic()
-            head = _begin(work, name, "--cluster", "local", "--jobs", str(options.jobs))
+            head = _begin(
+                work, name, "--cluster", "local", "--jobs", str(options.jobs), "--tries", "20"
+            )
             _disturb(head, kills, draw)
             _wait(head)
             seconds = time.monotonic() - begun

@@ -24,7 +24,8 @@ from merkit.errors import ClusterError, ConfigError, LeakError
 from merkit.runs import together
 from merkit.runs.cluster import crew
 from merkit.runs.cluster.packing import packed
-from merkit.runs.config import EvaluateConfig
+from merkit.runs.cluster.work import PrepareWork
+from merkit.runs.config import EvaluateConfig, FinalConfig
 from merkit.runs.evaluate import evaluate
 from merkit.runs.experiment import run_experiment
 from merkit.runs.fold import FoldJob, FoldOutcome
@@ -57,9 +58,23 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeSlurm
 
 @pytest.fixture
 def config(tiny_database: Path, tiny_store: Path, tmp_path: Path) -> EvaluateConfig:
-    """Nothing is trained: four people, so eight folds with two seeds."""
-    small = tiny.evaluation(tiny_database, tiny_store, tmp_path / "run", seeds=(0, 1))
+    return nothing_trained(tiny_database, tiny_store, tmp_path / "run")
+
+
+def nothing_trained(root: Path, store: Path, out: Path) -> EvaluateConfig:
+    """Four people, so eight folds with two seeds."""
+    small = tiny.evaluation(root, store, out, seeds=(0, 1))
     return replace(small, method="majority", model={}, training={}, resamples=20)
+
+
+@pytest.fixture(scope="module")
+def expected(
+    tiny_database: Path, tiny_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
+    """What ``config`` predicts without a cluster."""
+    out = tmp_path_factory.mktemp("plain") / "run"
+    evaluate(nothing_trained(tiny_database, tiny_store, out))
+    return predictions(out)
 
 
 @pytest.fixture
@@ -186,7 +201,10 @@ def test_a_node_that_dies_costs_what_its_job_had_not_stored(
 
 @pytest.mark.usefixtures("forked")
 def test_a_job_that_always_dies_is_named_and_the_rest_kept(
-    config: EvaluateConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    config: EvaluateConfig,
+    expected: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     def deed(name: str, begun: int) -> None:
         if name == "synthetic/sub02 1":
@@ -209,8 +227,7 @@ def test_a_job_that_always_dies_is_named_and_the_rest_kept(
     assert len(kept) == 7
     evaluate(there)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
-    evaluate(config)
-    assert predictions(there.out) == predictions(config.out)
+    assert predictions(there.out) == expected
 
 
 @pytest.mark.usefixtures("forked")
@@ -229,7 +246,10 @@ def test_what_merkit_refuses_is_not_tried_again(
 
 @pytest.mark.usefixtures("forked")
 def test_jobs_of_this_machine_end_with_a_killed_head_and_the_next_goes_on(
-    config: EvaluateConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    config: EvaluateConfig,
+    expected: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     there = on(config, "local", jobs=2)
     with monkeypatch.context() as patch:
@@ -250,8 +270,7 @@ def test_jobs_of_this_machine_end_with_a_killed_head_and_the_next_goes_on(
     assert 2 <= len(kept) < 8
     evaluate(there)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
-    evaluate(config)
-    assert predictions(there.out) == predictions(config.out)
+    assert predictions(there.out) == expected
 
 
 # SLURM
@@ -259,16 +278,15 @@ def test_jobs_of_this_machine_end_with_a_killed_head_and_the_next_goes_on(
 
 @pytest.mark.slow
 def test_slurm_runs_a_job_with_the_parameters_that_were_given(
-    config: EvaluateConfig, slurm: FakeSlurm
+    config: EvaluateConfig, expected: dict[str, bytes], slurm: FakeSlurm
 ) -> None:
     """The sbatch file is run as it stands, by an interpreter of its own."""
-    words = ["--cluster-option", "partition=gpu", "--cluster-option=time=90"]
+    words = ["--cluster=slurm", "--cluster-option", "partition=gpu", "--cluster-option=time=90"]
     words += ["--cluster-option", "gres=gpu:1", "mem_gb=4", "additional_parameters.reservation=x"]
     given = parse_config(EvaluateConfig, "evaluate", words).cluster_option
     there = on(config, "slurm", jobs=1, cluster_option=given)
     evaluate(there)
-    evaluate(config)
-    assert predictions(there.out) == predictions(config.out)
+    assert predictions(there.out) == expected
     [script] = slurm.scripts()
     lines = {line for line in script.splitlines() if line.startswith("#SBATCH")}
     wanted = ["partition=gpu", "time=90", "gres=gpu:1", "mem=4GB", "reservation=x"]
@@ -276,7 +294,7 @@ def test_slurm_runs_a_job_with_the_parameters_that_were_given(
 
 
 def test_a_job_that_outlives_its_head_is_found_again_and_not_handed_over_twice(
-    config: EvaluateConfig, slurm: FakeSlurm
+    config: EvaluateConfig, expected: dict[str, bytes], slurm: FakeSlurm
 ) -> None:
     (slurm.folder / "paused").touch()  # it waits in the queue
     there = on(config, "slurm", jobs=1)
@@ -296,8 +314,7 @@ def test_a_job_that_outlives_its_head_is_found_again_and_not_handed_over_twice(
 
     evaluate(there, begin)
     assert len(slurm.scripts()) == len(jobs(there.out)) == 1
-    evaluate(config)
-    assert predictions(there.out) == predictions(config.out)
+    assert predictions(there.out) == expected
     assert begun[0].poll() == 0
 
 
@@ -345,7 +362,8 @@ def test_impossible_parameters_are_refused(
     words: str, message: str, config: EvaluateConfig, slurm: FakeSlurm
 ) -> None:
     def given() -> None:
-        found = parse_config(EvaluateConfig, "evaluate", ["--cluster-option", *words.split()])
+        line = ["--cluster", "slurm", "--cluster-option", *words.split()]
+        found = parse_config(EvaluateConfig, "evaluate", line)
         evaluate(on(config, "slurm", cluster_option=found.cluster_option))
 
     with pytest.raises(ConfigError, match=message):
@@ -354,9 +372,30 @@ def test_impossible_parameters_are_refused(
 
 
 def test_a_time_is_no_number_in_base_60() -> None:
-    words = ["--cluster-option", "time=1:30:00", "gres=gpu:2"]
+    words = ["--cluster", "slurm", "--cluster-option", "time=1:30:00", "gres=gpu:2"]
     given = parse_config(EvaluateConfig, "evaluate", words)
     assert given.cluster_option == {"time": "1:30:00", "gres": "gpu:2"}
+    with pytest.raises(ConfigError, match="without --cluster"):
+        parse_config(EvaluateConfig, "evaluate", words[2:])
+    with pytest.raises(ConfigError, match="merkit train --cluster-option"):
+        parse_config(FinalConfig, "train", words[2:])
+
+
+def test_a_job_works_under_the_code_that_handed_it_over_alone(config: EvaluateConfig) -> None:
+    work = PrepareWork(code="of another day", share=None, configs=(config,))
+    said = work()
+    assert isinstance(said, ConfigError)
+    assert "another merkit" in said.found
+    assert not config.out.exists()
+    assert work.checkpoint().function is work  # what submitit hands over again
+
+
+def test_parameters_of_slurm_are_no_parameters_of_this_machine(config: EvaluateConfig) -> None:
+    from merkit.runs.cluster.executor import check_options
+
+    check_options(on(config, "local", cluster_option={"slurm_partition": "gpu", "mem_gb": 4}))
+    with pytest.raises(ConfigError, match=r"write slurm_partition"):
+        check_options(on(config, "local", cluster_option={"partition": "gpu"}))
 
 
 def test_what_is_not_installed_is_said_first(

@@ -74,6 +74,8 @@ def parse_config(options: type[T], command: str, words: Sequence[str]) -> T:
         rest = _counted(rest)
     more_help = CONFIG_HELP + (CLUSTER_HELP if "cluster_option" in groups else "")
     parsed = parse(options, command, rest, plain, more_help)
+    if asked and getattr(parsed, "cluster", "none") == "none":
+        raise ConfigError("--cluster-option without --cluster", "--cluster slurm, or local")
     return replace(parsed, **{n: getattr(given, n) for n in groups})  # type: ignore[type-var]
 
 

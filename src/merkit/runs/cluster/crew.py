@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from merkit.errors import ConfigError, MerkitError
+from merkit.errors import MerkitError
 from merkit.runs.cluster.config import ClusterConfig
-from merkit.runs.cluster.executor import make_executor
+from merkit.runs.cluster.executor import make_executor, outcome, submit
 from merkit.runs.cluster.ledger import Entry, Ledger
 from merkit.runs.cluster.work import Work
 
 if TYPE_CHECKING:
-    from submitit import AutoExecutor, Job
+    from submitit import Job
 
 #: seconds between two looks at the jobs; SLURM itself is asked more seldom, by submitit
 LOOK_S = {"local": 0.2, "slurm": 5.0}
@@ -84,7 +84,7 @@ class Crew:
             tell: is called after each look.
 
         Raises:
-            ConfigError: the cluster does not take a job.
+            ConfigError: as ``submit``.
             KeyboardInterrupt: names the jobs that go on.
         """
         waiting = deque((work, 0) for work in works)
@@ -110,7 +110,7 @@ class Crew:
             while waiting and waiting[0][0].run is run and len(batch) < room:
                 batch.append(waiting.popleft())
             works = [work for work, _ in batch]
-            jobs = _submitted(make_executor(run, self.folder), works)
+            jobs = submit(make_executor(run, self.folder), works)
             self.ledger.add([job.job_id for job in jobs], works)
             self.running += [
                 Running(job, work, deaths) for job, (work, deaths) in zip(jobs, batch, strict=True)
@@ -127,7 +127,7 @@ class Crew:
 
     def _ended(self, one: Running) -> tuple[Work, int] | None:
         """What is to be handed over again of a job that has ended."""
-        error, why = _outcome(one.job)
+        error, why = outcome(one.job)
         rest = one.work.left() if why else _awaited(one.work)
         self.ledger.end(one.job.job_id)
         for path in (one.job.paths.submitted_pickle, one.job.paths.result_pickle):
@@ -150,31 +150,6 @@ class Crew:
         if not jobs or self.config.cluster == "local":
             return ""
         return f"jobs {', '.join(jobs)} go on (scancel {' '.join(jobs)} ends them)"
-
-
-def _submitted(executor: AutoExecutor, works: Sequence[Work]) -> list[Job[Any]]:
-    from submitit.core.utils import FailedJobError, FailedSubmissionError
-
-    try:
-        return executor.submit_array(works)
-    except (FailedJobError, FailedSubmissionError) as error:
-        raise ConfigError(
-            f"the cluster does not take a job: {str(error).strip()}",
-            "parameters that it takes",
-            "mend --cluster-option, and run the same command again",
-        ) from None
-
-
-def _outcome(job: Job[Any]) -> tuple[MerkitError | None, str]:
-    """What merkit said in a job that has ended, and why it died; "" where it did not."""
-    if not job.paths.result_pickle.exists():
-        return None, f"it ended without a word, in state {job.state}"
-    error = job.exception()
-    if error is not None:  # submitit has the traceback between two lines of dashes
-        trace = str(error).rpartition("-" * 22)[0] or str(error)
-        return None, trace.strip().splitlines()[-1]
-    said = job.result()
-    return (said, said.found) if isinstance(said, MerkitError) else (None, "")
 
 
 def _awaited(work: Work) -> Work | None:

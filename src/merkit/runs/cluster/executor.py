@@ -1,18 +1,19 @@
-"""What hands jobs to the cluster: submitit's executor with the parameters that were asked for."""
+"""What hands jobs to the cluster, submitit's executor, and what it tells of them."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from merkit.errors import ConfigError, MissingPackageError
+from merkit.errors import ConfigError, MerkitError, MissingPackageError
 from merkit.runs.cluster.config import ClusterConfig
 
 if TYPE_CHECKING:
-    from submitit import AutoExecutor
+    from submitit import AutoExecutor, Job
 
 #: minutes of a job unless ``timeout_min`` says otherwise: submitit's own 5 (and 2, local) end most
 #: jobs in their first epochs. On one's own machine nobody waits for the end of a job.
@@ -76,6 +77,36 @@ def make_executor(config: ClusterConfig, folder: Path) -> AutoExecutor:
     return executor
 
 
+def submit(executor: AutoExecutor, works: Sequence[Callable[[], Any]]) -> list[Job[Any]]:
+    """Hand over a job for each, all of them as one array.
+
+    Raises:
+        ConfigError: the cluster does not take them.
+    """
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    try:
+        return executor.submit_array(works)
+    except (FailedJobError, FailedSubmissionError) as error:
+        raise ConfigError(
+            f"the cluster does not take a job: {str(error).strip()}",
+            "parameters that it takes",
+            "mend --cluster-option, and run the same command again",
+        ) from None
+
+
+def outcome(job: Job[Any]) -> tuple[MerkitError | None, str]:
+    """What merkit said in a job that has ended, and why it died; "" where it did not."""
+    if not job.paths.result_pickle.exists():
+        return None, f"it ended without a word, in state {job.state}"
+    error = job.exception()
+    if error is not None:  # submitit has the traceback between two lines of dashes
+        trace = str(error).rpartition("-" * 22)[0] or str(error)
+        return None, trace.strip().splitlines()[-1]
+    said = job.result()
+    return (said, said.found) if isinstance(said, MerkitError) else (None, "")
+
+
 def _full_name(name: str, config: ClusterConfig) -> str:
     """A parameter as submitit's ``AutoExecutor`` names it: those of one cluster alone have its name
     in front. One of another cluster than this is accepted so, and not read.
@@ -95,6 +126,13 @@ def _full_name(name: str, config: ClusterConfig) -> str:
         return name
     if name in own[config.cluster]:
         return f"{config.cluster}_{name}"
+    others = [other for other in own if name in own[other]]
+    if others:
+        raise ConfigError(
+            f"--cluster-option {name} with --cluster {config.cluster}",
+            f"a parameter of {config.cluster}; this one is of {others[0]} alone",
+            f"leave it out, or write {others[0]}_{name}, which {others[0]} alone reads",
+        )
     known = sorted(own[config.cluster] | common)
     near = get_close_matches(name, known, n=1)
     raise ConfigError(

@@ -90,7 +90,8 @@ def _dealt(
     run: OpenRun[Any], pending: Sequence[tuple[Fold, int]], share: Share | None, crew: Crew
 ) -> list[FoldsWork]:
     """The folds in parts for a job each, without those that a job of an earlier head still has."""
-    whole = FoldsWork(code=code_hash(), share=share, opened=run, folds=tuple(pending))
+    opened = replace(run, folds=replace(run.folds, folds=()))  # a job needs its own alone
+    whole = FoldsWork(code=code_hash(), share=share, opened=opened, folds=tuple(pending))
     for entry in crew.ledger.open():
         its = tuple(one for one in whole.folds if (one[0].name, one[1]) in entry.folds)
         if entry.run == run.config.out.name and crew.find(entry, replace(whole, folds=its)):
