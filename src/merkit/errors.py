@@ -63,6 +63,10 @@ class LeakError(MerkitError):
     """Knowledge of a test subject would reach training. Names the clip and the rule."""
 
 
+class ClusterError(MerkitError):
+    """Jobs of a cluster died again and again. Names them and their logs."""
+
+
 class MissingError(MerkitError):
     """Base of the errors about something that is not there."""
 

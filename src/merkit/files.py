@@ -255,11 +255,12 @@ def _abandoned(leftover: Path, older_than_s: float) -> bool:
         leftover.name.removeprefix(TEMPORARY_PREFIX).rpartition("-")[0].rpartition("-")
     )
     if machine == platform.node() and process.isdecimal():
-        return not _alive(int(process))
+        return not process_lives(int(process))
     return time.time() - leftover.stat().st_mtime >= older_than_s
 
 
-def _alive(process: int) -> bool:
+def process_lives(process: int) -> bool:
+    """Whether a process of this machine is there, whoever began it."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

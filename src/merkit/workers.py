@@ -64,12 +64,16 @@ def in_a_process(work: Callable[..., R], *given: Any) -> R:
 
 
 def _begin(share: int) -> None:
+    take_share(share)
+    end_with_parent()
+
+
+def take_share(share: int) -> None:
     """Take no more than a share of the cores: as many threads in every worker as there are cores
     would wait for each other."""
     os.environ[_SHARE] = os.environ["OPENCV_FOR_THREADS_NUM"] = str(share)
     if "cv2" in sys.modules:  # else it reads the variable when it is imported
         sys.modules["cv2"].setNumThreads(share)
-    end_with_parent()
 
 
 def end_with_parent() -> None:

@@ -23,7 +23,7 @@ from merkit.methods import METHODS
 from merkit.methods.base import Method
 from merkit.methods.sfa_dgat import SfaDgat
 from merkit.protocols import FoldSet, audit_folds, make_folds
-from merkit.runs import evaluate as runner
+from merkit.runs import opened as runner
 from merkit.runs import together
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import LabelledClips, load_clips, prepare_clips

@@ -87,7 +87,7 @@ def test_a_run_of_one_way_is_resumed_by_the_other(
     config: EvaluateConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "merkit.runs.evaluate.choose_pace", lambda *_: Pace(3, "because it is a test")
+        "merkit.runs.together.choose_pace", lambda *_: Pace(3, "because it is a test")
     )
     before = predictions(evaluate(config))
     folds = sorted((config.out / "folds").iterdir())

@@ -56,8 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"merkit: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("merkit: interrupted; the same command goes on where it stopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        told = f"; {stop}" if str(stop) else ""  # what goes on elsewhere
+        print(
+            f"merkit: interrupted{told}; the same command goes on where it stopped",
+            file=sys.stderr,
+        )
         return 130
     except BrokenPipeError:
         return 0

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import tyro
 
-from merkit.cli.options import parse
+from merkit.cli.options import CLUSTER_HELP, cluster_options, parse
 from merkit.progress import terminal_progress
+from merkit.runs.cluster.config import Cluster
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Options:
     """processes; 0: one a CPU core"""
     store: Path | None = None
     """where prepared samples are kept"""
+    cluster: Cluster = "none"
+    """hand the folds of all runs to jobs: slurm, or local, as many processes of this machine"""
+    jobs: int = 0
+    """that many jobs at a time, of all runs together; 0: 8, or what the file says"""
     only: tuple[str, ...] = ()
     """runs wanted; empty: all"""
     set: tuple[str, ...] = ()
@@ -48,12 +53,13 @@ class Options:
 
 
 def run(words: Sequence[str]) -> int:
-    options = parse(Options, "experiment", words)
+    words, asked = cluster_options(words)
+    options = parse(Options, "experiment", words, more_help=CLUSTER_HELP)
     from merkit.runs.experiment import run_experiment
 
     with terminal_progress() as progress:
         text = run_experiment(
-            options.config, options.out, _overrides(options), options.only, progress
+            options.config, options.out, [*_overrides(options), *asked], options.only, progress
         )
     print(text)
     return 0
@@ -61,7 +67,9 @@ def run(words: Sequence[str]) -> int:
 
 def _overrides(options: Options) -> list[str]:
     """Options that were given, as settings of an evaluation; ``--set`` comes last."""
-    names = ("data", "root", "variant", "classes", "device", "workers", "store")
+    names = ("data", "root", "variant", "classes", "device", "workers", "store", "jobs")
     given = {name: getattr(options, name) for name in names if getattr(options, name)}
+    if options.cluster != "none":
+        given["cluster"] = options.cluster
     plain = [f"{name}={json.dumps(value, default=str)}" for name, value in given.items()]
     return [*plain, *options.set]

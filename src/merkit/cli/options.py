@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
@@ -23,6 +25,9 @@ Also: --config FILE  settings from a YAML file, which options then override; or 
       that comes with merkit ('merkit catalog experiment');
       --set NAME=VALUE [NAME=VALUE ...]  any setting by its dotted name, such as
       model.encoder.name=dinov2-small, training.epochs=20, recipe.frames=16."""
+CLUSTER_HELP = """
+      --cluster-option NAME=VALUE [NAME=VALUE ...]  parameters of the jobs of --cluster, by the
+      names of submitit, such as partition=gpu, timeout_min=240, gpus_per_node=1."""
 
 
 def parse(
@@ -54,7 +59,11 @@ def parse_config(options: type[T], command: str, words: Sequence[str]) -> T:
     Raises:
         ConfigError: an unreadable or unknown setting.
     """
+    words, asked = cluster_options(words)
+    if asked and "cluster_option" not in _free_groups(options):
+        raise ConfigError(f"merkit {command} --cluster-option", "merkit evaluate or experiment")
     rest, files, overrides = _split(words)
+    overrides += asked
     values: dict[str, Any] = {}
     for file in files:
         values |= read_yaml(Path(file))
@@ -70,7 +79,10 @@ def parse_config(options: type[T], command: str, words: Sequence[str]) -> T:
     plain = replace(given, **{name: {} for name in groups})  # type: ignore[type-var]
     if get_type_hints(options).get("seeds") is not int:
         rest = _counted(rest)
-    parsed = parse(options, command, rest, plain, CONFIG_HELP)
+    more_help = CONFIG_HELP + (CLUSTER_HELP if "cluster_option" in groups else "")
+    parsed = parse(options, command, rest, plain, more_help)
+    if asked and getattr(parsed, "cluster", "none") == "none":
+        raise ConfigError("--cluster-option without --cluster", "--cluster slurm, or local")
     return replace(parsed, **{n: getattr(given, n) for n in groups})  # type: ignore[type-var]
 
 
@@ -104,9 +116,28 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
     return rest, taken["--config"], taken["--set"]
 
 
+def cluster_options(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words without every ``--cluster-option A=1 B=2``, and these as settings for ``--set``. A
+    time such as 1:30:00 stays as it is written: YAML would read a number in base 60."""
+    rest, given, taken = [], [], False
+    parts = [part for word in words for part in _flag_and_value(word, "--cluster-option")]
+    for word in parts:
+        if word.startswith("--"):
+            taken = word == "--cluster-option"
+        if not taken:
+            rest.append(word)
+        elif not word.startswith("--"):
+            name, equals, value = word.partition("=")
+            quoted = json.dumps(value) if re.fullmatch(r"[\d:-]+:[\d:]+", value) else value
+            given.append(f"cluster_option.{name}{equals}{quoted}")
+    if "--cluster-option" in parts and not given:
+        raise ConfigError("--cluster-option stands without a value", "--cluster-option NAME=VALUE")
+    return rest, given
+
+
 def _counted(words: Sequence[str]) -> list[str]:
     """The words with ``--seeds N``, a number of seeds, written out as the seeds themselves."""
-    rest = [part for word in words for part in _flag_and_value(word)]
+    rest = [part for word in words for part in _flag_and_value(word, "--seeds")]
     for place, word in enumerate(rest):
         values = rest[place + 1 : place + 3]
         alone = len(values) == 1 or (len(values) == 2 and values[1].startswith("--"))
@@ -116,8 +147,8 @@ def _counted(words: Sequence[str]) -> list[str]:
     return list(words)
 
 
-def _flag_and_value(word: str) -> list[str]:
-    return word.split("=", 1) if word.startswith("--seeds=") else [word]
+def _flag_and_value(word: str, flag: str) -> list[str]:
+    return word.split("=", 1) if word.startswith(f"{flag}=") else [word]
 
 
 def _free_groups(options: type[Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from merkit.cli.options import parse_config
@@ -12,6 +13,9 @@ from merkit.runs.config import PrepareConfig
 def run(words: Sequence[str]) -> int:
     config = parse_config(PrepareConfig, "prepare", words)
     config.sources()
+    if config.on_cluster:
+        told = f"this prepares here; 'merkit evaluate --cluster {config.cluster}' has a job do it"
+        print(f"merkit: {told}", file=sys.stderr)
     with terminal_progress() as progress:
         if config.task in ("spotting", "spot-recognise"):
             _spot(config, progress)

@@ -13,6 +13,7 @@ from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.labels import ACTION_UNITS
 from merkit.protocols.config import ProtocolConfig
+from merkit.runs.cluster.config import ClusterConfig
 
 if TYPE_CHECKING:
     from merkit.methods.base import Method
@@ -158,7 +159,7 @@ class MethodConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateConfig(DataConfig, MethodConfig):
+class EvaluateConfig(DataConfig, MethodConfig, ClusterConfig):
     """One evaluation: data, method, protocol, and where the run goes.
 
     Task ``spotting`` finds micro- and macro-expressions in the long recordings of a database and
@@ -216,6 +217,7 @@ class EvaluateConfig(DataConfig, MethodConfig):
     def __post_init__(self) -> None:
         DataConfig.__post_init__(self)
         MethodConfig.__post_init__(self)
+        ClusterConfig.__post_init__(self)
         different = 0 < len(self.seeds) == len(set(self.seeds))
         coded = 0 < len(self.units) == len(set(self.units) & set(ACTION_UNITS))
         wanted = {

@@ -144,6 +144,10 @@ def run_experiment(
         config.sources()
         config.make()
     with sole_writer(out):
+        if next(iter(configs.values())).on_cluster:
+            from merkit.runs.cluster.train import train_on_cluster  # submitit is an extra
+
+            train_on_cluster(list(configs.values()), out / "cluster", progress)
         for place, (name, config) in enumerate(configs.items(), start=1):
             run = f"run {place}/{len(configs)} {name}"
             told = partial(_of_run, progress, run)

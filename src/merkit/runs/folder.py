@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,16 @@ from merkit.errors import ConfigError, StoreError
 from merkit.files import atomic_folder, file_hash, write_json
 from merkit.methods.base import Method
 from merkit.protocols import FoldSet, save_folds
+from merkit.runs.cluster.config import ClusterConfig
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.fold import FoldOutcome
 from merkit.runs.provenance import FREE, begin_run
 from merkit.scoring.scores import FoldTraining
 from merkit.tables import read_parquet, write_parquet
 from merkit.types import Fold
+
+#: in a run folder: scripts and logs of its jobs, where a cluster trains it
+CLUSTER = "cluster"
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class RunFolder:
         """
         if (self.path / "run.json").is_file():
             return
-        if self.path.is_file() or (self.path.is_dir() and any(self.path.iterdir())):
+        held = self.path.iterdir() if self.path.is_dir() else ()
+        if self.path.is_file() or any(one.name != CLUSTER for one in held):
             raise ConfigError(
                 f"{self.path} exists and is no run of merkit",
                 "a new or empty folder, or one with a part of the same run",
@@ -72,9 +77,9 @@ class RunFolder:
         """The folds and seeds that are still to be trained: those that are not stored, or not as
         they were written."""
         every = [(fold, seed) for seed in seeds for fold in folds.folds]
-        return [(fold, seed) for fold, seed in every if not self._has_whole(seed, fold)]
+        return [(fold, seed) for fold, seed in every if not self.has_whole(seed, fold)]
 
-    def _has_whole(self, seed: int, fold: Fold) -> bool:
+    def has_whole(self, seed: int, fold: Fold) -> bool:
         """Whether a fold is stored, of these test clips and as it was written."""
         if not self.has_fold(seed, fold.name):
             return False
@@ -101,7 +106,9 @@ class RunFolder:
         Raises:
             ConfigError: the folder holds another run.
         """
-        settings = to_mapping(config) | method.settings()
+        elsewhere = {f.name for f in fields(ClusterConfig)}  # no part of what was done
+        given = {k: v for k, v in to_mapping(config).items() if k not in elsewhere}
+        settings = given | method.settings()
         identity = {k: v for k, v in settings.items() if k not in FREE} | {"folds": folds.hash}
         document = {
             "settings": settings,

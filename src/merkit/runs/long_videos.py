@@ -44,6 +44,12 @@ def evaluate_spotting(config: EvaluateConfig, progress: Progress = silent) -> Lo
     """
     if config.task not in ("spotting", "spot-recognise"):
         raise ConfigError(f"task '{config.task}'", "spotting or spot-recognise")
+    if config.on_cluster:
+        raise ConfigError(
+            f"task '{config.task}' with --cluster {config.cluster}",
+            "task 'recognition' or 'au': of the others the long part is spotting, not training",
+            "leave out --cluster",
+        )
     with sole_writer(config.out):
         return _evaluate(config, progress)
 

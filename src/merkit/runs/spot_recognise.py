@@ -17,10 +17,10 @@ from merkit.progress import Progress, silent
 from merkit.protocols import ClipRow, FoldSet, audit_windows, make_folds, window_folds
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import LabelledClips, load_clips, prepare_clips
-from merkit.runs.evaluate import train_folds
 from merkit.runs.findings import find_doubts
 from merkit.runs.fold import Trainings
 from merkit.runs.folder import RunFolder
+from merkit.runs.together import train_folds
 from merkit.runs.watched import Watched, recordings_hash
 from merkit.samples.prepare import SampleSet, default_store, prepare
 from merkit.types import Clip, Fold

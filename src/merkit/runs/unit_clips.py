@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from merkit.datasets import load_dataset
@@ -51,6 +52,20 @@ class UnitClips(LabelledClips):
             "clips_without_any": sum(not row.shown for row in self.rows),
             "left_out": dict(self.left_out),
         }
+
+
+def unit_method(
+    config: EvaluateConfig,
+) -> tuple[Method, Callable[[EvaluateConfig], UnitClips]]:
+    """The method of a run on action units, and what opens its clips.
+
+    Raises:
+        ConfigError: a method that names no units, or is told those of test clips.
+    """
+    method = config.make()
+    refuse_unfit(method, config.units)
+    threshold = config.unit_threshold or method.unit_thresholds(config.units)
+    return method, partial(load_unit_clips, threshold=threshold)
 
 
 def refuse_unfit(method: Method, units: Sequence[int]) -> None:

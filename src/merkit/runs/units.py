@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import pandas as pd
 
@@ -18,7 +17,7 @@ from merkit.runs.config import EvaluateConfig
 from merkit.runs.evaluate import trained
 from merkit.runs.folder import RunFolder
 from merkit.runs.summary import gathered, how_to_score, joined, write_log
-from merkit.runs.unit_clips import UnitClips, load_unit_clips, refuse_unfit
+from merkit.runs.unit_clips import UnitClips, unit_method
 from merkit.scoring.unit_scores import score_units
 
 
@@ -33,11 +32,7 @@ def evaluate_units(config: EvaluateConfig, progress: Progress = silent) -> UnitR
     if config.task != "au":
         raise ConfigError(f"task '{config.task}'", "au")
     with sole_writer(config.out):
-        method = config.make()
-        refuse_unfit(method, config.units)
-        threshold = config.unit_threshold or method.unit_thresholds(config.units)
-        load = partial(load_unit_clips, threshold=threshold)
-        run, folds, data = trained(config, method, load, progress)
+        run, folds, data = trained(config, *unit_method(config), progress)
         return summarise_units(run, folds, data, config)
 
 
