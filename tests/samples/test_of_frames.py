@@ -64,8 +64,8 @@ def forms(recipe: Recipe) -> list[tuple[int, int | str]]:
 @pytest.mark.parametrize(
     ("change", "error", "told"),
     [
-        (lambda film: film / 255, VideoError, "float64 and shape"),
-        (lambda film: film[0], VideoError, "red first"),
+        (lambda film: film / 255, VideoError, "float64 pixels"),
+        (lambda film: film[0], VideoError, "one after another"),
         (lambda film: film[:0], VideoError, "0 frames"),
         (np.zeros_like, FaceError, "face"),
     ],
@@ -78,7 +78,7 @@ def test_frames_that_cannot_be_are_refused(change, error, told: str, film: U8) -
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"fps_hz": 0}, "fps_hz is 0"),
+        ({"fps_hz": 0}, "frame rate 0"),
         ({"fps_hz": 30, "onset": 9, "apex": 4}, "onset 9, apex 4"),
         ({"fps_hz": 30, "offset": 500}, "each a position from 0"),
     ],

@@ -7,14 +7,13 @@ Training, prediction and figures make samples by the same calls: ``choose``, ``f
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from merkit.config import check_settings, flat, hash_of, to_mapping
 from merkit.errors import ConfigError, FaceError, LeftOutError, VideoError
@@ -25,13 +24,15 @@ from merkit.face.tracker import FaceTracker, TrackConfig
 from merkit.flow import clip_flow, mean_flow_map
 from merkit.flow.config import FlowConfig
 from merkit.media import is_image
-from merkit.samples.given_frames import given_clip, given_pictures
+from merkit.samples.given_clip import given_clip
 from merkit.samples.inputs import Input, mask_over
 from merkit.types import F32, I64, U8, Clip, FaceTrack, Frame, Frames, Sample
 from merkit.video import frame_numbers, read_frames
 from merkit.video.container import existing
 from merkit.video.fingerprint import clip_key, file_digest
+from merkit.video.given import Given
 from merkit.video.images import read_image
+from merkit.video.source import ArraySource
 
 #: Raised when the code of a recipe or of a tracker, or a default, changes what it makes, so that
 #: samples, and what was found of faces, that were stored before are not read.
@@ -149,7 +150,7 @@ class Recipe(ABC):
 
     def of_frames(
         self,
-        rgb: npt.ArrayLike,
+        rgb: Sequence[Given] | np.ndarray,
         fps_hz: float,
         onset: int | None = None,
         apex: int | None = None,
@@ -160,7 +161,7 @@ class Recipe(ABC):
         same frames. ``min_frames`` leaves out clips of a database, and nothing here.
 
         Args:
-            rgb: u8 (T,H,W,3), red first.
+            rgb: u8 (T,H,W,3), red first, or grey (T,H,W); also as a list of pictures.
             fps_hz: their rate.
             onset, apex, offset: positions of the event from 0; the frames from onset to offset are
                 read, all of them where none is named. Without an apex a recipe that needs one takes
@@ -169,8 +170,8 @@ class Recipe(ABC):
 
         Raises:
             VideoError: other than such pictures.
-            ConfigError: an event that does not lie within them, or landmarks of another program,
-                which belong to clips of a database.
+            ConfigError: no rate, an event that does not lie within them, or landmarks of another
+                program, which belong to clips of a database.
             FaceError: the face is found in too few frames.
         """
         if tracker is None and self.track.tracker == PrecomputedTracker.name:
@@ -178,10 +179,10 @@ class Recipe(ABC):
                 f"frames without a clip for tracker '{self.track.tracker}'",
                 "a tracker that looks at them, or the argument tracker",
             )
-        pictures = given_pictures(rgb)
+        pictures = [frame.rgb for frame in ArraySource(rgb, fps_hz).frames()]
         clip = given_clip(len(pictures), fps_hz, onset, apex, offset)
         numbers = self.choose(clip, np.arange(len(pictures)))
-        frames = Frames(pictures[numbers], numbers, numbers / fps_hz)
+        frames = Frames(np.stack([pictures[n] for n in numbers]), numbers, numbers / fps_hz)
         return self.sample_of(clip.clip_id, frames, self.follow(frames, tracker=tracker)).arrays
 
     def sample_of(self, clip_id: str, frames: Frames, face: FaceTrack) -> Sample:
