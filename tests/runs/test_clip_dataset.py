@@ -83,5 +83,8 @@ def test_what_cannot_be_is_told(tiny_database: Path, tmp_path: Path) -> None:
         merkit.ClipDataset(Majority(), "sinthetic", tiny_database)
     with pytest.raises(MissingDataError, match="not a folder"):
         merkit.ClipDataset(Majority(), "synthetic", tmp_path / "nowhere")
+    for method in ("majority", Majority):
+        with pytest.raises(ConfigError, match=r"such as merkit.methods.Ststnet\(\)"):
+            merkit.ClipDataset(method, "synthetic", tiny_database)
     with pytest.raises(ConfigError, match="storr"):
         merkit.ClipDataset(Majority(), "synthetic", tiny_database, storr=tmp_path)

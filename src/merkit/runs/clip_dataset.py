@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from merkit.config import from_mapping
+from merkit.errors import ConfigError
 from merkit.methods.base import Method
 from merkit.progress import Progress, silent
 from merkit.runs.config import DataConfig
@@ -59,6 +60,10 @@ class ClipDataset(Dataset[Item]):
         progress: Progress = silent,
         **settings: Any,
     ) -> None:
+        if not isinstance(method, Method):
+            raise ConfigError(
+                f"method {method!r}", "a method with its settings, such as merkit.methods.Ststnet()"
+            )
         given = {"data": _several(data), "root": _several(root), "classes": classes, **settings}
         config = from_mapping(DataConfig, {**given, "workers": workers})
         clips, samples = prepare_clips(load_clips(config), method.recipe, config, progress)
