@@ -48,8 +48,10 @@ class Recipe(ABC):
     found in fewer of the frames that are looked at is refused.
     """
 
-    #: name of the array that a model reads (``types.Sample``)
+    #: name of the array that a model reads (``types.Sample``), its type, and what its numbers are
     makes: ClassVar[str]
+    dtype: ClassVar[str] = "uint8"
+    holds: ClassVar[str] = ""
     #: why a flow image, of which a database may have one a clip, does not serve; "" where it does
     no_flow_image: ClassVar[str] = "its samples are made of frames"
     #: the face is followed through the first of the frames, where motion begins: flow needs it in
@@ -75,6 +77,14 @@ class Recipe(ABC):
             MissingDataError, VideoError: the media cannot be read, or none of the frames exists.
         """
         return self.pick(clip, clip_frame_numbers(clip))
+
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array ``makes`` of one clip; 0 frames: as many as it has.
+
+        Raises:
+            ConfigError: a recipe of another package that does not say.
+        """
+        raise ConfigError(f"{type(self).__name__} does not say its shape", "a recipe with shape()")
 
     def steady(self) -> Recipe:
         """The recipe for events whose times nobody coded: what it makes depends less on the frames
@@ -236,6 +246,9 @@ class RgbRecipe(SequenceRecipe):
     """``rgb`` u8 (T,3,S,S): aligned face pictures."""
 
     makes: ClassVar[str] = "rgb"
+    holds: ClassVar[str] = (
+        "aligned face pictures over time, channels red, green, blue, grey levels 0 to 255"
+    )
     no_flow_image: ClassVar[str] = (
         "this method compares aligned pictures of a face over time, and there is no face in it and "
         "no second picture"
@@ -243,6 +256,9 @@ class RgbRecipe(SequenceRecipe):
     followed_frames: ClassVar[int | None] = None
 
     align: AlignConfig = field(default_factory=AlignConfig)
+
+    def shape(self) -> tuple[int, ...]:
+        return (self.frames, 3, self.align.size_px, self.align.size_px)
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         aligned = align_clip(frames.rgb, face, self.align)
@@ -254,6 +270,10 @@ class RegionFlowRecipe(SequenceRecipe):
     """``flow`` f32 (T,R,2): motion of facial regions, in pixels of the normalised face."""
 
     makes: ClassVar[str] = "flow"
+    dtype: ClassVar[str] = "float32"
+    holds: ClassVar[str] = (
+        "motion of facial regions over time, x then y, in pixels of the normalised face"
+    )
     no_flow_image: ClassVar[str] = (
         "this method reads how far facial regions move and which way, and it has neither landmarks "
         "nor the zero and the size of its motion: u and v are each scaled to 0..255 by themselves"
@@ -266,6 +286,9 @@ class RegionFlowRecipe(SequenceRecipe):
         holds = self.flow.crop == "square"
         wanted = "square: sizes of regions are in its pixels"
         check_settings(self.flow, "recipe.flow", {"crop": (holds, wanted)})
+
+    def shape(self) -> tuple[int, ...]:
+        return (self.frames, self.flow.regions, 2)
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         return {"flow": clip_flow(frames.rgb, first_landmarks(face), self.flow)}
@@ -282,6 +305,10 @@ class FlowMapRecipe(Recipe):
     """
 
     makes: ClassVar[str] = "flow_map"
+    holds: ClassVar[str] = (
+        "optical flow from onset to apex, channels strain, v (down), u (right), each scaled to "
+        "0 to 255 by itself"
+    )
     no_flow_image: ClassVar[str] = ""
 
     flow: FlowConfig = field(default_factory=FlowConfig)
@@ -295,6 +322,9 @@ class FlowMapRecipe(Recipe):
             "spread_s": (0 <= self.spread_s <= 0.5, "0 to 0.5 seconds"),
         }
         check_settings(self, "recipe", wanted)
+
+    def shape(self) -> tuple[int, ...]:
+        return (3, self.flow.map_size_px, self.flow.map_size_px)
 
     def steady(self) -> FlowMapRecipe:
         """See ``Recipe.steady``. Five: on generated recordings a shift of onset or apex by a frame
