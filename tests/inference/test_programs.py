@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -87,7 +88,20 @@ def test_the_file_says_what_it_is(sim_flow: Path) -> None:
     assert about["licence"] == {"simulation": "free: no picture of a person had a part in it"}
     assert "no lie detector" in about["not_for"]
     assert about["versions"]["merkit"]
-    assert "/" + "root" not in json.dumps(about)
+
+
+def names_a_place(octets: bytes) -> bool:
+    """Whether a file of this checkout, or of the packages beside it, is named."""
+    places = (Path(write.__file__).parents[4], Path(torch.__file__).parents[1])
+    return any(str(place).encode() in octets for place in places)
+
+
+def test_no_file_of_this_machine_is_named(sim_flow: Path, tmp_path: Path) -> None:
+    """Which torch does of every step, unless it is taken out."""
+    program = export_model(loaded("ststnet"), tmp_path / "model.pt2", "torch").files[0]
+    with ZipFile(program) as archive:
+        parts = [archive.read(name) for name in archive.namelist()]
+    assert not [part for part in (*parts, sim_flow.read_bytes()) if names_a_place(part)]
 
 
 def test_a_torch_program_runs_without_merkits_classes(tmp_path: Path) -> None:

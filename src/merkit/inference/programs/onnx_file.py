@@ -41,6 +41,8 @@ def write(traced: ExportedProgram, program: Program, about: Mapping[str, Any], p
         output_names=[one.name for one in program.outputs],
     )
     assert written is not None  # as it is where no path was given
+    for node in written.model.graph.all_nodes():
+        node.metadata_props.clear()  # where each came from: files of this machine
     written.model.metadata_props[run_onnx.ABOUT] = json.dumps(about)
     weights = sum(t.numel() * t.element_size() for t in program.state_dict().values())
     written.save(str(path), external_data=weights > _MOST_BYTES)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from merkit.config import flat
 from merkit.datasets import DATASETS
+from merkit.errors import ConfigError
 from merkit.inference.modelfolder import LoadedModel
 from merkit.inference.sharing.places import without_files
 from merkit.inference.sharing.scores import run_of
@@ -44,6 +45,10 @@ def card_of(loaded: LoadedModel, run: Path | None = None, licence: str = "", nam
     """
     name = name or f"{loaded.method.name} by merkit"
     if loaded.recogniser is not None:
+        if run is not None:
+            raise ConfigError(
+                f"--run {run} of a recogniser", "none: its own card tells what it was measured on"
+            )
         text = (loaded.recogniser.folder / CARD).read_text(encoding="utf-8")
         return _metadata(loaded, None, licence, name) + "\n" + text
     result = run_of(loaded, run)
