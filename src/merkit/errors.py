@@ -81,5 +81,9 @@ class MissingDataError(MissingError):
     """A file or folder that was named does not exist."""
 
 
+class HubError(MissingError):
+    """The Hugging Face Hub cannot be reached, or refuses."""
+
+
 class MissingPackageError(MissingError):
     """An optional package is not installed."""

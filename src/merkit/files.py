@@ -80,19 +80,45 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         ConfigError: nothing can be written there.
     """
-    with _writable(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=_temporary_prefix(), dir=path.parent))
+    with _writable(path), _temporary_folder(path.parent) as temporary:
+        yield temporary
+        temporary.chmod(0o755)
         try:
-            yield temporary
-            temporary.chmod(0o755)
-            try:
-                os.replace(temporary, path)
-            except OSError:
-                if not path.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            os.replace(temporary, path)
+        except OSError:
+            if not path.is_dir():
+                raise
+
+
+@contextmanager
+def atomic_files(path: Path, overwrite: bool, option: str = "--out") -> Iterator[Path]:
+    """Yield an empty folder beside ``path``; what lies in it at the end is moved beside ``path``,
+    which is one of the files and comes last, so that it is never there without the others.
+
+    Raises:
+        ConfigError: one of them is there with another content and is not to be replaced, or
+            nothing can be written there.
+    """
+    with _writable(path), _temporary_folder(path.parent) as temporary:
+        yield temporary
+        made = sorted(temporary.iterdir(), key=lambda file: file.name == path.name)
+        for file in made:
+            place = path.with_name(file.name)
+            same = place.is_file() and file_hash(place) == file_hash(file)
+            check_new_file(place, overwrite or same, option)
+        for file in made:
+            file.chmod(0o644)
+            os.replace(file, path.with_name(file.name))
+
+
+@contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=_temporary_prefix(), dir=parent))
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_new_file(path: Path, overwrite: bool, option: str) -> None:

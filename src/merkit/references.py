@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+#: what every card of a model says
+NOT_ABOUT_A_PERSON = (
+    "A movement of the face is not an emotion. Do not decide anything about a person by this "
+    "model: not honesty, not intent, not health, not fitness for work. It knows nothing of "
+    "culture, context or what a person feels."
+)
+
 
 def merkit_itself(versions: Mapping[str, str]) -> str:
     """How this program is cited, in the version that did the work."""

@@ -19,7 +19,8 @@ from merkit.inference.modelfolder import load_model, save_model
 
 
 def test_the_folder_says_what_it_is(tiny_model: Path) -> None:
-    assert sorted(p.name for p in tiny_model.iterdir()) == ["config.json", "model.safetensors"]
+    names = sorted(p.name for p in tiny_model.iterdir())
+    assert names == ["README.md", "config.json", "model.safetensors"]
     config = json.loads((tiny_model / "config.json").read_text())
     assert config["method"] == "sfa-dgat"
     assert config["classes"] == ["negative", "positive", "surprise"]

@@ -33,6 +33,8 @@ COMMANDS = {
     "experiment": "evaluate every run of an experiment file, then compare them",
     "report": "HTML and tables of one run, or several compared",
     "train": "train a final model and write a model folder",
+    "export": "a trained model as ONNX or torch.export, which run alone, or as a folder",
+    "push": "a trained model with its card to the Hugging Face Hub, private; --dry only lists",
     "predict": "find brief facial movements in videos and write a table; a model names them",
     "app": "a page of this machine: drop videos, judge and correct what was found, export",
     "review": "what coders made of it: tables, their agreement, and a database of your own",

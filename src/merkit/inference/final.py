@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from merkit.errors import ConfigError
 from merkit.files import sole_writer
-from merkit.inference.modelfolder import save_model
+from merkit.inference.modelfolder import LoadedModel, save_model
+from merkit.inference.sharing.card import card_of
 from merkit.progress import Progress, silent
 from merkit.protocols import ProtocolConfig
 from merkit.protocols.validation import validation_subjects
@@ -60,7 +61,8 @@ def _train(config: FinalConfig, progress: Progress) -> FitSummary:
         "versions": versions(),
         "git_commit": git_commit(),
     }
-    save_model(config.out, method, fitted.model, data.classes, facts)
+    made = LoadedModel(method, fitted.model, data.classes, config.data, None, facts, config.out)
+    save_model(config.out, method, fitted.model, data.classes, facts, card_of(made))
     return fitted.summary
 
 

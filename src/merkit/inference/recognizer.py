@@ -36,6 +36,7 @@ from merkit.video.source import FrameSource, VideoSource
 
 if TYPE_CHECKING:
     from merkit.inference.analysis import Video
+    from merkit.inference.sharing.hub import Push
 
 
 class Recognizer:
@@ -58,10 +59,10 @@ class Recognizer:
                 "a model that needs nothing but the video",
                 "train it with --set model.au.source=predicted (or none)",
             )
-        self.vocabulary, self.recipe = _vocabulary(loaded), _recipe(loaded)
+        self.vocabulary, self.recipe = _vocabulary(loaded), video_recipe(loaded)
         self.device = torch.device(choose_device(device))
         self.model = loaded.model.to(self.device).eval()
-        self._telling = loaded.telling
+        self._loaded, self._telling = loaded, loaded.telling
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -81,6 +82,51 @@ class Recognizer:
             MissingDataError, MissingWeightsError, StoreError: see ``load_model``.
         """
         return cls(load_model(name), device)
+
+    def save_pretrained(
+        self, folder: Path | str, run: Path | str | None = None, licence: str = ""
+    ) -> Path:
+        """Write the model with its card into a new folder, whole and with nothing of this machine,
+        to hand over; ``from_pretrained`` reads it.
+
+        Args:
+            run: folder of a finished run of the same settings, whose scores the card tells; None:
+                one that lies beside the model's folder.
+            licence: of the weights, as the Hub names licences.
+
+        Raises:
+            ConfigError: the folder exists, or the run is of something else.
+            MissingDataError, StoreError: there is no such run, or it is damaged.
+        """
+        from merkit.inference.sharing.whole import save_whole
+
+        return save_whole(self._loaded, Path(folder), None if run is None else Path(run), licence)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        private: bool = True,
+        dry_run: bool = False,
+        run: Path | str | None = None,
+        licence: str = "",
+    ) -> Push:
+        """Write the model with its card into a repository of the Hugging Face Hub. Training data,
+        predictions, names of clips and paths of this machine stay here.
+
+        Args:
+            repo_id: ``user/name``.
+            private: seen by its owner alone.
+            dry_run: only list what would go; nothing is sent.
+            run, licence: as in ``save_pretrained``.
+
+        Raises:
+            ConfigError: a name that cannot be, or a repository that everybody sees.
+            HubError: the Hub cannot be reached, or refuses.
+        """
+        from merkit.inference.sharing.hub import push_model
+
+        given = None if run is None else Path(run)
+        return push_model(self._loaded, repo_id, private, dry_run, given, licence)
 
     def __call__(self, video: Video, fps_hz: float | None = None) -> tuple[Event, ...]:
         """The events of a video, in order of time; ``label`` says which are given a class.
@@ -161,7 +207,7 @@ def _vocabulary(loaded: LoadedModel) -> Vocabulary:
     return Vocabulary(loaded.classes, made.units, limits)
 
 
-def _recipe(loaded: LoadedModel) -> Recipe | None:
+def video_recipe(loaded: LoadedModel) -> Recipe | None:
     """The recipe of training; of a recogniser that was trained without any noise of a video, the
     steady one."""
     recipe = loaded.method.recipe

@@ -141,11 +141,23 @@ class Method(ABC):
         own = type(self)
         return own.fit is Method.fit or own.unit_probabilities is not Method.unit_probabilities
 
+    @property
+    def most_frames(self) -> int | None:
+        """Frames beyond which nothing is read of a clip, and to which a shorter one may be padded
+        under a mask without another answer; None: clips are read as they come."""
+        return None
+
+    @torch.no_grad()
     def probabilities(self, model: Model, inputs: Inputs) -> np.ndarray:
+        """``class_shares`` as an array."""
+        return np.asarray(self.class_shares(model, inputs).cpu().numpy())
+
+    def class_shares(self, model: Model, inputs: Inputs) -> Tensor:
         """Class probabilities (B,C); with ``training.mirror_at_test`` the mean with those of the
         mirrored clips, where the method can mirror them."""
         return self._shares(model, inputs, lambda logits: logits.softmax(-1))
 
+    @torch.no_grad()
     def unit_probabilities(self, model: Model, inputs: Inputs, units: Sequence[int]) -> np.ndarray:
         """Probability (B,U) that a clip shows each action unit; mirrored as ``probabilities`` is.
 
@@ -153,17 +165,14 @@ class Method(ABC):
             units: numbers of the units, in the order wanted: here those that the model was built
                 and fitted for.
         """
-        return self._shares(model, inputs, torch.sigmoid)
+        return np.asarray(self._shares(model, inputs, torch.sigmoid).cpu().numpy())
 
-    @torch.no_grad()
-    def _shares(
-        self, model: Model, inputs: Inputs, share: Callable[[Tensor], Tensor]
-    ) -> np.ndarray:
+    def _shares(self, model: Model, inputs: Inputs, share: Callable[[Tensor], Tensor]) -> Tensor:
         shares = share(model(inputs).logits.float())
         twin = self.mirrored(inputs) if self.training.mirror_at_test else None
         if twin is not None:
             shares = (shares + share(model(twin).logits.float())) / 2
-        return np.asarray(shares.cpu().numpy())
+        return shares
 
     def augmented(
         self, inputs: Inputs, targets: Tensor, generator: torch.Generator

@@ -38,6 +38,8 @@ CLASSES = ("negative", "positive", "surprise")
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 17)
 FORMAT = 1
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "CARD.md"
+#: a card as the Hugging Face Hub shows it, with its metadata first
+README = "README.md"
 #: what config.json holds at least, and of which kind
 _FIELDS = {
     "format": int,

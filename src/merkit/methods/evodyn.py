@@ -84,6 +84,10 @@ class Evodyn(RegionFlowMethod):
     def build(self, n_classes: int) -> EvodynNetwork:
         return EvodynNetwork(self, n_classes)
 
+    @property
+    def most_frames(self) -> int:
+        return self.sequence_length
+
     def default_recipe(self) -> RegionFlowRecipe:
         """Cumulative motion of 18 regions over the whole clip, about 30 frames a second."""
         lead = 5 if self.variant == "code" else 0
@@ -226,7 +230,7 @@ class EvodynNetwork(Network):
             tokens, aux["region_attention"] = self.regions(flow)
         else:
             tokens = self.to_patch_embedding(flow.flatten(2))
-        cls = self.cls_token.expand(len(flow), -1, -1)
+        cls = self.cls_token.expand(flow.shape[0], -1, -1)
         tokens = torch.cat([cls, tokens], dim=1)
         tokens = self.dropout(tokens + self.pos_embedding[:, : tokens.shape[1]])
         tokens, aux["attention"] = self.transformer(tokens, hidden)

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from merkit.config import check_settings
 from merkit.errors import ConfigError
@@ -25,11 +25,14 @@ from merkit.methods.classical import LinearSvmModel, SvmMethod
 from merkit.samples.batch import Inputs
 from merkit.samples.inputs import Input
 from merkit.samples.recipes import RgbRecipe
+from merkit.training.network import Model
 from merkit.types import F32, U8
 
+A = TypeVar("A", np.ndarray, Tensor)
+
 #: Raised when the descriptor computes something else, so stored ones are not read again.
-_VERSION = 1
-_GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_VERSION = 2
+_GREY = (299, 587, 114)  # ITU-R BT.601, thousandths of red, green and blue
 _MAPPINGS = {"u2": "nri_uniform", "riu2": "uniform"}
 
 
@@ -128,9 +131,29 @@ class LbpTopModel(LinearSvmModel):
         rest = {name: value for name, value in inputs.items() if name != "rgb"}
         return rest | {"tokens": self._describe(inputs["rgb"])}
 
+    def traced(self) -> Model:
+        """See ``Model.traced``."""
+        from merkit.methods.lbp_top_graph import LbpTopGraph
+
+        graph = _Graph(self.config, self.n_classes, LbpTopGraph(self.config))
+        graph.load_state_dict(self.state_dict())
+        return graph.eval()
+
     def _describe(self, rgb: Tensor) -> Tensor:
         rows = [lbp_top(clip, self.config) for clip in rgb.cpu().numpy()]
         return torch.from_numpy(np.stack(rows))[:, None, None].half().to(rgb.device)
+
+
+class _Graph(LinearSvmModel):
+    """The method with its descriptor as steps of torch."""
+
+    def __init__(self, config: LbpTop, n_classes: int, graph: nn.Module) -> None:
+        super().__init__(config, n_classes, config.width)
+        self.graph = graph
+
+    def describe(self, inputs: Inputs) -> Tensor:
+        found: Tensor = self.graph(inputs["rgb"])
+        return found
 
 
 def lbp_top(clip: U8, config: LbpTop) -> F32:
@@ -141,7 +164,7 @@ def lbp_top(clip: U8, config: LbpTop) -> F32:
     Raises:
         ConfigError: a clip too short or too small for the blocks.
     """
-    volume = np.rint(np.tensordot(clip, _GREY, axes=(1, 0))).astype(np.uint8)  # (T,S,S)
+    volume = grey(clip.astype(np.int32), axis=1).astype(np.uint8)  # (T,S,S)
     inner = tuple(n - 2 * config.radius for n in volume.shape)
     rows, columns, stretches = config.blocks
     if any(n < k for n, k in zip(inner, (stretches, rows, columns), strict=True)):
@@ -149,9 +172,17 @@ def lbp_top(clip: U8, config: LbpTop) -> F32:
             f"a clip of {volume.shape[0]} frames of {volume.shape[1]} x {volume.shape[2]} px",
             f"more than {2 * config.radius} of each, and one for each block of {config.blocks}",
         )
-    block = _block_numbers(inner, (stretches, rows, columns))
+    block = block_numbers(inner, (stretches, rows, columns))
     planes = [_histograms(_codes(volume, axis, config), block, config) for axis in range(3)]
     return np.stack(planes, axis=1).reshape(-1).astype(np.float32)
+
+
+def grey(rgb: A, axis: int) -> A:
+    """Grey levels of whole numbers of red, green and blue along an axis, rounded, a half upwards:
+    in whole numbers throughout, so that every machine has the same."""
+    red, green, blue = (rgb[(slice(None),) * axis + (i,)] for i in range(3))
+    found: A = (_GREY[0] * red + _GREY[1] * green + _GREY[2] * blue + 500) // 1000
+    return found
 
 
 def _codes(volume: U8, axis: int, config: LbpTop) -> np.ndarray:
@@ -167,7 +198,7 @@ def _codes(volume: U8, axis: int, config: LbpTop) -> np.ndarray:
     return np.moveaxis(np.stack(coded), 0, axis).astype(np.int64)
 
 
-def _block_numbers(shape: Sequence[int], blocks: Sequence[int]) -> np.ndarray:
+def block_numbers(shape: Sequence[int], blocks: Sequence[int]) -> np.ndarray:
     """Number of the block that each inner voxel (T,Y,X) lies in; sizes differ by one at most."""
     t, y, x = ((np.arange(n) * k) // n for n, k in zip(shape, blocks, strict=True))
     return np.asarray(

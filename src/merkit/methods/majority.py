@@ -49,7 +49,7 @@ class MajorityModel(ClassicalModel):
     def forward(self, inputs: Inputs) -> Output:
         """``nothing`` (B,0) to the same logits (B,C) for every clip."""
         nothing = inputs["nothing"]
-        return Output(self.log_shares.expand(len(nothing), -1), nothing)
+        return Output(self.log_shares.expand(nothing.shape[0], -1), nothing)
 
     @torch.no_grad()
     def solve(self, clips: ClipReader, context: FitContext) -> None:

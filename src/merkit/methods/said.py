@@ -24,8 +24,15 @@ class Said:
 
 @torch.no_grad()
 def said_of(network: Model, inputs: Inputs, method: Method) -> Said:
-    """One pass of the network; with ``training.mirror_at_test`` of the method the mean with what it
-    says of the mirrored clips, whose sides are exchanged.
+    """What ``said_shares`` tells, as arrays."""
+    units, nothing = said_shares(network, inputs, method)
+    return Said(units.cpu().numpy(), nothing.cpu().numpy())
+
+
+def said_shares(network: Model, inputs: Inputs, method: Method) -> tuple[Tensor, Tensor]:
+    """Probabilities of the action units (B,U,2) and of no movement (B,). One pass of the network;
+    with ``training.mirror_at_test`` of the method the mean with what it says of the mirrored clips,
+    whose sides are exchanged.
 
     Args:
         network: of a recogniser that learned action units.
@@ -35,7 +42,7 @@ def said_of(network: Model, inputs: Inputs, method: Method) -> Said:
     if twin is not None:
         others, still = _shares(network, twin)
         units, nothing = (units + others.flip(-1)) / 2, (nothing + still) / 2
-    return Said(units.cpu().numpy(), nothing.cpu().numpy())
+    return units, nothing
 
 
 def _shares(network: Model, inputs: Inputs) -> tuple[Tensor, Tensor]:

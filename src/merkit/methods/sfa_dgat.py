@@ -210,7 +210,7 @@ class DynamicFusion(nn.Module):
         k = self.config.kernels
         if self.config.aggregate == "outputs":
             y = self.convolutions(x)
-            return torch.einsum("bk,bkdt->bdt", pi, y.reshape(len(y), k, -1, y.shape[-1]))
+            return torch.einsum("bk,bkdt->bdt", pi, y.reshape(y.shape[0], k, -1, y.shape[-1]))
         weight, bias = self.convolutions.weight, self.convolutions.bias
         assert bias is not None  # Conv1d has one unless told otherwise
         kernels = torch.einsum("bk,kdws->bdws", pi, weight.reshape(k, -1, *weight.shape[1:]))
@@ -221,9 +221,9 @@ class DynamicFusion(nn.Module):
             kernels.flatten(0, 1),
             biases.flatten(),
             padding=self.convolutions.padding,
-            groups=len(x),
+            groups=x.shape[0],
         )
-        return y.reshape(len(x), -1, x.shape[-1])
+        return y.reshape(x.shape[0], -1, x.shape[-1])
 
 
 class SfaDgatNetwork(EncoderNetwork):

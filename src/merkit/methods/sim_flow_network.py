@@ -92,7 +92,7 @@ class SimFlowNetwork(Network):
         if image.shape[1:] != (3, 28, 28):
             raise ConfigError(f"flow map of shape {tuple(image.shape)}", "(B, 3, 28, 28)")
         image = image.to(self.class_head.weight.dtype)
-        centred = image - image.flatten(2).median(dim=-1).values[..., None, None]
+        centred = image - _median(image.flatten(2))[..., None, None]
         rms = centred.square().mean(dim=(2, 3), keepdim=True).sqrt()
         return centred / rms.clamp_min(_LEAST_RMS)
 
@@ -130,3 +130,8 @@ class SimFlowNetwork(Network):
     def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """Cross-entropy."""
         return soft_cross_entropy(output.logits, targets, class_weights)
+
+
+def _median(x: Tensor) -> Tensor:
+    """The lower median of the last axis, as torch's own, which ONNX has no word for."""
+    return x.topk((x.shape[-1] + 1) // 2, largest=False).values[..., -1]

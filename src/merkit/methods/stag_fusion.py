@@ -103,7 +103,7 @@ class TemporalBranch(nn.Module):
         """Flow (B,T,N,2) and mask (B,T) -> frames Z_T (B,T,d_t), their summary z (B,d_t), and
         attention (B,layers,heads,T+1,T+1) with the class token first."""
         tokens = self.embed(flow.flatten(2))
-        tokens = torch.cat([self.cls_token.expand(len(flow), -1, -1), tokens], dim=1)
+        tokens = torch.cat([self.cls_token.expand(flow.shape[0], -1, -1), tokens], dim=1)
         tokens = self.dropout(tokens + self.position[:, : tokens.shape[1]])
         hidden = nn.functional.pad(~mask, (1, 0), value=False)
         maps = []

@@ -113,8 +113,15 @@ class Started(Method):
     def settings(self) -> dict[str, Any]:
         return {**self.own.settings(), "init": self.init}
 
+    @property
+    def most_frames(self) -> int | None:
+        return self.own.most_frames
+
     def probabilities(self, model: Model, inputs: Inputs) -> np.ndarray:
         return self.own.probabilities(model, inputs)
+
+    def class_shares(self, model: Model, inputs: Inputs) -> Tensor:
+        return self.own.class_shares(model, inputs)
 
     def augmented(
         self, inputs: Inputs, targets: Tensor, generator: torch.Generator

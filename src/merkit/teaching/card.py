@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 from merkit.config import flat, to_mapping
+from merkit.references import NOT_ABOUT_A_PERSON
 from merkit.teaching.config import TeachConfig
 from merkit.teaching.held_out import Marks
 
-_NOT_FOR = """\
+_NOT_FOR = f"""\
 ## What it is not for
 
-A movement of the face is not an emotion, and this recogniser never saw a person. It says which of
-three classes the muscle movement of a micro-expression resembles, as published coding tables pair
-movements with emotions. Do not decide anything about a person by it: not honesty, not intent, not
-health, not fitness for work. It knows nothing of culture, context or what a person feels. Faces
+{fill(NOT_ABOUT_A_PERSON, 100)}
+
+This recogniser never saw a person. It says which of three classes the muscle movement of a
+micro-expression resembles, as published coding tables pair movements with emotions. Faces
 that the face model's people do not resemble (children, faces changed by injury, surgery or
 paralysis, faces partly covered) were not simulated. It abstains where it cannot tell; that it does
 not abstain is no proof.

@@ -60,6 +60,11 @@ class Model(nn.Module, ABC):
         """Replace raw inputs by the frozen part's output, which ``forward`` also accepts."""
         return inputs
 
+    def traced(self) -> Model:
+        """The same model of steps that can be traced and written to a file: itself, unless it asks
+        another library."""
+        return self
+
     def trainable_state(self) -> dict[str, Tensor]:
         """State without the frozen parameters, which never change."""
         frozen = {name for name, p in self.named_parameters() if not p.requires_grad}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from merkit.methods.bundled import BUNDLED, CARD
+from merkit.errors import MissingError
+from merkit.methods.bundled import BUNDLED, CARD, README
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,28 @@ def model_cards(model: str = "") -> dict[str, str]:
     Args:
         model: as ``merkit predict --model`` takes it.
     """
-    folders = {model: BUNDLED.get(model, Path(model))} if model else BUNDLED
-    cards = {name: folder / CARD for name, folder in folders.items()}
-    return {
-        Path(name).name: path.read_text(encoding="utf-8", errors="replace")
-        for name, path in cards.items()
-        if path.is_file()
-    }
+    names = [model] if model else list(BUNDLED)
+    cards = {Path(name).name: _card(name) for name in names}
+    return {name: card for name, card in cards.items() if card}
+
+
+def _card(name: str) -> str:
+    """The card of a model without its metadata, "" where it has none; of a model of the Hub, the
+    one that was fetched with it."""
+    folder = BUNDLED.get(name) or Path(name)
+    if not folder.is_dir():
+        from merkit.inference.modelfolder import model_folder
+
+        try:
+            folder = model_folder(name, fetch=False)
+        except MissingError:
+            return ""
+    files = [folder / file for file in (CARD, README) if (folder / file).is_file()]
+    if not files:
+        return ""
+    text = files[0].read_text(encoding="utf-8", errors="replace")
+    metadata, line, rest = text.partition("\n---\n")
+    return rest.lstrip() if line and metadata.startswith("---\n") else text
 
 
 def blocks(card: str) -> tuple[Block, ...]:

@@ -46,7 +46,7 @@ def motion_map(rgb: Tensor, config: MotionConfig) -> Tensor:
     xx, xy, yy, xt, yt = _blur(products, config.window_cells).unbind(1)
     xx, yy = xx + config.regulariser, yy + config.regulariser
     flow = torch.stack((xy * yt - yy * xt, xy * xt - xx * yt), dim=1) / (xx * yy - xy * xy)[:, None]
-    flow = config.gain * flow.reshape(len(rgb), -1, *flow.shape[1:])
+    flow = config.gain * flow.reshape(rgb.shape[0], -1, *flow.shape[1:])
     return F.pad(flow, (0, 0, 0, 0, 0, 0, 1, 0))
 
 

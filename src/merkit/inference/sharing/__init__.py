@@ -1,0 +1,1 @@
+"""A trained model as others get it: whole, with its card, and with nothing of this machine."""
