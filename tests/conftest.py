@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from merkit.progress import Progress
     from merkit.spotting import SpotConfig
     from merkit.spotting.tracked import TrackedVideo
-    from merkit.video.source import VideoSource
+    from merkit.video.source import FrameSource
 
 # No deadline: a busy machine is no failure. In CI the same examples every time.
 settings.register_profile("merkit", deadline=None, derandomize="CI" in os.environ)
@@ -131,17 +131,21 @@ def _tracked() -> dict[object, TrackedVideo]:
 @pytest.fixture(scope="module")
 def tracked_once(_tracked: dict[object, TrackedVideo]) -> Iterator[None]:
     """A video is read and its face followed once, whatever is asked about it and how often, for
-    tests of what becomes of that; again where the file or a setting changed."""
+    tests of what becomes of that; again where the file or a setting changed. Frames in memory are
+    read each time."""
     from merkit.spotting import video as spotting
+    from merkit.video.source import VideoSource
 
     def tracked(
-        video: Path | VideoSource,
+        video: Path | FrameSource,
         track: TrackConfig,
         spot: SpotConfig,
         fps_hz: float | None,
         progress: Progress,
     ) -> TrackedVideo:
-        path = video if isinstance(video, Path) else video.path
+        path = video.path if isinstance(video, VideoSource) else video
+        if not isinstance(path, Path):
+            return track_video(path, track, spot, fps_hz, progress)
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         versions = tuple((f.name, f.stat().st_mtime_ns) for f in files if f.exists())
         key = (path, versions, track, spot, fps_hz)

@@ -30,6 +30,7 @@ from merkit.samples.recipes import Recipe
 from merkit.scoring.metrics import METRICS
 from merkit.spotting import TrackedVideo
 from merkit.types import Clip, Sample
+from merkit.video.source import FrameSource, VideoSource
 
 _REGISTRIES = (DATASETS, EXPORTERS, METHODS, METRICS, PROTOCOLS, TRACKERS)
 
@@ -67,12 +68,14 @@ def made_once(
     """What a recipe makes of the events of a video, once for all pages, as ``tracked_once``."""
 
     def samples(
-        wanted: Sequence[tuple[Recipe | None, Clip]], seen: TrackedVideo, fps_hz: float | None
+        wanted: Sequence[tuple[Recipe | None, Clip]], seen: TrackedVideo, source: FrameSource
     ) -> Iterator[Sample | FaceError]:
+        if not isinstance(source, VideoSource):  # what is seen of a stream is not kept
+            return window_samples(wanted, seen, source)
         recipes = [(recipe and recipe.key(), clip.clip_id) for recipe, clip in wanted]
         key = (id(seen), tuple(recipes))  # tracked_once keeps them, so an id is never another's
         if key not in _made:
-            _made[key] = list(window_samples(wanted, seen, fps_hz))
+            _made[key] = list(window_samples(wanted, seen, source))
         return iter(_made[key])
 
     monkeypatch.setattr("merkit.inference.recognizer.window_samples", samples)
