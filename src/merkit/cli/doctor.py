@@ -27,6 +27,7 @@ OPTIONAL = {
     "starlette": ("the local page of 'merkit app'", "pip install 'merkit[app]'"),
     "captum": ("attribution figures of 'merkit explain'", "pip install 'merkit[explain]'"),
     "praatio": ("TextGrids for Praat, --out FILE.TextGrid", "pip install 'merkit[export]'"),
+    "submitit": ("jobs of a cluster, --cluster", "pip install 'merkit[cluster]'"),
 }
 REQUIRED = (
     "torch",
