@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from merkit.progress import Progress
     from merkit.spotting import SpotConfig
     from merkit.spotting.tracked import TrackedVideo
-    from merkit.video.source import VideoSource
+    from merkit.video.source import FrameSource
 
 # No deadline: a busy machine is no failure. In CI the same examples every time.
 settings.register_profile("merkit", deadline=None, derandomize="CI" in os.environ)
@@ -135,13 +135,15 @@ def tracked_once(_tracked: dict[object, TrackedVideo]) -> Iterator[None]:
     from merkit.spotting import video as spotting
 
     def tracked(
-        video: Path | VideoSource,
+        video: Path | FrameSource,
         track: TrackConfig,
         spot: SpotConfig,
         fps_hz: float | None,
         progress: Progress,
     ) -> TrackedVideo:
-        path = video if isinstance(video, Path) else video.path
+        path = video if isinstance(video, Path) else getattr(video, "path", None)
+        if path is None:  # frames in memory
+            return track_video(video, track, spot, fps_hz, progress)
         files = sorted(path.iterdir()) if path.is_dir() else [path]
         versions = tuple((f.name, f.stat().st_mtime_ns) for f in files if f.exists())
         key = (path, versions, track, spot, fps_hz)

@@ -53,15 +53,18 @@ def docs_model(shared_folder: Path, tiny_database: Path, home: Path) -> Path:
     return tiny.made_once(shared_folder / "docs" / "model", train)
 
 
+Made = dict[object, tuple[TrackedVideo, list[Sample | FaceError]]]
+
+
 @pytest.fixture(scope="session")
-def _made() -> dict[object, list[Sample | FaceError]]:
+def _made() -> Made:
     return {}
 
 
 @pytest.fixture
 def made_once(
     tracked_once: None,
-    _made: dict[object, list[Sample | FaceError]],
+    _made: Made,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a recipe makes of the events of a video, once for all pages, as ``tracked_once``."""
@@ -70,10 +73,10 @@ def made_once(
         wanted: Sequence[tuple[Recipe | None, Clip]], seen: TrackedVideo, fps_hz: float | None
     ) -> Iterator[Sample | FaceError]:
         recipes = [(recipe and recipe.key(), clip.clip_id) for recipe, clip in wanted]
-        key = (id(seen), tuple(recipes))  # tracked_once keeps them, so an id is never another's
-        if key not in _made:
-            _made[key] = list(window_samples(wanted, seen, fps_hz))
-        return iter(_made[key])
+        key = (id(seen), tuple(recipes))
+        if key not in _made:  # what has an id is kept, so that nothing else ever has it
+            _made[key] = seen, list(window_samples(wanted, seen, fps_hz))
+        return iter(_made[key][1])
 
     monkeypatch.setattr("merkit.inference.recognizer.window_samples", samples)
 
