@@ -9,7 +9,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 #: figures of this page take minutes to hours, so its commands are only checked
 CHECKED = ("benchmarks/README.md",)
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/plugin/README.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
 
 _FENCE = re.compile(
     r"(?:^ *<!-- not run: (?P<why>[^>]+?) -->\n)?"
