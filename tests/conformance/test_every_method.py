@@ -426,6 +426,16 @@ def test_inputs_that_cannot_be_are_refused_with_what_is_read(method: Method) -> 
             model(given)
 
 
+def test_an_array_of_another_shape_is_refused(method: Method) -> None:
+    if method.recipe is None or METHODS.origin(method.name) != "merkit":
+        pytest.skip("reads nothing of a clip, or is not ours")
+    if method.name == "lbp-top" or (name := method.inputs()[0].name) not in ("rgb", "flow"):
+        pytest.skip("a picture of any size serves")
+    model, inputs = build(method), random_inputs(method, 2)
+    with pytest.raises(ConfigError, match=r"wanted: .*\d"):
+        model({**inputs, name: inputs[name][..., 1:, :]})
+
+
 # what the method does with batches
 
 

@@ -223,7 +223,11 @@ class EvodynNetwork(Network):
     def forward(self, inputs: Inputs) -> Output:
         """``flow`` (B,T,R,2), optional ``mask`` (B,T) -> logits, CLS features (B,d), and in aux
         ``attention`` (B,layers,heads,L+1,L+1) and, with region tokens, ``region_attention``
-        (B,L,R)."""
+        (B,L,R).
+
+        Raises:
+            ConfigError: another number of regions.
+        """
         flow, hidden = self._fit(inputs)
         aux: dict[str, Tensor] = {}
         if self.config.roi_tokens:
@@ -245,8 +249,11 @@ class EvodynNetwork(Network):
 
     def _fit(self, inputs: Inputs) -> tuple[Tensor, Tensor | None]:
         """Flow zero-padded or cut to L, and where attention is hidden (CLS first)."""
+        regions, length = self.config.flow.regions, self.config.sequence_length
+        if inputs["flow"].shape[2:] != (regions, 2):
+            found = tuple(inputs["flow"].shape)
+            raise ConfigError(f"flow of shape {found}", f"(B, T, {regions}, 2)", "see flow.regions")
         flow, mask = inputs["flow"].to(self.pos_embedding.dtype), real_frames(inputs, "flow")
-        length = self.config.sequence_length
         flow = flow * mask[:, :, None, None].to(flow.dtype)
         missing = max(length - flow.shape[1], 0)
         flow = nn.functional.pad(flow, (0, 0, 0, 0, 0, missing))[:, :length]
