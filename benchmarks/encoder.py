@@ -2,14 +2,15 @@
 
     python benchmarks/encoder.py                                            # sfa-dgat, ViT-S
     python benchmarks/encoder.py --method hlora-mer --encoder dinov2-giant --clips 2 --frames 4
-    python benchmarks/encoder.py --device cuda --steps 20 [--method hlora-mer ...]
+    python benchmarks/encoder.py --device cuda --steps 20 --at-once 26 [--method hlora-mer ...]
 
 Conventional: pixels are augmented and go through all of transformers' model with peft's adapters
 at every step, and the last block computes every token. Ours: tokens of the frozen blocks, made
 once (``with_tokens``) and served by the reader of a fold. Both take the same step otherwise, from
 the same weights, with the published geometry and random weights: nothing is fetched. The
 augmentation of the conventional side moves nothing, so that the two can be compared; it takes as
-long as one that does.
+long as one that does. With ``--at-once`` so many folds also train from tokens as one stack; a step
+is then that of one of them.
 
 Each side and precision is a process of its own, with one thread; they take turns, and on a CPU
 processor time counts, since it depends less on what else runs. FLOP are those of the
@@ -43,6 +44,7 @@ from merkit.samples.prepare import SampleSet
 from merkit.samples.store import SampleStore
 from merkit.training.config import make_optimiser
 from merkit.training.device import keep_freed_memory
+from merkit.training.loop import FitContext, begin
 from merkit.training.reader import ClipReader
 from merkit.training.tokens import with_tokens
 from merkit.types import Fold, Sample
@@ -66,14 +68,16 @@ ATTENTION = {
 
 @dataclass(frozen=True)
 class Side:
-    """One way to train: ``cached`` tokens or not, in one precision."""
+    """One way to train: ``cached`` tokens or not, in one precision, ``width`` folds at once."""
 
     cached: bool
     precision: str
+    width: int = 1
 
     @property
     def name(self) -> str:
-        return f"{'cached tokens' if self.cached else 'conventional'}, {self.precision}"
+        at_once = f", {self.width} at once" if self.width > 1 else ""
+        return f"{'cached tokens' if self.cached else 'conventional'}, {self.precision}{at_once}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class Outcome:
 def main() -> None:
     options = options_of()
     sides = [Side(False, p) for p in options.conventional] + [Side(True, p) for p in options.cached]
+    if options.at_once > 1:
+        sides += [Side(True, p, options.at_once) for p in options.cached]
     context = multiprocessing.get_context("spawn")
     with TemporaryDirectory() as folder:
         # weights in a file are mapped: all sides share them, and what no step reads takes no memory
@@ -112,6 +118,7 @@ def options_of(words: Sequence[str] | None = None) -> argparse.Namespace:
     both = ["float32", "bfloat16"]
     parser.add_argument("--conventional", nargs="*", default=both, choices=both)
     parser.add_argument("--cached", nargs="*", default=both, choices=both)
+    parser.add_argument("--at-once", type=int, default=1, help="folds that also train as a stack")
     return parser.parse_args(words)
 
 
@@ -225,11 +232,12 @@ class Training:
         method = make_method(
             options.method,
             {"encoder": {"name": options.encoder, "path": encoder}, "frames": options.frames},
-            {"augment": False},
+            {"augment": False, "batch_size": options.clips},
         )
         clips = [f"c{i}" for i in range(options.clips)]
         self.pixels = random_clips(method, options)
         self.ids, self.build_s, self.flop = clips, 0.0, 0.0
+        self.model: Any
         if side.cached:
             samples = stored(method, folder, dict(zip(clips, self.pixels, strict=True)))
             times: list[float] = []
@@ -241,8 +249,15 @@ class Training:
             fold = Fold("f", tuple(clips), (), ())
             self.reader = ClipReader(fold, labels, samples, {}, CLASSES)
             self.reader.device = self.device
+        if side.width > 1:
+            half = side.precision != "float32"
+            context = FitContext(0, options.device, bf16=half)
+            trainings = [begin(method, self.reader, context) for _ in range(side.width)]
+            self.stack, self.model = method.stacked(trainings), trainings[0].model
+            self.batches = [next(training.steps()) for training in trainings]
+            return
         torch.manual_seed(0)
-        self.model: Any = method.build(CLASSES).to(self.device).train()
+        self.model = method.build(CLASSES).to(self.device).train()
         if side.cached:
             keep_freed_memory()  # as every training of merkit does
         else:
@@ -259,11 +274,13 @@ class Training:
         else:
             with FlopCounterMode(display=False, custom_mapping=ATTENTION) as counter:
                 loss = self.step()
-            self.flop = float(counter.get_total_flops())
-        return self._now() - started, loss
+            self.flop = float(counter.get_total_flops()) / self.side.width
+        return (self._now() - started) / self.side.width, loss
 
     def step(self) -> float:
         """As ``merkit.training.loop`` takes it."""
+        if self.side.width > 1:
+            return self.stack.step(list(range(self.side.width)), self.batches)[0]
         with self._precision():
             output = self.model(self.inputs())
             loss = self.model.loss(output, self.targets, None)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from merkit.progress import Progress
     from merkit.spotting import SpotConfig
     from merkit.spotting.tracked import TrackedVideo
+    from merkit.video.source import VideoSource
 
 # No deadline: a busy machine is no failure. In CI the same examples every time.
 settings.register_profile("merkit", deadline=None, derandomize="CI" in os.environ)
@@ -134,11 +135,16 @@ def tracked_once(_tracked: dict[object, TrackedVideo]) -> Iterator[None]:
     from merkit.spotting import video as spotting
 
     def tracked(
-        video: Path, track: TrackConfig, spot: SpotConfig, fps_hz: float | None, progress: Progress
+        video: Path | VideoSource,
+        track: TrackConfig,
+        spot: SpotConfig,
+        fps_hz: float | None,
+        progress: Progress,
     ) -> TrackedVideo:
-        files = sorted(video.iterdir()) if video.is_dir() else [video]
+        path = video if isinstance(video, Path) else video.path
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
         versions = tuple((f.name, f.stat().st_mtime_ns) for f in files if f.exists())
-        key = (video, versions, track, spot, fps_hz)
+        key = (path, versions, track, spot, fps_hz)
         if key not in _tracked:
             _tracked[key] = track_video(video, track, spot, fps_hz, progress)
         return _tracked[key]

@@ -33,7 +33,7 @@ def from_mapping(
     """
     _refuse_unknown(config, values, where, without)
     try:
-        made = TypeAdapter(config).validate_python(dict(values))
+        made: T = _adapter(cast(Hashable, config)).validate_python(dict(values))
         refuse_not_finite(made, where)
         return made
     except ValidationError as error:

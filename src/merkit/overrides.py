@@ -13,17 +13,43 @@ from merkit.errors import ConfigError, MissingDataError
 
 #: of a file of settings, and how deep settings are nested
 MAX_BYTES, MAX_DEPTH = 2**20, 20
+#: the experiment files that come with merkit, which are named without their folder
+SHIPPED = Path(__file__).parent / "configs"
+
+
+def shipped_files() -> dict[str, Path]:
+    """The experiment files that come with merkit, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+
+
+def settings_file(path: Path) -> Path:
+    """A file of settings as it was named: where it lies, or one that comes with merkit by its name,
+    as ``stag-samm-3`` or ``configs/stag-samm-3.yaml``.
+
+    Raises:
+        MissingDataError: there is neither.
+    """
+    if path.is_file():
+        return path
+    bare = path.suffix in ("", ".yaml") and str(path.parent) in (".", "configs")
+    found = shipped_files().get(path.stem) if bare else None
+    if found is None:
+        raise MissingDataError(
+            f"there is no configuration file {path}",
+            "a YAML file, or the name of one that comes with merkit",
+            "'merkit catalog experiment' lists those",
+        )
+    return found
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds one mapping of settings.
+    """A YAML file that holds one mapping of settings; one that comes with merkit by its name.
 
     Raises:
         MissingDataError: no such file.
         ConfigError: not YAML, or not a mapping.
     """
-    if not path.is_file():
-        raise MissingDataError(f"there is no configuration file {path}", "a YAML file")
+    path = settings_file(path)
     if path.stat().st_size > MAX_BYTES:
         raise ConfigError(f"{path} has {path.stat().st_size} bytes", f"{MAX_BYTES} or fewer")
     try:

@@ -206,36 +206,6 @@ def test_doctor_says_what_is_there_and_what_it_gives(capsys: pytest.CaptureFixtu
     assert "non-commercial" in shown
 
 
-def test_doctor_lists_the_licences_of_the_base_install(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor", "--licences"]) == 0
-    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert {"merkit", "torch", "numpy", "ai-edge-litert", "protobuf"} <= set(lines)
-    assert not {"dlib-bin", "face-recognition-models", "captum", "pytest"} & set(lines)
-    assert "Apache-2.0" in lines["merkit"]
-    restricted = [line for line in lines.values() if "commercial" in line.lower()]
-    assert not restricted
-
-
-@pytest.mark.parametrize(
-    ("fields", "licence"),
-    [
-        (["License-Expression: MIT", "Classifier: License :: OSI Approved :: BSD License"], "MIT"),
-        (["Classifier: License :: OSI Approved :: BSD License"], "BSD License"),
-        (["License: Apache 2.0", "Classifier: Topic :: Text"], "Apache 2.0"),
-        (["Classifier: Topic :: Text"], "not named: see its files"),
-    ],
-)
-def test_licences_come_from_the_metadata(fields: list[str], licence: str, tmp_path: Path) -> None:
-    from importlib.metadata import PathDistribution
-
-    from merkit.cli.licences import licence_of
-
-    folder = tmp_path / "some-1.0.dist-info"
-    folder.mkdir()
-    (folder / "METADATA").write_text("\n".join(["Name: some", "Version: 1.0", *fields, ""]))
-    assert licence_of(PathDistribution(folder)) == licence
-
-
 def test_doctor_fails_where_the_main_job_cannot_be_done(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

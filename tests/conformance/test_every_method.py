@@ -16,6 +16,7 @@ from small_entries import FIXED_LENGTH, FOLDER, RECOGNISER, SEQUENCES, SMALL, en
 
 from memory_samples import memory_samples
 from merkit.config import flat
+from merkit.errors import ConfigError
 from merkit.face.align import MEAN_FACE
 from merkit.inference.modelfolder import load_model, save_model
 from merkit.methods import METHODS, make_method
@@ -29,7 +30,7 @@ from merkit.training.device import trains_in_half
 from merkit.training.loop import FitContext, begin, predict
 from merkit.training.network import Model, Network
 from merkit.training.reader import ClipReader
-from merkit.training.stack import Unstackable, train_together
+from merkit.training.stack import train_together
 from merkit.training.targets import Units
 from merkit.types import ActionUnit, Clip, FaceTrack, Fold, Frames
 from placeholder_recogniser import sim_flow_folder, sim_seq_folder
@@ -70,9 +71,14 @@ def method_of(entry: str) -> str:
 
 
 @pytest.fixture
-def method(entry: str, random_dinov2: Path, random_recognisers: dict[str, Path]) -> Method:
-    folders = {FOLDER: random_dinov2, **random_recognisers}
-    return make_method(method_of(entry), with_folders(SMALL.get(entry, {}), folders))
+def method(entry: str, request: pytest.FixtureRequest) -> Method:
+    settings = SMALL.get(entry, {})
+    folders: dict[str, Path] = {}
+    if FOLDER in str(settings):
+        folders[FOLDER] = request.getfixturevalue("random_dinov2")
+    if RECOGNISER in str(settings) or SEQUENCES in str(settings):
+        folders |= request.getfixturevalue("random_recognisers")
+    return make_method(method_of(entry), with_folders(settings, folders))
 
 
 def test_naming_one_setting_of_a_group_leaves_the_others_as_they_are(method: Method) -> None:
@@ -169,10 +175,11 @@ def build(method: Method, seed: int = 0) -> Model:
 
 
 def network(method: Method) -> Network:
-    model = build(method)
+    torch.manual_seed(0)
+    model = method.build(N_CLASSES)
     if not isinstance(model, Network) or not method.trains:
         pytest.skip("solved in one step or used as it is, not trained by gradients")
-    return model
+    return model.eval()
 
 
 # the registry
@@ -349,6 +356,76 @@ def test_bfloat16_on_the_cpu(method: Method) -> None:
     torch.testing.assert_close(rough, exact, rtol=0, atol=0.1)
 
 
+# in a training loop of somebody else
+
+
+def random_inputs(method: Method, n: int) -> dict[str, torch.Tensor]:
+    """What the method says that its network reads, of random numbers."""
+    drawn = {}
+    letters = {"B": n, "T": FILM_FRAMES}
+    for wanted in method.inputs():
+        shape = [letters.get(size, size) for size in wanted.shape]
+        if wanted.dtype == "uint8":
+            drawn[wanted.name] = torch.randint(256, shape, dtype=torch.uint8)
+        elif wanted.dtype == "float32":
+            drawn[wanted.name] = torch.randn(shape)
+        else:
+            assert wanted.dtype == "bool"
+            drawn[wanted.name] = torch.ones(shape, dtype=torch.bool)
+    return drawn
+
+
+def test_what_it_reads_is_what_its_recipe_makes(method: Method) -> None:
+    made, told = batch(method, 2), {wanted.name: wanted for wanted in method.inputs()}
+    assert set(made) <= set(told)
+    assert {name for name, wanted in told.items() if not wanted.optional} <= set(made)
+    for name, tensor in made.items():
+        assert str(tensor.dtype) == f"torch.{told[name].dtype}"
+        sizes = zip(tensor.shape, told[name].shape, strict=True)
+        assert all(wanted in ("B", "T", size) for size, wanted in sizes)
+        assert len(told[name].meaning) > 20
+
+
+def test_a_loop_of_somebody_else_lowers_the_loss(method: Method) -> None:
+    model = network(method).train()
+    inputs, labels = random_inputs(method, 6), torch.arange(6) % N_CLASSES
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(20):
+        loss = model.loss(model(inputs), labels, None)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert np.mean(losses[-5:]) < 0.8 * np.mean(losses[:2])
+    again = method.build(N_CLASSES)
+    again.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        found, wanted = again.eval()(inputs).logits, model.eval()(inputs).logits
+    torch.testing.assert_close(found, wanted, rtol=0, atol=0)
+
+
+def test_indices_and_soft_targets_are_one_loss(method: Method) -> None:
+    model, labels = network(method), torch.arange(6) % N_CLASSES
+    output = model(random_inputs(method, 6))
+    found, wanted = (model.loss(output, given, None) for given in (labels, targets(6)))
+    torch.testing.assert_close(found, wanted)
+
+
+def test_the_network_goes_to_another_device_as_a_whole(method: Method) -> None:
+    model, inputs = network(method).to("meta"), random_inputs(method, 2)
+    inputs.pop("mask", None)  # what is padding is looked at, which no tensor without numbers allows
+    output = model({name: tensor.to("meta") for name, tensor in inputs.items()})
+    assert output.logits.device.type == "meta"
+
+
+def test_inputs_that_cannot_be_are_refused_with_what_is_read(method: Method) -> None:
+    model, inputs = build(method), random_inputs(method, 2)
+    for given in ({}, {"other": torch.zeros(2)}, *inputs.values()):
+        with pytest.raises(ConfigError, match=f"tensors by name: {method.inputs()[0].name}"):
+            model(given)
+
+
 # what the method does with batches
 
 
@@ -433,8 +510,6 @@ def test_training_is_deterministic_given_the_seed_and_reads_what_the_fold_allows
         assert not np.array_equal(first, other)
 
 
-#: methods with layers that vmap has no rule for where they read pixels
-APART = ("sfa-dgat", "linear-probe")
 #: a bias of keys moves no softmax: its gradient is rounding, which Adam scales up
 NO_GRADIENT = ("key.bias", "k_proj.bias")
 
@@ -452,10 +527,6 @@ def test_trainings_at_once_are_what_each_is_by_itself(method: Method, entry: str
         return [(r, FitContext(seed=5 + i)) for i, r in enumerate(clips)]
 
     begun = [begin(method, clips, context) for clips, context in folds()]
-    if method_of(entry) in APART:
-        with pytest.raises(Unstackable):
-            train_together(begun)
-        return
     together = train_together(begun)
     alone = [method.fit(clips, context) for clips, context in folds()]
     for one, other in zip(alone, together, strict=True):

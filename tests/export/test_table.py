@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merkit.export import write_events
-from merkit.export.table import COLUMNS, NO_FACE, NOTHING, TOO_SHORT, UNREADABLE, table_of
 from merkit.inference.analysis import Analysis
+from merkit.inference.columns import COLUMNS
+from merkit.inference.table import NO_FACE, NOTHING, TOO_SHORT, UNREADABLE, table_of
 from merkit.types import Event, EventKind, RegionMotion, Stretch, StretchKind, UnitScore
 
 CLASSES = ("negative", "positive")

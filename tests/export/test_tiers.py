@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merkit.export.boris_marks import observations_of
-from merkit.export.table import table_of
 from merkit.export.tiers import tiers_of
 from merkit.inference.analysis import Analysis
+from merkit.inference.table import table_of
 from merkit.types import Event, Stretch, UnitScore
 
 TIMES = st.integers(-200, 4000).map(lambda n: n / 1999)

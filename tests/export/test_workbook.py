@@ -12,8 +12,8 @@ from export_analyses import CLASSES, HARD_NAME, faceless, full, still, unread
 
 from merkit.errors import ConfigError
 from merkit.export import workbook, write_events
-from merkit.export.columns import COLUMNS, WORDS
 from merkit.export.workbook import MOST
+from merkit.inference.columns import COLUMNS, WORDS
 
 
 def test_it_holds_the_table_with_numbers_as_numbers(tmp_path: Path) -> None:

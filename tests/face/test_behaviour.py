@@ -150,6 +150,21 @@ def test_the_answer_does_not_depend_on_what_lies_far_away() -> None:
         )
 
 
+def test_lips_that_were_still_begin_anew() -> None:
+    """They opened and closed once, and half a minute later close, open and close: whether that is
+    speech does not depend on how they came to rest, so a stream that forgot it says the same."""
+    knots_s = [0, 1, 1.3, 1.6, 1.9, 32, 32.2, 32.5, 32.8, 40]
+    gap = [0.05, 0.05, 0.09, 0.09, 0.05, 0.05, 0.02, 0.05, 0.02, 0.02]
+    courses = np.interp(np.arange(int(40 * HZ)) / HZ, knots_s, gap)
+    later = courses[int(10 * HZ) :]
+    whole, part = (
+        is_talking(face(len(c), lip_gap={(i, i): float(v) for i, v in enumerate(c)}), CONFIG)
+        for c in (courses, later)
+    )
+    assert part.any()
+    np.testing.assert_array_equal(whole[-len(later) :], part)
+
+
 def test_no_face_is_no_action() -> None:
     nothing = face(50, **{name: {(0, 49): np.nan} for name in MEASURES})
     for told in (is_blinking, is_talking, is_gaze_shift, is_head_fast, is_occluded):

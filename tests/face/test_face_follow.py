@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from merkit import spotting, video
+from merkit import spotting
 from merkit.errors import FaceError
 from merkit.face.follow import FaceFollower, track
 from merkit.face.tracker import TRACKERS, DetectedFace, TrackConfig, overlap
-from merkit.types import F32, U8, Frame, VideoInfo
+from merkit.types import F32, U8, Frame
+from merkit.video.source import ArraySource
 
 Frames = Callable[..., list[Frame]]
 Faces = tuple[DetectedFace, ...]
@@ -174,16 +174,13 @@ def test_where_no_frame_shows_a_face_there_is_nothing(
 
 
 def test_a_long_video_is_followed_as_a_clip_is(
-    scripted: Callable[[list[Faces]], list[Frame]], monkeypatch: pytest.MonkeyPatch
+    scripted: Callable[[list[Faces]], list[Frame]],
 ) -> None:
     """The same frames, some taken back, give the same track bit by bit either way."""
     faces: list[Faces] = [()] * 3 + [(a_face(10),)] * 7 + [()] * 6 + [(a_face(300),)] * 5
     frames = scripted(faces)
     config = TrackConfig(detect_every=4)
-    info = VideoInfo(Path("v.mp4"), 400, 60, 30.0, len(frames), 1.0)
-    monkeypatch.setattr(video, "probe", lambda *a: info)
-    monkeypatch.setattr(video, "iter_frames", lambda *a, **k: iter(frames))
-    seen = spotting.track_video(Path("v.mp4"), config, spotting.SpotConfig())
+    seen = spotting.track_video(ArraySource(frames, 30.0), config, spotting.SpotConfig())
     clip = track(frames, config)
     assert 0 < clip.found.sum() < len(frames)
     np.testing.assert_array_equal(seen.face.found, clip.found)

@@ -59,10 +59,10 @@ def open_face(astronaut: U8) -> U8:
     return unwrapped(astronaut)
 
 
-def looks(face: U8, n: int = 100) -> list[Unwrapped]:
+def looks(face: U8, n: int = 100) -> Unwrapped:
     noise = np.random.default_rng(0)
     faces = [np.clip(face + noise.normal(0, 2, face.shape), 0, 255).astype("u1") for _ in range(n)]
-    return [Unwrapped(i * EVERY_S, grey, SURE) for i, grey in enumerate(faces)]
+    return Unwrapped(np.arange(n) * EVERY_S, np.stack(faces), np.full(n, SURE))
 
 
 def with_patch(face: U8, quarter: int) -> U8:
@@ -75,7 +75,7 @@ def with_patch(face: U8, quarter: int) -> U8:
 def test_a_quarter_that_looks_like_something_else_is_covered(open_face: U8, quarter: int) -> None:
     seen = looks(open_face)
     for i in range(40, 60):
-        seen[i] = Unwrapped(seen[i].time_s, with_patch(seen[i].grey, quarter), LESS_SURE)
+        seen.grey[i], seen.presence[i] = with_patch(seen.grey[i], quarter), LESS_SURE
     found = covered_quarters(seen)
     assert found[40:60, quarter].min() > 0.7
     found[40:60, quarter] = 0
@@ -85,22 +85,22 @@ def test_a_quarter_that_looks_like_something_else_is_covered(open_face: U8, quar
 def test_other_looks_alone_cover_nothing(open_face: U8) -> None:
     """The network is as sure as before: a shadow, or paint."""
     seen = looks(open_face)
-    seen[50] = Unwrapped(seen[50].time_s, with_patch(open_face, LOWER_LEFT), SURE)
+    seen.grey[50] = with_patch(open_face, LOWER_LEFT)
     assert covered_quarters(seen).max() == 0
 
 
 def test_less_light_covers_nothing(open_face: U8) -> None:
     seen = looks(open_face)
-    seen[50] = Unwrapped(seen[50].time_s, (open_face * 0.5).astype(np.uint8), LESS_SURE)
+    seen.grey[50], seen.presence[50] = open_face * 0.5, LESS_SURE
     assert covered_quarters(seen).max() < 0.1
 
 
 def test_what_lies_beyond_the_reach_changes_nothing(open_face: U8) -> None:
     seen = looks(open_face, 400)
     for i in (150, 200):
-        seen[i] = Unwrapped(seen[i].time_s, with_patch(open_face, UPPER_RIGHT), LESS_SURE)
+        seen.grey[i], seen.presence[i] = with_patch(open_face, UPPER_RIGHT), LESS_SURE
     reach = round(REACH_S / EVERY_S)
-    part = seen[200 - reach : 200 + reach + 1]
+    part = seen.at(np.abs(np.arange(400) - 200) <= reach)
     np.testing.assert_array_equal(covered_quarters(part)[reach], covered_quarters(seen)[200])
 
 
@@ -110,8 +110,9 @@ def test_frames_take_the_nearest_look(open_face: U8) -> None:
     np.testing.assert_array_equal(
         np.isfinite(at_frames(seen, time_s)).all(axis=1), [True] * 5 + [False]
     )
-    assert np.isnan(at_frames([], time_s)).all()
-    assert covered_quarters([]).shape == (0, 4)
+    none = seen.at(np.zeros(5, bool))
+    assert np.isnan(at_frames(none, time_s)).all()
+    assert covered_quarters(none).shape == (0, 4)
 
 
 def read(frames: list[Frame]) -> FaceActions:

@@ -18,6 +18,7 @@ from merkit.inference.windows import event_clip, window_samples
 from merkit.spotting import SpotConfig, SpottedVideo, spot_video, track_video
 from merkit.types import Clip, Event, EventKind, Recording, Sample
 from merkit.video import read_frames, write_frames
+from merkit.video.source import VideoSource
 
 pytestmark = pytest.mark.usefixtures("tracked_once")
 
@@ -174,7 +175,7 @@ def test_a_spotted_window_is_a_clip_of_its_video(
     event = Event("micro", 0.5, 0.7, 0.9, 115, 120, 126, 1.0, 0.01, 0.3)
     clip = event_clip(event, seen)
     assert (clip.first_frame, clip.apex_frame, clip.last_frame) == (115, 120, 126)
-    (sample,) = window_samples([(recipe, clip)], seen, 30.0)
+    (sample,) = window_samples([(recipe, clip)], seen, VideoSource(tiny_images, 30.0))
     assert isinstance(sample, Sample)
     frames = read_frames(tiny_images, numbers=recipe.choose(clip), fps_hz=30.0)
     alone = recipe.sample_of("alone", frames, recipe.follow(frames))

@@ -14,13 +14,14 @@ import pytest
 import tiny_pipeline as tiny
 from finished_runs import CLASSES, predictions
 from merkit.cli.experiment import run as experiment
+from merkit.overrides import shipped_files
 from merkit.report.result import Result
 from merkit.report.text import fold_table
 from merkit.scoring.scores import FoldTraining, PartScore, score_run
 from merkit.synthetic.config import SynthConfig
 from merkit.synthetic.write import write_database
 
-CONFIG = Path(__file__).resolve().parents[2] / "configs" / "cross-database-synthetic.yaml"
+CONFIG = shipped_files()["cross-database-synthetic"]
 
 
 def finished(name: str, folds: dict[str, tuple[float, float]], *marks: str) -> Result:

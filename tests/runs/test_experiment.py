@@ -1,4 +1,4 @@
-"""Experiment files, and every file of ``configs/``."""
+"""Experiment files, and every one that comes with merkit."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from finished_runs import predictions, write_run
+from merkit.cli import main
 from merkit.config import from_mapping
 from merkit.datasets import label_map
 from merkit.errors import ConfigError, MissingDataError
-from merkit.overrides import read_yaml
+from merkit.overrides import read_yaml, settings_file, shipped_files
 from merkit.report.result import Result, read_result
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.experiment import read_experiment, run_configs, run_experiment
 
-CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
+CONFIGS = list(shipped_files().values())
 
 
 def write(path: Path, text: str) -> Path:
@@ -60,7 +61,7 @@ def test_every_method_has_a_config() -> None:
 
 
 def test_every_config_is_in_the_docs_and_nothing_else_is() -> None:
-    page = CONFIGS[0].parents[1] / "docs" / "experiments.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "experiments.md"
     named = re.findall(r"`([a-z0-9-]+)`", "\n".join(re.findall(r"^\|.*", page.read_text(), re.M)))
     assert sorted(named) == sorted(path.stem for path in CONFIGS)
 
@@ -121,6 +122,27 @@ def test_missing_file_and_unknown_run_are_refused(tmp_path: Path) -> None:
     experiment = read_experiment(write(tmp_path / "e.yaml", EXAMPLE))
     with pytest.raises(ConfigError, match="no run 'wide'"):
         run_configs(experiment, tmp_path, only=["wide"])
+
+
+def test_files_that_come_with_merkit_are_found_by_name_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = ("stag-units", "stag-units.yaml", "configs/stag-units.yaml")
+    found = {settings_file(Path(name)) for name in names}
+    assert [path.stem for path in found] == ["stag-units"]
+    (tmp_path / "stag-units").write_text(EXAMPLE)  # one's own goes before
+    assert list(read_experiment(Path("stag-units")).runs) == ["base", "deep"]
+    for other in ("elsewhere/stag-units.yaml", "stag-units.json", "../pyproject", "stag-unit"):
+        with pytest.raises(MissingDataError, match="merkit catalog experiment"):
+            settings_file(Path(other))
+    assert main(["catalog", "experiment"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  merkit experiment stag-units" in lines
+    assert "  merkit evaluate --config stag-samm-3" in lines
+    assert len(lines) == 1 + len(CONFIGS)
+    assert main(["evaluate", "--config", "stag-units", "--root", "x", "--out", "o"]) == 2
+    assert "merkit experiment stag-units --out FOLDER" in capsys.readouterr().err
 
 
 def test_command_turns_options_into_settings_of_every_run(monkeypatch: pytest.MonkeyPatch) -> None:

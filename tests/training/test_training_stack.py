@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,21 @@ from transformers import Dinov2Config, Dinov2Model
 
 from memory_samples import memory_reader
 from merkit.methods.base import Method
+from merkit.methods.dgat import DgatConfig
 from merkit.methods.encoder.config import EncoderConfig
 from merkit.methods.evodyn import Evodyn
 from merkit.methods.linear_probe import LinearProbe
+from merkit.methods.sfa import SfaConfig
+from merkit.methods.sfa_dgat import FusionConfig, SfaDgat
 from merkit.methods.ststnet import Ststnet, StstnetNetwork
 from merkit.training.config import TrainConfig, make_optimiser
+from merkit.training.device import trains_in_half
 from merkit.training.loop import FitContext, Training, begin, predict
 from merkit.training.reader import ClipReader
 from merkit.training.stack import Unstackable, train_together
 from merkit.training.stacked_adam import StackedAdam
 from merkit.training.stacked_network import StackedNetwork
+from merkit.training.unrolled import Unrolled
 from merkit.types import Fold
 
 IDS = tuple(f"c{i:02d}" for i in range(30))
@@ -160,6 +166,63 @@ def test_a_linear_probe_on_tokens(tmp_path: Path) -> None:
         torch.testing.assert_close(other, head)
         history = [f.summary.history[-1].val_loss for f in (alone, together[i])]
         assert history[0] == pytest.approx(history[1])
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("both_ways", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_an_unrolled_lstm_is_torchs(layers: int, both_ways: bool, bias: bool) -> None:
+    torch.manual_seed(0)
+    network = torch.nn.LSTM(3, 4, layers, bias, batch_first=bias, bidirectional=both_ways)
+    x = torch.randn(5, 2, 3)
+    torchs, states = network(x)
+    with Unrolled():
+        ours, ours_states = network(x)
+    torch.testing.assert_close(ours, torchs)
+    torch.testing.assert_close(ours_states, states)
+
+
+def test_an_lstm_that_draws_dropout_is_left_to_torch() -> None:
+    network = torch.nn.LSTM(3, 4, 2, dropout=0.5)
+    said = []
+    for mode in (nullcontext(), Unrolled()):
+        torch.manual_seed(0)
+        with mode:
+            said.append(network(torch.ones(5, 2, 3))[0])
+    assert torch.equal(*said)
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("shorter", [(), IDS[5:9]], ids=["equal", "some shorter"])
+def test_a_tuned_encoder_with_an_lstm(tmp_path: Path, shorter: tuple[str, ...], bf16: bool) -> None:
+    """Clips of different length in a batch, whose lengths the network looks at, go one by one."""
+    geometry = {"hidden_size": 16, "num_hidden_layers": 3, "num_attention_heads": 2}
+    Dinov2Model(Dinov2Config(**geometry, image_size=28, patch_size=14)).save_pretrained(tmp_path)
+    random = np.random.default_rng(1)
+    lengths = {clip: 2 if clip in shorter else 3 for clip in IDS}
+    arrays = {
+        clip: {"tokens": (random.standard_normal((n, 5, 16)) + LABELS[clip]).astype(np.float16)}
+        for clip, n in lengths.items()
+    }
+    method = SfaDgat(
+        encoder=EncoderConfig(path=str(tmp_path), image_size_px=28, lora_rank=2),
+        sfa=SfaConfig(width=8, channels=2),
+        dgat=DgatConfig(width=8, lstm_hidden=4),
+        fusion=FusionConfig(width=8),
+        training=TrainConfig(batch_size=5, epochs=2, augment=False, patience=0),
+    )
+    half = bf16 and trains_in_half(method.build(3), "cpu", torch.bfloat16)
+    begun_in = [
+        begin(method, clips, FitContext(seed=i, bf16=half))
+        for i, clips in enumerate(readers(3, "tokens", arrays))
+    ]
+    together = train_together(begun_in)
+    for i, clips in enumerate(readers(3, "tokens", arrays)):
+        alone = method.fit(clips, FitContext(seed=i, bf16=half)).model.state_dict()
+        for name, tensor in together[i].model.state_dict().items():
+            if not name.endswith(("key.bias", "k_proj.bias")):  # no gradient but rounding
+                near = 2e-3 if half else 1e-5  # a step of Adam is 1e-4 at most
+                torch.testing.assert_close(tensor, alone[name], rtol=near, atol=near)
 
 
 def test_what_cannot_go_at_once_says_so() -> None:

@@ -14,7 +14,7 @@ from merkit.spotting import SpotConfig, SpottedVideo
 from merkit.spotting.look import look_at
 from merkit.spotting.motion import motion_between
 from merkit.spotting.regions import REGIONS
-from merkit.spotting.tracked import Watch, meshed
+from merkit.spotting.tracked import Watch, with_mesh
 from merkit.types import Recording
 from merkit.video import iter_frames
 from merkit.viewing.curves import Curve, region_curves, thinned, unit_curves
@@ -29,10 +29,12 @@ def test_motion_of_regions_is_that_between_two_looks_a_lag_apart(
     assert seen.motion_px.dtype == np.float32
     assert np.isnan(seen.motion_px[:lag]).all()  # there was nothing to compare with
     follower = FaceFollower(TrackConfig())
-    frames = meshed(follower.follow(iter_frames(tiny_recording.media, last=29)), FaceLandmarker())
+    followed = follower.follow(iter_frames(tiny_recording.media, last=29))
+    landmarker = FaceLandmarker()
+    faces = [(frame, with_mesh(frame, face, landmarker)) for frame, face in followed]
     looks = [
         look_at(frame, face.mesh_px)
-        for frame, face in frames
+        for frame, face in faces
         if face is not None and face.mesh_px is not None
     ]
     for at in (lag, 20, 29):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -11,11 +12,12 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from merkit.cli.licences import installed_licences
+from merkit.cli.inventory.sbom import bill_of_materials
+from merkit.cli.inventory.show import all_parts, as_text, as_values
 from merkit.cli.options import parse
 from merkit.errors import MerkitError, MissingWeightsError
 from merkit.face.landmarker import MODEL, MODEL_SHA256
-from merkit.files import file_hash
+from merkit.files import check_new_file, file_hash, write_json
 from merkit.methods.bundled import BUNDLED, read_recogniser
 from merkit.types import Finding, Level
 
@@ -46,7 +48,14 @@ class Options:
     """Say what is installed, which weights are found, and what each missing piece gives."""
 
     licences: bool = False
-    """list the licence of everything that the base install brings along"""
+    """list the licence of everything that is installed for merkit, of what lies inside, and the
+    terms of models and databases"""
+    json: bool = False
+    """print for programs: JSON"""
+    sbom: Path | None = None
+    """write a software bill of materials (CycloneDX, JSON) of this installation to this file"""
+    overwrite: bool = False
+    """replace that file"""
 
 
 #: How a line begins. What is ``broken`` is needed for merkit's main job.
@@ -54,19 +63,41 @@ _MARKS: dict[Level, str] = {"ok": "ok", "broken": "missing", "note": "-"}
 
 
 def run(words: Sequence[str]) -> int:
-    if parse(Options, "doctor", words).licences:
-        for name, licence in installed_licences().items():
-            print(f"{name:<36} {licence}")
+    options = parse(Options, "doctor", words)
+    if options.sbom:
+        return _write_bill(options.sbom, options.overwrite)
+    if options.licences:
+        parts = all_parts()
+        print(json.dumps(as_values(parts), indent=2) if options.json else as_text(parts))
         return 0
     findings = [*_machine(), *_packages(), *_weights()]
-    for finding in findings:
-        print(f"{_MARKS[finding.level]:<7}  {finding.what:<28} {finding.detail}")
     broken = [finding.what for finding in findings if finding.level == "broken"]
-    if broken:
-        print(f"\nmerkit cannot do its main job without: {', '.join(broken)}")
-        return 3
-    print("\nmerkit is ready. Try: merkit demo")
+    print(
+        json.dumps([_value(f) for f in findings], indent=2)
+        if options.json
+        else _lines(findings, broken)
+    )
+    return 3 if broken else 0
+
+
+def _write_bill(path: Path, overwrite: bool) -> int:
+    check_new_file(path, overwrite, "--sbom")
+    bill = bill_of_materials()
+    write_json(path, bill)
+    print(f"{path}: {len(bill['components'])} parts")
     return 0
+
+
+def _lines(findings: Sequence[Finding], broken: Sequence[str]) -> str:
+    rows = [f"{_MARKS[f.level]:<7}  {f.what:<28} {f.detail}" for f in findings]
+    end = "merkit is ready. Try: merkit demo"
+    if broken:
+        end = f"merkit cannot do its main job without: {', '.join(broken)}"
+    return "\n".join([*rows, "", end])
+
+
+def _value(finding: Finding) -> dict[str, str]:
+    return {"level": finding.level, "what": finding.what, "detail": finding.detail}
 
 
 def _machine() -> list[Finding]:

@@ -17,14 +17,15 @@ from merkit.runs.cluster.config import Cluster
 
 @dataclass(frozen=True)
 class Options:
-    """Evaluate every run of an experiment file (configs/*.yaml), then compare them.
+    """Evaluate every run of an experiment file, then compare them.
 
     Options left out come from the file; options given hold for every run. An interrupted
     experiment goes on where it stopped.
     """
 
     config: Annotated[Path, tyro.conf.Positional]
-    """the experiment file, a YAML with 'runs'"""
+    """the experiment file, a YAML with 'runs', or the name of one that comes with merkit ('merkit
+    catalog experiment')"""
     out: Path
     """folder of the runs and of comparison.html"""
     data: tuple[str, ...] = ()

@@ -66,4 +66,5 @@ def _show(options: Options) -> None:
     print(f"from: {METHODS.origin(method.name)}\n")
     for name, value in flat(method.settings()).items():
         print(f"{name} = {value}")
+    print("\nits network reads:", *(f"  {wanted}" for wanted in method.inputs()), sep="\n")
     print("\nchange one: merkit evaluate ... --set model.NAME=VALUE")

@@ -21,7 +21,8 @@ from merkit.runs.config import as_seeds
 T = TypeVar("T")
 
 CONFIG_HELP = """
-Also: --config FILE  settings from a YAML file, which options then override;
+Also: --config FILE  settings from a YAML file, which options then override; or the name of one
+      that comes with merkit ('merkit catalog experiment');
       --set NAME=VALUE [NAME=VALUE ...]  any setting by its dotted name, such as
       model.encoder.name=dinov2-small, training.epochs=20, recipe.frames=16."""
 CLUSTER_HELP = """
@@ -66,6 +67,12 @@ def parse_config(options: type[T], command: str, words: Sequence[str]) -> T:
     values: dict[str, Any] = {}
     for file in files:
         values |= read_yaml(Path(file))
+        if "runs" in values:
+            raise ConfigError(
+                f"{file} holds several runs",
+                "the settings of one",
+                f"merkit experiment {file} --out FOLDER",
+            )
     values = apply_overrides(values, overrides)
     given = from_mapping(options, values)
     groups = _free_groups(options)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +14,6 @@ from merkit.cli.frames_out import frame_tables, page_pictures, video_pages
 from merkit.cli.options import parse
 from merkit.cli.told import tell
 from merkit.errors import ConfigError, MerkitError, MissingWeightsError, VideoError
-from merkit.media import is_video
 from merkit.progress import Progress, terminal_progress
 from merkit.spotting import SpotConfig
 
@@ -122,8 +119,9 @@ def run(words: Sequence[str]) -> int:
     options = parse(Options, "predict", words)
     from merkit.cli.outputs import outputs, sole_writer_of, write_outputs
     from merkit.inference.made import UsedModel, write_made
+    from merkit.inference.many import videos_in
 
-    options = replace(options, videos=_videos(options.videos))
+    options = replace(options, videos=videos_in(options.videos))
     files = _Files(
         frame_tables(options.frames_out, options.videos, options.overwrite),
         video_pages(options.html, options.videos, options.overwrite),
@@ -165,40 +163,17 @@ def _recognizer(options: Options) -> tuple[Namer | None, str]:
         return None, f"{error.found}; --model FOLDER classifies the micro-expressions"
 
 
-def _videos(named: Sequence[Path]) -> tuple[Path, ...]:
-    """The videos of files, folders and patterns, each once, in order."""
-    found: list[Path] = []
-    for path in named:
-        # os.path takes a name that is too long for one that is not there, which is told later
-        inside = sorted(p for p in path.iterdir() if is_video(p)) if os.path.isdir(path) else []
-        if glob.has_magic(str(path)) and not os.path.exists(path):
-            inside = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-            if not inside:
-                raise ConfigError(
-                    f"no file fits '{path}'", "a pattern that fits some videos", "check the folder"
-                )
-        found += inside or [path]
-    if not found:
-        raise ConfigError("no video was named", "one or more videos", "merkit predict VIDEO ...")
-    return tuple(dict.fromkeys(found))
-
-
 def _check_input(options: Options) -> dict[Path, VideoError]:
     """Name the tracker and open every video before the first is analysed, which may take long.
     Those of several that cannot be opened are returned with the reason, and said at once."""
     from merkit.face.tracker import TrackConfig
-    from merkit.video import probe
+    from merkit.inference.many import unreadable
 
     if options.tracker:
         TrackConfig(options.tracker)
     if options.fps < 0:
         raise ConfigError(f"--fps {options.fps}", "frames a second, above 0")
-    broken: dict[Path, VideoError] = {}
-    for video in options.videos:
-        try:
-            probe(video, options.fps or None)
-        except VideoError as error:  # one that is not there at all stops everything: a slip
-            broken[video] = error
+    broken = unreadable(options.videos, options.fps or None)
     if len(broken) == len(options.videos):
         raise next(iter(broken.values()))
     for told in broken.values():
@@ -259,9 +234,9 @@ def _one(
         files.write_table(video, spotted)
         analysis = analysis_of(video, spotted, recognizer, fps_hz, progress)
     except MerkitError as found:
-        if len(options.videos) == 1 or isinstance(found, ConfigError):
+        if len(options.videos) == 1:
             raise
-        analysis = Analysis.unreadable(video, _named(video, found))
+        analysis = Analysis.of_error(video, found)
     if files.pages:
         whole = spotted if analysis.readable else None
         files.write_page(analysis, whole, _settings(options, track), options, progress)
@@ -278,8 +253,3 @@ def _settings(options: Options, track: TrackConfig) -> dict[str, object]:
         "track": to_mapping(track),
         "spot": to_mapping(options.spot),
     }
-
-
-def _named(video: Path, error: MerkitError) -> str:
-    """What was found, with the video's name where it does not say it itself."""
-    return error.found if str(video) in error.found else f"{video}: {error.found}"

@@ -17,11 +17,11 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from merkit import __version__
 from merkit.errors import ConfigError
-from merkit.export.columns import WORDS, meaning
 from merkit.export.exporter import Exporter
-from merkit.export.table import table_of
 from merkit.export.tiers import plain
 from merkit.inference.analysis import Analysis
+from merkit.inference.columns import WORDS, meaning
+from merkit.inference.table import table_of
 
 #: rows that a sheet of Excel holds, the header among them
 MOST_ROWS = 1_048_576

@@ -16,7 +16,7 @@ from merkit.face.eyes import eye_angles, gaze_angles, lid_openings
 from merkit.face.landmarker import BLENDSHAPES, FaceLandmarker
 from merkit.face.occlusion import EVERY_S, Unwrapped, at_frames
 from merkit.face.pose import HeadFit, angles_of, fit_head
-from merkit.face.texture import unwrap
+from merkit.face.texture import SIDE_PX, unwrap
 from merkit.face.tracker import DetectedFace
 from merkit.face.unit_shapes import SHAPED_UNITS, unit_strengths
 from merkit.types import F32, F64, I64, Bool, Frame
@@ -95,11 +95,10 @@ class ActionReader:
 
     def __init__(self, landmarker: FaceLandmarker | None = None) -> None:
         self._landmarker = landmarker or FaceLandmarker()
-        self._rows: list[F32] = []
-        self._strengths = array("f")  # of the action units, frame after frame
-        self._numbers: list[int] = []
-        self._time_s: list[float] = []
-        self._looks: list[Unwrapped] = []
+        # all side by side, as in ``FaceFollower``
+        self._rows, self._strengths = array("f"), array("f")  # measures; action units
+        self._numbers, self._time_s = array("q"), array("d")
+        self._look_s, self._greys, self._presences = array("d"), bytearray(), array("d")
 
     def push(self, frame: Frame, face: DetectedFace | None) -> None:
         """Measure the next frame; ``face``: in it, None where none is found."""
@@ -113,7 +112,7 @@ class ActionReader:
                 found |= self._of_mesh(frame, face.mesh_px, face.score, shapes)
                 strengths = unit_strengths(shapes)
         self._strengths.frombytes(strengths.tobytes())
-        self._rows.append(np.array([found.get(name, np.nan) for name in MEASURES], np.float32))
+        self._rows.extend(found.get(name, np.nan) for name in MEASURES)
         self._numbers.append(frame.number)
         self._time_s.append(frame.time_s)
 
@@ -123,12 +122,11 @@ class ActionReader:
         Args:
             found: (N,) of ``FaceTrack``, where frames were taken back; by default none were.
         """
-        table = np.array(self._rows, np.float32).reshape(len(self._rows), len(MEASURES))
-        time_s, looks = np.array(self._time_s, np.float64), self._looks
+        table = np.array(self._rows, np.float32).reshape(-1, len(MEASURES))
+        time_s, looks = np.array(self._time_s, np.float64), self._looks()
         if found is not None:
             table[~found] = np.nan
-            taken_back = set(time_s[~found].tolist())
-            looks = [look for look in looks if look.time_s not in taken_back]
+            looks = looks.at(~np.isin(looks.time_s, time_s[~found]))
         with_mesh = np.isfinite(table[:, MEASURES.index("pitch")])
         table[with_mesh, -4:] = at_frames(looks, time_s)[with_mesh]
         columns = (np.ascontiguousarray(column) for column in table.T)
@@ -144,19 +142,27 @@ class ActionReader:
 
     def forget(self, n_frames: int) -> None:
         """Keep the last so many frames alone; ``actions`` is of these from then on."""
-        del self._strengths[: -n_frames * len(SHAPED_UNITS)]
-        for column in (self._rows, self._numbers, self._time_s):
-            del column[:-n_frames]
+        drop = max(0, len(self._numbers) - n_frames)
+        del self._strengths[: drop * len(SHAPED_UNITS)]
+        del self._rows[: drop * len(MEASURES)]
+        del self._numbers[:drop], self._time_s[:drop]
         first_s = self._time_s[0] if self._time_s else 0.0
-        self._looks = [look for look in self._looks if look.time_s >= first_s - EVERY_S]
+        old = sum(time_s < first_s - EVERY_S for time_s in self._look_s)
+        del self._look_s[:old], self._presences[:old]
+        del self._greys[: old * SIDE_PX**2]
+
+    def _looks(self) -> Unwrapped:
+        greys = np.array(self._greys, np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
+        return Unwrapped(np.array(self._look_s), greys, np.array(self._presences))
 
     def _of_mesh(
         self, frame: Frame, mesh_px: F32, presence: float, shapes: F32
     ) -> dict[str, float]:
         head = fit_head(mesh_px)
-        if not self._looks or frame.time_s - self._looks[-1].time_s > EVERY_S - 1e-6:
-            face = unwrap(frame.rgb, mesh_px, head.eye_distance_px)
-            self._looks.append(Unwrapped(frame.time_s, face, presence))
+        if not self._look_s or frame.time_s - self._look_s[-1] > EVERY_S - 1e-6:
+            self._greys += unwrap(frame.rgb, mesh_px, head.eye_distance_px).tobytes()
+            self._look_s.append(frame.time_s)
+            self._presences.append(presence)
         found = {name: float(shapes[place]) for name, place in _SHAPES.items()}
         return found | _of_head(mesh_px, head, (frame.rgb.shape[1], frame.rgb.shape[0]))
 

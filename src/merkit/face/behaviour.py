@@ -7,6 +7,7 @@ the stretch of mouth movements that it lies in), not on the rest of the video.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,10 @@ from merkit.config import check_settings
 from merkit.face.actions import FaceActions
 from merkit.face.pose import rotation_of
 from merkit.types import F32, F64, I64, Bool
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.core.window import Rolling
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,9 @@ _JITTER_S = 0.045
 #: Gap between the lips, in eye distances, at which a swing has to be twice that of closed lips: the
 #: points of open lips, as in laughter, jitter more.
 _AJAR = 0.1
+#: Lips that do not swing within this time to each side are still, and what they did before has no
+#: say in what they do next: so the same speech is told in a part of a video, and in a stream.
+STILL_S = 1.0
 
 
 def is_blinking(actions: FaceActions, config: ActionConfig) -> Bool:
@@ -111,8 +119,9 @@ def is_talking(actions: FaceActions, config: ActionConfig) -> Bool:
     talk = np.zeros(len(actions), bool)
     seen = ~(covered_lower(actions) >= config.covered)
     lips = rest_of(np.where(seen, actions.lip_gap, np.float32(np.nan)), actions.time_s, _JITTER_S)
-    course = _AJAR * np.log1p(np.maximum(lips, 0) / _AJAR)
-    ends = turning_points(course.astype(np.float32), config.lip_swing).ravel()
+    course = (_AJAR * np.log1p(np.maximum(lips, 0) / _AJAR)).astype(np.float32)
+    still = _range_of(course, actions.time_s, STILL_S) < config.lip_swing
+    ends = turning_points(np.where(still, np.nan, course), config.lip_swing).ravel()
     apart = np.flatnonzero(np.diff(actions.time_s[ends]) > config.lip_pause_s) + 1
     for group in np.split(np.arange(len(ends)), apart):
         swings = (
@@ -184,13 +193,24 @@ def rest_of(values: F32, time_s: F64, reach_s: float) -> F32:
 
     Half a millisecond more is within, so that rounded times of frames decide nothing.
     """
+    medians = _around_each(values, time_s, reach_s).median()
+    return np.where(np.isfinite(values), medians, np.nan).astype(np.float32)
+
+
+def _range_of(values: F32, time_s: F64, reach_s: float) -> F64:
+    """F64 (N,): the greatest less the least value within ``reach_s`` to each side."""
+    around = _around_each(values, time_s, reach_s)
+    return np.asarray(around.max() - around.min())
+
+
+def _around_each(values: F32, time_s: F64, reach_s: float) -> Rolling[pd.Series[float]]:
+    """Windows of a time to each side of every value, as ``rest_of`` has them."""
     import pandas as pd
 
     index = pd.to_timedelta(np.round(time_s * 1e6).astype(np.int64), unit="us")
     window = pd.Timedelta(microseconds=round(2e6 * (reach_s + 5e-4)))
     series = pd.Series(values, index=index)
-    medians = series.rolling(window, center=True, closed="both", min_periods=1).median()
-    return np.where(np.isfinite(values), medians, np.nan).astype(np.float32)
+    return series.rolling(window, center=True, closed="both", min_periods=1)
 
 
 def turning_points(values: F32, swing: float) -> I64:

@@ -10,8 +10,8 @@ had no proof of their own.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -39,6 +39,7 @@ PLAIN = 0.2
 #: An ordinary look found the face of a known box where the two overlap by this.
 _AT_ITS_PLACE = 0.5
 _THUMB_PX = 24
+_LOST = DetectedFace(np.full((68, 2), np.nan, np.float32), np.full(4, np.nan, np.float32))
 
 
 class FaceFollower:
@@ -63,7 +64,10 @@ class FaceFollower:
     ) -> None:
         self._config, self._near, self._counted = config, near, counted
         self._tracker = TRACKERS[config.tracker](config) if tracker is None else tracker
-        self._faces: list[DetectedFace | None] = []  # one a frame, None where not found
+        # Of each frame, side by side: an array each would lie among the large ones of its frame,
+        # which come and go, and the holes that they leave fill a gigabyte in an hour.
+        self._points, self._boxes = array("f"), array("f")
+        self._found: list[bool] = []
         self._seen = 0  # frames so far
         self._face: DetectedFace | None = None  # the last one, taken back or not
         self._thumb: F32 | None = None
@@ -73,25 +77,39 @@ class FaceFollower:
         self.place, self.n_faces = 0, 0
 
     def follow(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, DetectedFace | None]]:
-        """Each frame with the face in it, None where it is not found, as soon as it is tracked.
+        """Each frame with the face in it, as ``push`` finds it.
+
+        Raises:
+            FaceError: as ``push`` and ``finish``.
+        """
+        for frame in frames:
+            yield frame, self.push(frame)
+        self.finish()
+
+    def push(self, frame: Frame) -> DetectedFace | None:
+        """The face in the next frame, None where it is not found.
 
         What is found on the predictor's word alone may be taken back by a later frame: ``track``
         has the last word.
 
         Raises:
-            FaceError: a frame is no colour picture; the face asked for is not there; precomputed
-                rows and frames differ in number.
+            FaceError: the frame is no colour picture; the face asked for is not there.
         """
-        for frame in frames:
-            if frame.rgb.ndim != 3 or frame.rgb.shape[2] != 3 or frame.rgb.dtype != np.uint8:
-                raise FaceError(
-                    f"frame {frame.number}: {frame.rgb.dtype} {frame.rgb.shape}", "uint8 (H,W,3)"
-                )
-            face = self._next(frame)
-            self._seen += 1
-            # the mesh of every frame would fill a gigabyte in an hour
-            self._faces.append(None if face is None else replace(face, mesh_px=None))
-            yield frame, face
+        if frame.rgb.ndim != 3 or frame.rgb.shape[2] != 3 or frame.rgb.dtype != np.uint8:
+            raise FaceError(
+                f"frame {frame.number}: {frame.rgb.dtype} {frame.rgb.shape}", "uint8 (H,W,3)"
+            )
+        face = self._next(frame)
+        self._seen += 1
+        self._keep(face)
+        return face
+
+    def finish(self) -> None:
+        """After the last frame.
+
+        Raises:
+            FaceError: precomputed rows and frames differ in number.
+        """
         self._tracker.finish()
 
     def track(self) -> FaceTrack:
@@ -100,24 +118,33 @@ class FaceFollower:
         Raises:
             FaceError: no frames.
         """
-        if not self._faces:
+        if not self._found:
             raise FaceError("no frames to track", "at least one frame")
-        found = np.array([face is not None for face in self._faces])
+        found = np.array(self._found)
         known = np.where(found, np.arange(len(found)), found.argmax())
-        lost = DetectedFace(np.full((68, 2), np.nan, np.float32), np.full(4, np.nan, np.float32))
-        faces = [self._faces[i] or lost for i in np.maximum.accumulate(known)]
-        return FaceTrack(
-            np.stack([face.landmarks_px for face in faces], dtype=np.float32),
-            np.stack([face.box_px for face in faces], dtype=np.float32),
-            found,
-        )
+        shown = np.maximum.accumulate(known)
+        points, boxes = (np.frombuffer(kept, np.float32) for kept in (self._points, self._boxes))
+        points, boxes = points.reshape(-1, 68, 2)[shown], boxes.reshape(-1, 4)[shown]
+        if not found.any():
+            points[:], boxes[:] = np.nan, np.nan
+        return FaceTrack(points, boxes, found)
 
     def forget(self, n_frames: int) -> None:
         """Keep the last so many frames alone; ``track`` is of these from then on."""
-        self._faces = self._faces[-max(n_frames, self._unproved + 1) :]
+        drop = len(self._found) - max(n_frames, self._unproved + 1)
+        if drop > 0:
+            del self._points[: drop * _LOST.landmarks_px.size]
+            del self._boxes[: drop * _LOST.box_px.size]
+            del self._found[:drop]
+
+    def _keep(self, face: DetectedFace | None) -> None:
+        shown = face or _LOST
+        self._points.frombytes(shown.landmarks_px.astype(np.float32).tobytes())
+        self._boxes.frombytes(shown.box_px.astype(np.float32).tobytes())
+        self._found.append(face is not None)
 
     def _next(self, frame: Frame) -> DetectedFace | None:
-        face = self._carry(frame) if self._faces and self._faces[-1] is not None else None
+        face = self._carry(frame) if self._found and self._found[-1] else None
         if face is not None and self._counted and self._seen % COUNT_EVERY == 0:
             self.n_faces = max(self.n_faces, len(self._tracker.landmarks(frame, quick=True)))
         if face is None:
@@ -176,12 +203,12 @@ class FaceFollower:
 
     def _withdraw(self, face: DetectedFace | None) -> None:
         """Take back the frames without proof, unless the search shows the face was there."""
-        if self._face is None or self._faces[-1] is None:
+        if self._face is None or not self._found[-1]:
             return
         if face is not None and overlap(face.box_px, self._face.box_px) > 0:
             return
-        first = len(self._faces) - self._unproved
-        self._faces[first:] = [None] * self._unproved
+        first = len(self._found) - self._unproved
+        self._found[first:] = [False] * self._unproved
 
 
 def track(

@@ -9,13 +9,12 @@ speak. Looks are compared within ``REACH_S`` to both sides, never over the whole
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from merkit.face.texture import layout
-from merkit.types import F32, F64, U8
+from merkit.types import F32, F64, U8, Bool
 
 #: Time between two looks at the face.
 EVERY_S = 0.2
@@ -34,25 +33,31 @@ _UNLIKE = 0.5
 _FALL = 0.2, 0.6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unwrapped:
-    """The unwrapped face (S,S) of one frame, and how sure the network was of it, 0 to 1."""
+    """Unwrapped faces of L frames in order of time: ``time_s`` (L,), ``grey`` (L,S,S), and how sure
+    the network was of each, ``presence`` (L,), 0 to 1."""
 
-    time_s: float
+    time_s: F64
     grey: U8
-    presence: float
+    presence: F64
+
+    def __len__(self) -> int:
+        return len(self.time_s)
+
+    def at(self, places: Bool) -> Unwrapped:
+        """Those of some places."""
+        return Unwrapped(self.time_s[places], self.grey[places], self.presence[places])
 
 
-def covered_quarters(looks: Sequence[Unwrapped]) -> F32:
-    """F32 (L,4) of looks in order of time: share of each quarter of the face (upper left and right,
-    lower left and right of the person) that does not look like it, 0 to 1, less where the network
-    is as sure as of the open face."""
-    if not looks:
-        return np.zeros((0, 4), np.float32)
-    time_s = np.array([look.time_s for look in looks])
-    sure = np.clip([look.presence for look in looks], 1e-6, 1 - 1e-6)
+def covered_quarters(looks: Unwrapped) -> F32:
+    """F32 (L,4): share of each quarter of the face (upper left and right, lower left and right of
+    the person) that does not look like it, 0 to 1, less where the network is as sure as of the open
+    face."""
+    time_s = looks.time_s
+    sure = np.clip(looks.presence, 1e-6, 1 - 1e-6)
     logits = np.log(sure / (1 - sure))
-    faces = np.log(np.stack([look.grey for look in looks]).astype(np.float32) + 8)
+    faces = np.log(looks.grey.astype(np.float32) + 8)
     where = layout()
     covered = np.zeros((len(looks), 4), np.float32)
     for i, face in enumerate(faces):
@@ -68,12 +73,12 @@ def covered_quarters(looks: Sequence[Unwrapped]) -> F32:
     return covered
 
 
-def at_frames(looks: Sequence[Unwrapped], time_s: F64) -> F32:
+def at_frames(looks: Unwrapped, time_s: F64) -> F32:
     """F32 (N,4): ``covered_quarters`` of the look that is nearest to each frame; NaN where there is
     none within ``EVERY_S``."""
     found = np.full((len(time_s), 4), np.nan, np.float32)
-    if looks:
-        times = np.array([look.time_s for look in looks])
+    if len(looks):
+        times = looks.time_s
         after = np.clip(np.searchsorted(times, time_s), 1, max(len(times) - 1, 1))
         after = np.minimum(after, len(times) - 1)
         before = np.maximum(after - 1, 0)

@@ -27,18 +27,41 @@ def quarter_turns(frames: Iterable[Frame], tracker: MeshTracker | None = None) -
 
     Reads frames until enough of them showed a face, or ``WITHIN_S`` have passed.
     """
-    tracker = tracker or MeshTracker(TrackConfig())
-    evidence, asked = np.zeros(4), 0
-    for frame in _apart(frames):
-        found = _evidence(tracker, frame)
-        if found.max() < DOUBTFUL:
-            continue
-        evidence += found
-        asked += 1
-        if asked == FRAMES:
+    way = WayUp(tracker)
+    for frame in frames:
+        if way.ask(frame):
             break
-    best = int(evidence.argmax())
-    return best if evidence[best] > CLEARLY * evidence[0] else 0
+    return way.quarters
+
+
+class WayUp:
+    """What the first frames of a video say of which way is up, one frame after another."""
+
+    def __init__(self, tracker: MeshTracker | None = None) -> None:
+        self._tracker = tracker or MeshTracker(TrackConfig())
+        self._evidence, self._asked = np.zeros(4), 0
+        self._begun_s = self._last_s = np.nan  # of the first frame, and of the one asked last
+
+    def ask(self, frame: Frame) -> bool:
+        """Take the next frame; whether no more are needed."""
+        if np.isnan(self._begun_s):
+            self._begun_s = frame.time_s
+        if frame.time_s - self._begun_s > WITHIN_S:
+            return True
+        if frame.time_s - self._last_s < APART_S:
+            return False
+        self._last_s = frame.time_s
+        found = _evidence(self._tracker, frame)
+        if found.max() >= DOUBTFUL:
+            self._evidence += found
+            self._asked += 1
+        return self._asked == FRAMES
+
+    @property
+    def quarters(self) -> int:
+        """Turns to the left, by what was asked so far."""
+        best = int(self._evidence.argmax())
+        return best if self._evidence[best] > CLEARLY * self._evidence[0] else 0
 
 
 def turned(rgb: U8, quarters: int) -> U8:
@@ -49,17 +72,6 @@ def turned(rgb: U8, quarters: int) -> U8:
 def turned_frames(frames: Iterable[Frame], quarters: int) -> Iterator[Frame]:
     """Every frame turned left by so many quarters."""
     return (replace(frame, rgb=turned(frame.rgb, quarters)) for frame in frames)
-
-
-def _apart(frames: Iterable[Frame]) -> Iterator[Frame]:
-    begun = last = None
-    for frame in frames:
-        begun = frame.time_s if begun is None else begun
-        if frame.time_s - begun > WITHIN_S:
-            return
-        if last is None or frame.time_s - last >= APART_S:
-            last = frame.time_s
-            yield frame
 
 
 def _evidence(tracker: MeshTracker, frame: Frame) -> F64:

@@ -20,6 +20,8 @@ from merkit.types import Event
 
 if TYPE_CHECKING:
     from merkit.inference.recognizer import Recognizer
+    from merkit.samples.recipes import Recipe
+    from merkit.video.source import FrameSource
 
 
 class Bundled:
@@ -53,15 +55,24 @@ class Bundled:
 
         return tuple(Recognizer(of_recogniser(one), self._device) for one in self.recognisers)
 
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """See ``Recognizer.recipes``; imports torch."""
+        return tuple(recipe for member in self.members for recipe in member.recipes)
+
     def label(
-        self, spotted: SpottedVideo, fps_hz: float | None = None, progress: Progress = silent
+        self,
+        spotted: SpottedVideo,
+        fps_hz: float | None = None,
+        progress: Progress = silent,
+        source: FrameSource | None = None,
     ) -> tuple[Event, ...]:
         """See :func:`merkit.inference.recognizer.label_events`."""
         if not to_name(spotted)[1]:
             return spotted.events
         from merkit.inference.recognizer import label_events
 
-        return label_events(self.members, self.vocabulary, spotted, fps_hz, progress)
+        return label_events(self.members, self.vocabulary, spotted, fps_hz, progress, source)
 
 
 def bundled(device: str = "auto") -> Bundled:

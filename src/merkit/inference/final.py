@@ -3,6 +3,8 @@ few that choose the epoch."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from merkit.errors import ConfigError
 from merkit.files import sole_writer
 from merkit.inference.modelfolder import save_model
@@ -13,8 +15,7 @@ from merkit.runs.config import FinalConfig
 from merkit.runs.data import LabelledClips, load_clips, prepare_clips
 from merkit.runs.fold import Trainings
 from merkit.runs.provenance import git_commit, versions
-from merkit.training.device import choose_device
-from merkit.training.loop import FitContext, FitSummary
+from merkit.training.loop import FitSummary
 from merkit.types import Fold
 from merkit.workers import worker_count
 
@@ -35,7 +36,7 @@ def train_model(config: FinalConfig, progress: Progress = silent) -> FitSummary:
 def _train(config: FinalConfig, progress: Progress) -> FitSummary:
     if config.out.exists():
         raise ConfigError(f"{config.out} exists", "a new model folder", "choose another --out")
-    method, device = config.make(), choose_device(config.device)
+    method, context = config.make(), config.context(config.seed)
     if not method.trains:
         raise ConfigError(
             f"'{method.name}' is used as it is, and nothing of it is trained",
@@ -46,8 +47,7 @@ def _train(config: FinalConfig, progress: Progress) -> FitSummary:
     method = method.for_classes(data.classes)
     method.build(len(data.classes))  # what is missing is told before the long work begins
     data, samples = prepare_clips(data, method.recipe, config, progress)
-    threads = worker_count(config.workers, 64)
-    context = FitContext(config.seed, device, threads, config.bf16, config.token_memory_gb)
+    context = replace(context, threads=worker_count(config.workers, 64))
     trainings = Trainings(method, data, samples, context).encoded([config.seed], progress)
     job = trainings.job(_fold(data, config), config.seed)
     epochs = method.training.epochs

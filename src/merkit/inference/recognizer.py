@@ -6,10 +6,11 @@ treated exactly as a training clip.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,7 +19,9 @@ from merkit.errors import ConfigError, FaceError
 from merkit.face.tracker import TrackConfig
 from merkit.inference.analysis import analyse
 from merkit.inference.answer import Answer, Vocabulary
+from merkit.inference.many import Analyses, analyse_many
 from merkit.inference.modelfolder import LoadedModel, load_model
+from merkit.inference.stream import Stream
 from merkit.inference.windows import event_clip, to_name, window_samples
 from merkit.methods.base import ORACLE_AU
 from merkit.methods.limits import NEVER
@@ -26,9 +29,13 @@ from merkit.methods.said import said_of
 from merkit.progress import Progress, silent
 from merkit.samples.batch import Arrays, Inputs, collate
 from merkit.samples.recipes import Recipe
-from merkit.spotting import SpottedVideo
+from merkit.spotting import SpotConfig, SpottedVideo
 from merkit.training.device import choose_device
 from merkit.types import Event, Sample
+from merkit.video.source import FrameSource, VideoSource
+
+if TYPE_CHECKING:
+    from merkit.inference.analysis import Video
 
 
 class Recognizer:
@@ -75,23 +82,56 @@ class Recognizer:
         """
         return cls(load_model(name), device)
 
-    def __call__(self, video: Path | str) -> tuple[Event, ...]:
+    def __call__(self, video: Video, fps_hz: float | None = None) -> tuple[Event, ...]:
         """The events of a video, in order of time; ``label`` says which are given a class.
+
+        Args:
+            video: a path, pictures in memory, or an iterator of pictures; see ``analyse``.
+            fps_hz: frame rate of pictures, and of an image folder.
 
         Raises:
             VideoError, MissingDataError: the video cannot be read.
             FaceError: no face in the whole video.
+            ConfigError: pictures without a rate, or what is no video.
         """
-        analysis = analyse(video, self)
+        analysis = analyse(video, self, fps_hz=fps_hz)
         if analysis.problem:
             raise FaceError(analysis.problem)
         return analysis.events
 
+    def stream(
+        self,
+        rate_hz: float,
+        spot: SpotConfig | None = None,
+        track: TrackConfig | None = None,
+        folder: Path | str | None = None,
+    ) -> Stream:
+        """Events of frames as they come; see :class:`merkit.inference.stream.Stream`."""
+        return Stream(rate_hz, self, spot, track, folder)
+
+    def many(
+        self,
+        videos: Path | str | Iterable[Path | str],
+        fps_hz: float | None = None,
+        progress: Progress = silent,
+    ) -> Analyses:
+        """Several videos, one after another; see :func:`merkit.inference.many.analyse_many`."""
+        return analyse_many(videos, self, fps_hz=fps_hz, progress=progress)
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        """What makes samples of frames; none where the model reads none."""
+        return () if self.recipe is None else (self.recipe,)
+
     def label(
-        self, spotted: SpottedVideo, fps_hz: float | None = None, progress: Progress = silent
+        self,
+        spotted: SpottedVideo,
+        fps_hz: float | None = None,
+        progress: Progress = silent,
+        source: FrameSource | None = None,
     ) -> tuple[Event, ...]:
         """See :func:`label_events`."""
-        return label_events((self,), self.vocabulary, spotted, fps_hz, progress)
+        return label_events((self,), self.vocabulary, spotted, fps_hz, progress, source)
 
     def answer(self, sample: Sample) -> Answer:
         """What the model says of a sample that its recipe made."""
@@ -134,6 +174,7 @@ def label_events(
     spotted: SpottedVideo,
     fps_hz: float | None = None,
     progress: Progress = silent,
+    source: FrameSource | None = None,
 ) -> tuple[Event, ...]:
     """The events of a video, those among them that a model may name (``to_name``) with what is said
     of them. The others keep an empty label. So does a micro-expression with too little of the face
@@ -143,14 +184,16 @@ def label_events(
         members: whose probabilities are averaged; each by its own recipe.
         vocabulary: of all of them.
         fps_hz: frame rate of an image folder.
+        source: where the frames can be read again; by default the video's file or folder.
 
     Raises:
         VideoError, MissingDataError: the video cannot be read again.
     """
+    source = source or VideoSource(spotted.seen.info.path, fps_hz)
     events, named = to_name(spotted)
     clips = [event_clip(events[i], spotted.seen) for i in named]
     wanted = [(member.recipe, clip) for clip in clips for member in members]
-    samples = window_samples(wanted, spotted.seen, fps_hz)
+    samples = window_samples(wanted, spotted.seen, source)
     for done, i in enumerate(named, 1):
         made = [*islice(samples, len(members))]
         both = zip(members, made, strict=True)

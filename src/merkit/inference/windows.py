@@ -1,6 +1,6 @@
 """The movements of a spotted video that a model may name, and what its recipe makes of each.
 
-The video is decoded once more for the frames of those movements.
+The video is decoded once more for the frames of those movements; of a stream they were kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from merkit.inference.analysis import CUT_CLIP_S
 from merkit.samples.recipes import Recipe
 from merkit.spotting import SpotConfig, SpottedVideo, TrackedVideo
 from merkit.types import I64, Clip, Event, Frame, Frames, Sample
-from merkit.video import iter_frames
+from merkit.video.source import FrameSource
 
 
 def to_name(spotted: SpottedVideo) -> tuple[list[Event], list[int]]:
@@ -65,14 +65,16 @@ def event_clip(event: Event, seen: TrackedVideo) -> Clip:
 
 
 def window_samples(
-    wanted: Sequence[tuple[Recipe | None, Clip]], seen: TrackedVideo, fps_hz: float | None
+    wanted: Sequence[tuple[Recipe | None, Clip]], seen: TrackedVideo, source: FrameSource
 ) -> Iterator[Sample | FaceError]:
-    """What recipes make of windows in order of time, from one more pass over their video, or why
+    """What recipes make of windows in order of time, from one more pass over their frames, or why
     nothing can be made of one. The recipe chooses, follows the face and makes as for any clip, so
     that nothing before the window has a part in it. Landmarks of another program are those of the
     whole video."""
-    plans = [recipe.choose(clip) for recipe, clip in wanted if recipe is not None]
-    frames = _read_plans(plans, seen, fps_hz)
+    reading = [(recipe, clip) for recipe, clip in wanted if recipe is not None]
+    there = source.numbers() if reading else None
+    plans = [recipe.choose(clip, there) for recipe, clip in reading]
+    frames = _read_plans(plans, seen, source)
     for recipe, clip in wanted:
         if recipe is None:
             yield Sample(clip.clip_id, {})
@@ -91,7 +93,7 @@ def _sample(recipe: Recipe, clip: Clip, frames: Frames, seen: TrackedVideo) -> S
         return error
 
 
-def _read_plans(plans: Sequence[I64], seen: TrackedVideo, fps_hz: float | None) -> Iterator[Frames]:
+def _read_plans(plans: Sequence[I64], seen: TrackedVideo, source: FrameSource) -> Iterator[Frames]:
     """The frames of each plan, which may overlap; one pass, and no more in memory than the open
     plans want."""
     if not plans:
@@ -99,7 +101,7 @@ def _read_plans(plans: Sequence[I64], seen: TrackedVideo, fps_hz: float | None) 
     waiting = list(plans)
     needed = set(np.concatenate(plans).tolist())
     kept: dict[int, Frame] = {}
-    frames = iter_frames(seen.info.path, min(needed), max(needed), fps_hz=fps_hz)
+    frames = source.frames(min(needed), max(needed))
     for frame in turned_frames(frames, seen.turns):
         if frame.number in needed:
             kept[frame.number] = frame

@@ -233,7 +233,7 @@ class EvodynNetwork(Network):
         features = tokens[:, 0]
         return Output(self.mlp_head(features), features, aux)
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """Weighted cross-entropy; the config's fixed weights go before the fitted ones."""
         if self.config.class_weights:
             class_weights = output.logits.new_tensor(self.config.class_weights)

@@ -23,6 +23,7 @@ from merkit.errors import ConfigError
 from merkit.face.align import AlignConfig
 from merkit.methods.classical import LinearSvmModel, SvmMethod
 from merkit.samples.batch import Inputs
+from merkit.samples.inputs import Input
 from merkit.samples.recipes import RgbRecipe
 from merkit.types import F32, U8
 
@@ -86,6 +87,10 @@ class LbpTop(SvmMethod):
         """T aligned frames; one transform a clip, since these patterns read motion from time."""
         align = AlignConfig(policy="onset", size_px=self.size_px)
         return RgbRecipe(frames=self.frames, sampling=self.sampling, align=align)
+
+    def inputs(self) -> tuple[Input, ...]:
+        """See ``Method.inputs``; every clip has all T frames."""
+        return tuple(wanted for wanted in super().inputs() if wanted.name != "mask")
 
     @property
     def labels(self) -> int:

@@ -11,16 +11,26 @@ from torch.nn import functional as F
 ConsistencyKind = Literal["mse", "cosine", "normalised_mse"]
 
 
-def soft_cross_entropy(logits: Tensor, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+def soft(targets: Tensor, logits: Tensor) -> Tensor:
+    """Targets (B,C) of class indices (B,), or as they came."""
+    if targets.ndim > 1:
+        return targets
+    return F.one_hot(targets.long(), logits.shape[-1]).to(logits.dtype)
+
+
+def soft_cross_entropy(
+    logits: Tensor, targets: Tensor, class_weights: Tensor | None = None
+) -> Tensor:
     """Cross-entropy with soft targets, -sum_b sum_c w_c t_bc log p_bc / sum_b sum_c w_c t_bc.
 
     With one-hot targets equal to ``torch.nn.functional.cross_entropy``, weighted or not.
 
     Args:
         logits: (B,C).
-        targets: (B,C), rows summing to one.
+        targets: (B,C), rows summing to one, or class indices (B,).
         class_weights: (C,) or None for equal weights.
     """
+    targets = soft(targets, logits)
     weighted = targets if class_weights is None else targets * class_weights
     return -(weighted * F.log_softmax(logits.float(), dim=-1)).sum() / weighted.sum()
 
@@ -40,13 +50,13 @@ def focal_loss(
 
     Args:
         logits: (B,C).
-        targets: (B,C) soft labels that sum to one.
+        targets: (B,C) soft labels that sum to one, or class indices (B,).
         class_weights: α (C,), used after scaling to mean 1; None: all 1.
         gamma: focusing power γ; 2 [D].
         smoothing: ε; 0.1 [D].
     """
     log_p = logits.log_softmax(dim=-1)
-    smooth = (1 - smoothing) * targets + smoothing / logits.shape[-1]
+    smooth = (1 - smoothing) * soft(targets, logits) + smoothing / logits.shape[-1]
     focus = (1 - log_p.exp()).clamp(min=1e-8) ** gamma if gamma else torch.ones_like(log_p)
     if class_weights is not None:
         smooth = smooth * (class_weights / class_weights.mean()).to(logits)

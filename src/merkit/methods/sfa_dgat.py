@@ -289,7 +289,7 @@ class SfaDgatNetwork(EncoderNetwork):
         if self.config.use_sfa and self.config.use_dgat:
             self.fusion.start_epoch(epoch)
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """L = L_cls + lambda_koleo L_K(F_fused) + lambda_consistency L_c(f_s, f_t).
 
         The base of the ablation (neither SFA nor DGAT) has cross-entropy alone.

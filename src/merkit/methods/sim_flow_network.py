@@ -127,6 +127,6 @@ class SimFlowNetwork(Network):
         offset = _OFFSET_SD * normal(n, channels, 1, 1)
         return moved * gain + offset + noise * normal(*maps.shape)
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """Cross-entropy."""
         return soft_cross_entropy(output.logits, targets, class_weights)

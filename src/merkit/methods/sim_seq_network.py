@@ -108,7 +108,7 @@ class SimSeqNetwork(Network):
         seen &= (uniform(n, len(_PARTS)) >= _UNSEEN_PART).repeat_interleave(_PARTS, dim=1)
         return (moved * gain + noise) * seen[:, None, :, None]
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """Cross-entropy."""
         return soft_cross_entropy(output.logits, targets, class_weights)
 

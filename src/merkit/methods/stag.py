@@ -33,6 +33,7 @@ from merkit.methods.stag_graph import GraphBranch, GraphConfig
 from merkit.methods.stag_units import AuConfig, UnitBranch, au_vector, unit_loss
 from merkit.samples.batch import Arrays, Inputs, real_frames
 from merkit.samples.flow_augment import FlowAugmentConfig
+from merkit.samples.inputs import Input
 from merkit.samples.recipes import RegionFlowRecipe
 from merkit.training.config import TrainConfig
 from merkit.training.network import Network, Output
@@ -98,6 +99,19 @@ class Stag(RegionFlowMethod):
             mirror_at_test=True,
         )
 
+    def inputs(self) -> tuple[Input, ...]:
+        """See ``Method.inputs``; action units where the branch for them is in use."""
+        if self.au.source == "none":
+            return super().inputs()
+        shape, needed = ("B", len(self.au.vocabulary)), self.au.source == "oracle"
+        when = "" if needed else ", needed in training and not read otherwise"
+        codes = f"1 where a coder named the action unit of au.vocabulary{when}"
+        return (
+            *super().inputs(),
+            Input("au", "float32", shape, codes, optional=not needed),
+            Input("au_known", "bool", ("B",), "whether anybody coded the clip", not needed),
+        )
+
     def marks(self) -> tuple[str, ...]:
         """Whether and whence the score used action units."""
         return () if self.au.source == "none" else (f"{self.au.source}-au",)
@@ -157,7 +171,7 @@ class StagNetwork(Network):
             logits = torch.where(known[:, None], logits, self.short_head(fused))
         return Output(logits, features, aux)
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """Eqs 34 and 35, plus the AU head's cross-entropy under ``predicted``."""
         config = self.config
         loss = focal_loss(output.logits, targets, class_weights, config.gamma, config.smoothing)

@@ -76,7 +76,7 @@ class StartedNetwork(Network):
         mine = self.own(inputs)
         return Output(logits + self.gain * mine.logits, mine.features, mine.aux)
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """That of the own network; cross-entropy without one."""
         if self.own is None:
             return soft_cross_entropy(output.logits, targets, class_weights)

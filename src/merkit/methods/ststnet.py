@@ -58,8 +58,9 @@ class Ststnet(Method):
         )
 
     def stacked(self, trainings: Sequence[Training]) -> Stack:
-        """On a processor by the way that was made for it, which reads the clips as they are."""
-        plain = type(self).augmented is Method.augmented
+        """On a processor by the way that was made for it, which reads the clips as they are, in
+        32 bits."""
+        plain = type(self).augmented is Method.augmented and not trainings[0].bf16
         if plain and trainings[0].clips.device.type == "cpu":
             return StackedStstnet(trainings)
         return super().stacked(trainings)
@@ -109,6 +110,6 @@ class StstnetNetwork(Network):
         features = self.average_pool(torch.cat(streams, dim=1)).flatten(1)
         return Output(self.fc(features), features)
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """Cross-entropy."""
         return soft_cross_entropy(output.logits, targets, class_weights)

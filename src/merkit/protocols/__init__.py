@@ -5,6 +5,7 @@ from __future__ import annotations
 from merkit.protocols.audit import audit_folds, audit_reads, audit_windows
 from merkit.protocols.config import PROTOCOLS, ProtocolConfig
 from merkit.protocols.folds import FoldSet, fold_set, load_folds, save_folds
+from merkit.protocols.for_arrays import splitter
 from merkit.protocols.make import make_folds
 from merkit.protocols.table import ClipRow, rows
 from merkit.protocols.windows import window_folds
@@ -22,5 +23,6 @@ __all__ = [
     "make_folds",
     "rows",
     "save_folds",
+    "splitter",
     "window_folds",
 ]

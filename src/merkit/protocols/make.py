@@ -19,9 +19,6 @@ from merkit.protocols.table import ClipRow, checked, subjects_of
 from merkit.protocols.validation import validation_subjects
 from merkit.types import Fold
 
-#: fewer subjects cannot fill a training, a validation and a test side
-MIN_SUBJECTS = 3
-
 
 def make_folds(table: Iterable[ClipRow], config: ProtocolConfig) -> FoldSet:
     """The folds of a protocol, audited.
@@ -32,7 +29,8 @@ def make_folds(table: Iterable[ClipRow], config: ProtocolConfig) -> FoldSet:
     avoid it.
 
     Raises:
-        ConfigError: fewer than three subjects, or too little data for the protocol.
+        ConfigError: fewer subjects than sides (``val_share`` 0 leaves two), or too little data for
+            the protocol.
         DatasetError: the rows contradict themselves.
         LeakError: the division itself leaks (an official split or manifest that shares
             subjects).
@@ -40,10 +38,11 @@ def make_folds(table: Iterable[ClipRow], config: ProtocolConfig) -> FoldSet:
             names clips that the table does not have.
     """
     ordered = checked(table)
-    if len(subjects_of(ordered)) < MIN_SUBJECTS:
+    sides = ("training", "validation", "test") if config.val_share else ("training", "test")
+    if len(subjects_of(ordered)) < len(sides):
         raise ConfigError(
             f"{len(subjects_of(ordered))} subject(s) with {len(ordered)} clips",
-            f"at least {MIN_SUBJECTS} subjects (training, validation, test)",
+            f"at least {len(sides)} subjects ({', '.join(sides)})",
             "add subjects, or check the label map",
         )
     foldset = _frozen(ordered, config) if config.name == "frozen" else _made(ordered, config)

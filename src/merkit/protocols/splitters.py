@@ -39,6 +39,7 @@ class Protocol:
     ``subject_dependent``: people stand on both sides, which every report then says.
     ``folds_matter``: a fold means something by itself, so its score is listed. ``adaptable``: the
     test side is another database, which training may see without labels (``adapt``).
+    ``reads``: what it divides by that is neither the person, the class nor the database of a clip.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Protocol:
     subject_dependent: bool = False
     folds_matter: bool = False
     adaptable: bool = False
+    reads: str = ""
 
 
 def _by_test(table: Rows, part: Mapping[str, str], names: Sequence[str]) -> list[Division]:
@@ -233,5 +235,13 @@ CROSS_DATABASE = Protocol(
     folds_matter=True,
     adaptable=True,
 )
-OFFICIAL = Protocol("official", "the split printed with the database", _official, folds_matter=True)
-FROZEN = Protocol("frozen", "a manifest written before", _no_division)
+OFFICIAL = Protocol(
+    "official",
+    "the split printed with the database",
+    _official,
+    folds_matter=True,
+    reads="the official split of each clip",
+)
+FROZEN = Protocol(
+    "frozen", "a manifest written before", _no_division, reads="the clip ids of a manifest"
+)

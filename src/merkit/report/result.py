@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pandas as pd
 from jinja2 import TemplateError
-from pydantic import TypeAdapter, ValidationError
 
+from merkit.config import validated
 from merkit.errors import ConfigError, MissingDataError, StoreError
 from merkit.files import read_json, write_json
 from merkit.scoring.scores import Scores
@@ -202,14 +202,8 @@ def read_metrics(folder: Path, kind: type[S]) -> S:
             f"{folder} has no metrics.json: the run is not finished", "a finished run", AGAIN
         )
     wanted = "JSON written by merkit"
-    try:
-        content = read_json(path, [field.name for field in fields(kind)], wanted, AGAIN)
-        return TypeAdapter(kind).validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        found = f"{path}: {place} is {first['input']!r}: {first['msg'].lower()}"
-        raise StoreError(found, wanted, AGAIN) from None
+    content = read_json(path, [field.name for field in fields(kind)], wanted, AGAIN)
+    return validated(kind, content, path, wanted, AGAIN)
 
 
 def read_result(folder: Path, name: str = "") -> Result:

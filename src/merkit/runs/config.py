@@ -17,6 +17,7 @@ from merkit.runs.cluster.config import ClusterConfig
 
 if TYPE_CHECKING:
     from merkit.methods.base import Method
+    from merkit.training.loop import FitContext
 
 
 #: What is scored: the class of annotated clips, their action units, when something moves in long
@@ -106,6 +107,8 @@ class MethodConfig:
             and makes a score independent of the number of workers.
         bf16: train in bfloat16 mixed precision where the machine can; else in float32, which is
             told.
+        tf32: multiply float32 matrices in TensorFloat-32, 10 bits of mantissa, where the device
+            has it (NVIDIA GPUs since Ampere); several times as fast there.
         token_memory_gb: gigabytes of cached tokens (of what is frozen in an encoder) that each
             training holds in memory, on the GPU where there is one; where they need more, each
             batch is read from the store. Null: half of a GPU's memory; 0.1 on a CPU, where what
@@ -120,6 +123,7 @@ class MethodConfig:
     device: str = "auto"
     threads: int = 1
     bf16: bool = False
+    tf32: bool = False
     token_memory_gb: float | None = None
 
     def __post_init__(self) -> None:
@@ -140,6 +144,18 @@ class MethodConfig:
         from merkit.methods import make_method
 
         return make_method(self.method, self.model, self.training, self.recipe, self.init)
+
+    def context(self, seed: int = 0) -> FitContext:
+        """What a training of these settings is told beside method and data.
+
+        Raises:
+            ConfigError: a device that is not there.
+        """
+        from merkit.training.device import choose_device
+        from merkit.training.loop import FitContext
+
+        device, held = choose_device(self.device), self.token_memory_gb
+        return FitContext(seed, device, self.threads, self.bf16, self.tf32, held)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,6 @@ from merkit.runs.data import L, load_clips
 from merkit.runs.folder import RunFolder
 from merkit.runs.opened import open_run
 from merkit.runs.summary import summarise
-from merkit.training.device import choose_device
 
 
 def evaluate(config: EvaluateConfig, progress: Progress = silent) -> Result:
@@ -59,7 +58,7 @@ def trained(
 
         train_on_cluster([config], config.out / "cluster", progress)
     else:
-        choose_device(config.device)  # what cannot work is told before the long work begins
+        config.context()  # what cannot work is told before the long work begins
     run = open_run(config, method, load, progress)
     run.train(run.pending(), progress)
     return run.folder, run.folds, run.data

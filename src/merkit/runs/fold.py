@@ -68,6 +68,7 @@ class FoldJob:
     def place(self) -> None:
         """Make ready to compute where the context says."""
         torch.set_num_threads(self.context.threads)
+        torch.set_float32_matmul_precision("high" if self.context.tf32 else "highest")
         keep_freed_memory()
         self.clips.device = self.tests.device = torch.device(self.context.device)
 

@@ -17,8 +17,6 @@ from merkit.runs.folder import RunFolder
 from merkit.runs.together import train_folds
 from merkit.samples.looks import stored_looks
 from merkit.samples.prepare import SampleSet
-from merkit.training.device import choose_device
-from merkit.training.loop import FitContext
 from merkit.types import Fold
 
 
@@ -42,13 +40,11 @@ class OpenRun(Generic[L]):
         """What the trainings of these seeds have in common on this machine, with what is frozen
         computed."""
         config = self.config
-        device = choose_device(config.device)
-        context = FitContext(0, device, config.threads, config.bf16, config.token_memory_gb)
         common = Trainings(
             self.method,
             self.data,
             self.samples,
-            context,
+            config.context(),
             config.shuffle_labels,
             config.oracle_epoch,
         )

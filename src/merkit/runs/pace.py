@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from merkit.progress import Progress, silent
 from merkit.runs.fold import FoldJob
@@ -117,7 +118,9 @@ def _alone(training: Training) -> tuple[float, int]:
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    # a stack keeps the attention of every pair of tokens, which a network alone need not
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with hooks, sdpa_kernel(SDPBackend.MATH):
         training.take(batch)
     weights = list(training.model.parameters())
     trained = [p for p in weights if p.requires_grad]

@@ -23,8 +23,6 @@ from merkit.runs.folder import RunFolder
 from merkit.runs.together import train_folds
 from merkit.runs.watched import Watched, recordings_hash
 from merkit.samples.prepare import SampleSet, default_store, prepare
-from merkit.training.device import choose_device
-from merkit.training.loop import FitContext
 from merkit.types import Clip, Fold
 
 
@@ -111,10 +109,7 @@ class SpotRecognition:
         progress: Progress,
     ) -> None:
         config = self.config
-        context = FitContext(
-            0, choose_device(config.device), config.threads, config.bf16, config.token_memory_gb
-        )
-        trainings = Trainings(self.method, data, samples, context, config.shuffle_labels)
+        trainings = Trainings(self.method, data, samples, config.context(), config.shuffle_labels)
         if pending:
             trainings = trainings.encoded(sorted({seed for _, seed in pending}), progress)
         train_folds(run, trainings, pending, [*data.rows, *windows], config, progress)

@@ -7,7 +7,7 @@ Training, prediction and figures make samples by the same calls: ``choose``, ``f
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -24,11 +24,15 @@ from merkit.face.tracker import FaceTracker, TrackConfig
 from merkit.flow import clip_flow, mean_flow_map
 from merkit.flow.config import FlowConfig
 from merkit.media import is_image
+from merkit.samples.given_clip import given_clip
+from merkit.samples.inputs import Input, mask_over
 from merkit.types import F32, I64, U8, Clip, FaceTrack, Frame, Frames, Sample
 from merkit.video import frame_numbers, read_frames
 from merkit.video.container import existing
 from merkit.video.fingerprint import clip_key, file_digest
+from merkit.video.given import Given
 from merkit.video.images import read_image
+from merkit.video.source import ArraySource
 
 #: Raised when the code of a recipe or of a tracker, or a default, changes what it makes, so that
 #: samples, and what was found of faces, that were stored before are not read.
@@ -68,18 +72,30 @@ class Recipe(ABC):
         """Those that are read among the numbers of the frames there are, in order; repeats where
         the clip is shorter than what is wanted."""
 
-    def choose(self, clip: Clip) -> I64:
+    def choose(self, clip: Clip, there: I64 | None = None) -> I64:
         """Numbers of the frames that are read of a clip.
+
+        Args:
+            there: of the frames there are, increasing; by default those of the media.
 
         Raises:
             MissingDataError, VideoError: the media cannot be read, or none of the frames exists.
         """
-        return self.pick(clip, clip_frame_numbers(clip))
+        return self.pick(clip, clip_frame_numbers(clip, there))
+
+    def lead(self, fps_hz: float) -> int:
+        """So many frames before a clip may be read as well."""
+        del fps_hz
+        return 0
 
     def steady(self) -> Recipe:
         """The recipe for events whose times nobody coded: what it makes depends less on the frames
         that were taken for onset and apex, and on their noise. Itself where it has no such way."""
         return self
+
+    def inputs(self) -> tuple[Input, ...]:
+        """What a model reads of a batch of its samples; none where a recipe does not say."""
+        return ()
 
     @abstractmethod
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
@@ -131,6 +147,43 @@ class Recipe(ABC):
             )
         frames = read_frames(clip.media, numbers=self.choose(clip), fps_hz=clip.fps_hz)
         return self.sample_of(clip.clip_id, frames, self.follow(frames, clip, tracker=tracker))
+
+    def of_frames(
+        self,
+        rgb: Sequence[Given] | np.ndarray,
+        fps_hz: float,
+        onset: int | None = None,
+        apex: int | None = None,
+        offset: int | None = None,
+        tracker: FaceTracker | None = None,
+    ) -> Arrays:
+        """The arrays of frames in memory: those that ``merkit prepare`` stores of a clip of the
+        same frames. ``min_frames`` leaves out clips of a database, and nothing here.
+
+        Args:
+            rgb: u8 (T,H,W,3), red first, or grey (T,H,W); also as a list of pictures.
+            fps_hz: their rate.
+            onset, apex, offset: positions of the event from 0; the frames from onset to offset are
+                read, all of them where none is named. Without an apex a recipe that needs one takes
+                the middle.
+            tracker: as in ``follow``.
+
+        Raises:
+            VideoError: other than such pictures.
+            ConfigError: no rate, an event that does not lie within them, or landmarks of another
+                program, which belong to clips of a database.
+            FaceError: the face is found in too few frames.
+        """
+        if tracker is None and self.track.tracker == PrecomputedTracker.name:
+            raise ConfigError(
+                f"frames without a clip for tracker '{self.track.tracker}'",
+                "a tracker that looks at them, or the argument tracker",
+            )
+        pictures = [frame.rgb for frame in ArraySource(rgb, fps_hz).frames()]
+        clip = given_clip(len(pictures), fps_hz, onset, apex, offset)
+        numbers = self.choose(clip, np.arange(len(pictures)))
+        frames = Frames(np.stack([pictures[n] for n in numbers]), numbers, numbers / fps_hz)
+        return self.sample_of(clip.clip_id, frames, self.follow(frames, tracker=tracker)).arrays
 
     def sample_of(self, clip_id: str, frames: Frames, face: FaceTrack) -> Sample:
         """The sample of frames whose face was followed already.
@@ -196,8 +249,13 @@ class SequenceRecipe(Recipe):
         wanted = {name: (getattr(self, name) >= 0, "0 or more") for name in names}
         check_settings(self, "recipe", wanted)
 
-    def choose(self, clip: Clip) -> I64:
-        return super().choose(_with_lead(clip, self.lead_frames))
+    def choose(self, clip: Clip, there: I64 | None = None) -> I64:
+        return super().choose(_with_lead(clip, self.lead_frames), there)
+
+    def lead(self, fps_hz: float) -> int:
+        """See ``Recipe.lead``."""
+        del fps_hz
+        return self.lead_frames
 
     def sample_key(self, clip: Clip) -> str:
         return super().sample_key(_with_lead(clip, self.lead_frames))
@@ -244,6 +302,11 @@ class RgbRecipe(SequenceRecipe):
 
     align: AlignConfig = field(default_factory=AlignConfig)
 
+    def inputs(self) -> tuple[Input, ...]:
+        frames, side = self.frames or "T", self.align.size_px
+        meaning = "aligned face frames, R,G,B from 0 to 255"
+        return Input("rgb", "uint8", ("B", frames, 3, side, side), meaning), mask_over(frames)
+
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         aligned = align_clip(frames.rgb, face, self.align)
         return {"rgb": np.ascontiguousarray(aligned.transpose(0, 3, 1, 2))}
@@ -266,6 +329,16 @@ class RegionFlowRecipe(SequenceRecipe):
         holds = self.flow.crop == "square"
         wanted = "square: sizes of regions are in its pixels"
         check_settings(self.flow, "recipe.flow", {"crop": (holds, wanted)})
+
+    def inputs(self) -> tuple[Input, ...]:
+        since = "the frame before" if self.flow.reference == "previous" else "the first frame"
+        meaning = (
+            f"motion of each region since {since}: right, down, "
+            f"in pixels of a face in {self.flow.crop_size_px} px"
+        )
+        frames = self.frames or "T"
+        shape = ("B", frames, self.flow.regions, 2)
+        return Input("flow", "float32", shape, meaning), mask_over(frames)
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         return {"flow": clip_flow(frames.rgb, first_landmarks(face), self.flow)}
@@ -301,13 +374,13 @@ class FlowMapRecipe(Recipe):
         then changes the map by half of what it does with one pair, and seven gain nothing [D]."""
         return replace(self, pairs=max(self.pairs, 5))
 
-    def choose(self, clip: Clip) -> I64:
+    def choose(self, clip: Clip, there: I64 | None = None) -> I64:
         """Onset and apex, or all frames around the one and then all around the other."""
-        chosen = super().choose(clip)
+        chosen = super().choose(clip, there)
         if self.pairs == 1:
             return chosen
-        reach = self._reach(clip)
-        available = clip_frame_numbers(_with_lead(clip, 2 * reach))
+        reach = self._reach(clip.fps_hz)
+        available = clip_frame_numbers(_with_lead(clip, 2 * reach), there)
         onset, apex = np.searchsorted(available, chosen)
         before = onset - reach + self._steps(reach)
         around = apex + self._steps(min(reach, max(1, (apex - onset) // 2)))
@@ -315,16 +388,19 @@ class FlowMapRecipe(Recipe):
         return np.asarray(available[np.concatenate([before, around])])
 
     def sample_key(self, clip: Clip) -> str:
-        lead = 0 if self.pairs == 1 else 2 * self._reach(clip)
-        return super().sample_key(_with_lead(clip, lead))
+        return super().sample_key(_with_lead(clip, self.lead(clip.fps_hz)))
+
+    def lead(self, fps_hz: float) -> int:
+        """See ``Recipe.lead``."""
+        return 0 if self.pairs == 1 else 2 * self._reach(fps_hz)
 
     def _steps(self, reach: int) -> I64:
         """So many places as there are pairs, from ``-reach`` to ``reach``."""
         return np.rint(np.linspace(-reach, reach, self.pairs)).astype(np.int64)
 
-    def _reach(self, clip: Clip) -> int:
+    def _reach(self, fps_hz: float) -> int:
         """Frames to each side of the apex."""
-        return max(self.pairs // 2, round(self.spread_s * clip.fps_hz))
+        return max(self.pairs // 2, round(self.spread_s * fps_hz))
 
     def pick(self, clip: Clip, available: I64) -> I64:
         """Onset and apex; the middle frame stands for an apex that nobody coded (SMIC)."""
@@ -334,6 +410,14 @@ class FlowMapRecipe(Recipe):
         wanted = np.array([onset, apex])
         nearest = np.abs(available[None, :] - wanted[:, None]).argmin(axis=1)
         return np.asarray(available[nearest])
+
+    def inputs(self) -> tuple[Input, ...]:
+        meaning = (
+            "optical flow from onset to apex: strain, motion down, motion right, each scaled to 0 "
+            "to 255 by itself"
+        )
+        side = self.flow.map_size_px
+        return (Input("flow_map", "uint8", ("B", 3, side, side), meaning),)
 
     def make(self, frames: Frames, face: FaceTrack) -> Arrays:
         part = slice(self.pairs)  # landmarks jitter, and the crop with them
@@ -374,14 +458,16 @@ def _with_lead(clip: Clip, frames: int) -> Clip:
     return replace(clip, first_frame=clip.first_frame - frames)
 
 
-def clip_frame_numbers(clip: Clip) -> I64:
+def clip_frame_numbers(clip: Clip, there: I64 | None = None) -> I64:
     """Frames of the clip that exist. Fewer than annotated is for ``merkit data check`` to tell.
+
+    Args:
+        there: the frames of its media, increasing; by default they are counted.
 
     Raises:
         MissingDataError, VideoError: the media cannot be read, or none of them exists.
     """
-    stamp = clip.media.stat().st_mtime_ns if clip.media.exists() else 0
-    numbers = _numbers_there(clip.media, stamp)
+    numbers = _numbers_of(clip.media) if there is None else there
     low = numbers[0] if clip.first_frame is None else clip.first_frame
     high = numbers[-1] if clip.last_frame is None else clip.last_frame
     kept = numbers[(numbers >= low) & (numbers <= high)]
@@ -392,6 +478,10 @@ def clip_frame_numbers(clip: Clip) -> I64:
             "merkit data check shows what else is missing",
         )
     return kept
+
+
+def _numbers_of(media: Path) -> I64:
+    return _numbers_there(media, media.stat().st_mtime_ns if media.exists() else 0)
 
 
 @lru_cache(maxsize=256)

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from merkit.errors import ConfigError, MerkitWarning
 from merkit.registry import Registry
+from merkit.scoring.given_labels import class_places
 from merkit.types import F64, I64, Number
 
 Absent: TypeAlias = Literal["skip", "zero"]
@@ -39,6 +40,9 @@ class Metric:
     ``of``: matrices (..., C, C) and ``absent`` -> (...), or (..., C) where it is ``per_class``;
     from it follow the pooled score, its interval and what chance gives. ``title``: as tables print
     it. ``class_name``: the one class that it is about, "" for all.
+
+    Called with labels and predictions it is a function as scikit-learn has them
+    (:mod:`merkit.metrics`).
     """
 
     name: str
@@ -46,6 +50,33 @@ class Metric:
     of: Callable[[npt.ArrayLike, Absent], F64]
     per_class: bool = False
     class_name: str = ""
+
+    @property
+    def __name__(self) -> str:
+        """The name, by which scikit-learn prints a scorer."""
+        return self.name
+
+    def __call__(
+        self,
+        y_true: npt.ArrayLike,
+        y_pred: npt.ArrayLike,
+        *,
+        labels: npt.ArrayLike | None = None,
+        absent: Absent = "skip",
+    ) -> float | F64:
+        """The score of predictions; one value a class (C,) where the metric is ``per_class``.
+
+        Args:
+            y_true, y_pred: label of each clip (N,), words or numbers.
+            labels: all classes, in order; None: those that occur, sorted.
+            absent: see the top of this module.
+
+        Raises:
+            ConfigError: labels that cannot be; see ``class_places``.
+        """
+        true, predicted, n_classes = class_places(y_true, y_pred, labels)
+        value = self.of(confusion_matrix(true, predicted, n_classes), absent)
+        return value if self.per_class else float(value)
 
     def of_class(self, index: int, class_name: str) -> Metric:
         """This metric of one class alone, named ``<metric>_<class>``."""

@@ -2,7 +2,7 @@
 
 from merkit.spotting.config import SpotConfig
 from merkit.spotting.spotter import Spotter
-from merkit.spotting.stream import stream_events
+from merkit.spotting.stream import StreamSpotter
 from merkit.spotting.tracked import TrackedVideo, track_video
 from merkit.spotting.video import SpottedVideo, spot_video
 
@@ -10,8 +10,8 @@ __all__ = [
     "SpotConfig",
     "SpottedVideo",
     "Spotter",
+    "StreamSpotter",
     "TrackedVideo",
     "spot_video",
-    "stream_events",
     "track_video",
 ]

@@ -27,7 +27,7 @@ _NAMED_SHARE = 0.4
 #: A blink and a gaze shift reach a little beyond their own frames, in seconds.
 _AROUND_S = 0.1
 #: Lips move before the first sound and after the last one, and in pauses for breath.
-_SPEECH_AROUND_S = 0.6
+SPEECH_AROUND_S = 0.6
 #: Lips this far apart, in eye distances, show the teeth; they are at rest, as some people's are,
 #: while that changes by less than the second number within a second to each side.
 _APART_SHARE, _REST_SHARE, _REST_S = 0.08, 0.05, 1.0
@@ -59,7 +59,7 @@ class Behaviour:
         return cls(
             is_blinking(actions, config),
             is_gaze_shift(actions, config),
-            _around(is_talking(actions, config), actions, _SPEECH_AROUND_S),
+            _around(is_talking(actions, config), actions, SPEECH_AROUND_S),
             _laughing(actions),
             is_head_fast(actions, config),
             is_occluded(actions, config),

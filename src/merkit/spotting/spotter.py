@@ -51,6 +51,11 @@ class Spotter:
         self._found: list[Movement] = []  # in reach of what is not decided yet
         self._told = 0  # movements with their apex before this frame were given out
 
+    @property
+    def late(self) -> int:
+        """A movement is given out so many looks after its apex, at the most."""
+        return self._block + max(run.ahead for run in self._runs) + 2 * self._reach
+
     def push(self, look: Look | None) -> list[Movement]:
         """Take the next look, None where there is no face.
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from merkit.spotting.course import Movement
 from merkit.spotting.look import look_at
 from merkit.spotting.spotter import Spotter
 from merkit.types import F32, F64, I64, U8, Event, EventKind, FaceTrack, Frame, VideoInfo
+
+if TYPE_CHECKING:
+    from merkit.video.source import FrameSource
 
 
 @dataclass(frozen=True)
@@ -84,13 +89,14 @@ class TrackedVideo:
 
 
 def track_video(
-    video: Path,
+    video: Path | FrameSource,
     track: TrackConfig,
     config: SpotConfig,
     fps_hz: float | None = None,
     progress: Progress = silent,
 ) -> TrackedVideo:
-    """Follow the face through a whole video, in one streaming pass, and find what moves.
+    """Follow the face through a whole video, or what else gives frames as often as they are asked
+    for, in one streaming pass, and find what moves.
 
     No pictures but those of the last seconds are kept, so a video of any length and size fits in
     memory: about a kilobyte a look stays. Motion is measured in the background while the next frame
@@ -99,16 +105,17 @@ def track_video(
     Raises:
         VideoError, MissingDataError: the video cannot be read.
     """
-    from merkit.video import iter_frames, probe
+    from merkit.video.source import VideoSource
 
-    turns = quarter_turns(iter_frames(video, fps_hz=fps_hz))
-    info = probe(video, fps_hz)
+    source = VideoSource(video, fps_hz) if isinstance(video, Path) else video
+    turns = quarter_turns(source.frames())
+    info = source.info()
     step = config.step(info.fps_hz)
     watch = Watch(info.fps_hz / step, track, config)
     expected = -(-(info.n_frames or 0) // step)
-    frames = turned_frames(iter_frames(video, step=step, fps_hz=fps_hz), turns)
+    frames = turned_frames(source.frames(step=step), turns)
     for done, _ in enumerate(watch.through(frames), 1):
-        progress(f"reading {video.name}", done, max(expected, done))
+        progress(f"reading {info.path.name}", done, max(expected, done))
     return replace(watch.seen(info), turns=turns)
 
 
@@ -124,20 +131,53 @@ class Watch:
         self._follower, self._spotter = FaceFollower(track), Spotter(config, rate_hz)
         self._landmarker = FaceLandmarker()
         self._reader = ActionReader(self._landmarker)
-        self._numbers: list[int] = []
-        self._times: list[float] = []
+        self._numbers, self._times = array("q"), array("d")
         self._movements: list[Movement] = []
         self._forgotten = 0  # frames before the first that is kept
 
+    @property
+    def late(self) -> int:
+        """A movement is known so many frames after its apex, at the most."""
+        return self._spotter.late
+
+    def time_before(self, n_frames: int) -> float:
+        """When the frame was that came so many before the last one; -inf where none is kept."""
+        place = len(self._times) - 1 - n_frames
+        return self._times[place] if place >= 0 else -np.inf
+
+    def last_before(self, time_s: float) -> float:
+        """When the last frame was that is kept and not later; -inf where there is none."""
+        place = int(np.searchsorted(self._times, time_s, side="right")) - 1
+        return self._times[place] if place >= 0 else -np.inf
+
     def through(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Each frame when it was looked at; after the last one everything is known of it."""
-        for frame, face in meshed(self._follower.follow(frames), self._landmarker):
-            look = None if face is None or face.mesh_px is None else look_at(frame, face.mesh_px)
-            self._movements += self._spotter.push(look)
-            self._reader.push(frame, face)
-            self._numbers.append(frame.number)
-            self._times.append(frame.time_s)
+        for frame in frames:
+            self.push(frame)
             yield frame
+        self.finish()
+
+    def push(self, frame: Frame) -> DetectedFace | None:
+        """Look at the next frame; the face in it, None where it is not found.
+
+        Raises:
+            FaceError: as ``FaceFollower.push``.
+        """
+        face = with_mesh(frame, self._follower.push(frame), self._landmarker)
+        look = None if face is None or face.mesh_px is None else look_at(frame, face.mesh_px)
+        self._movements += self._spotter.push(look)
+        self._reader.push(frame, face)
+        self._numbers.append(frame.number)
+        self._times.append(frame.time_s)
+        return face
+
+    def finish(self) -> None:
+        """After the last frame: decide what is left.
+
+        Raises:
+            FaceError: as ``FaceFollower.finish``.
+        """
+        self._follower.finish()
         self._movements += self._spotter.finish()
 
     def seen(self, info: VideoInfo) -> TrackedVideo:
@@ -169,22 +209,19 @@ class Watch:
         keep = len(self._times) - int(np.searchsorted(self._times, before_s))
         self._forgotten += len(self._times) - keep
         self._spotter.forget(len(self._times) - keep)
-        for column in (self._numbers, self._times):
-            del column[: len(column) - keep]
+        del self._numbers[: len(self._numbers) - keep], self._times[: len(self._times) - keep]
         self._follower.forget(keep)
         self._reader.forget(keep)
         self._movements = [m for m in self._movements if m.offset >= self._forgotten]
 
 
-def meshed(
-    faces: Iterable[tuple[Frame, DetectedFace | None]], landmarker: FaceLandmarker
-) -> Iterator[tuple[Frame, DetectedFace | None]]:
-    """Each face with its mesh, where its tracker has none: in a region of its 68 points."""
-    for frame, face in faces:
-        if face is None or face.mesh_px is not None:
-            yield frame, face
-            continue
-        yield frame, replace(face, mesh_px=mesh_of(frame.rgb, face.landmarks_px, landmarker))
+def with_mesh(
+    frame: Frame, face: DetectedFace | None, landmarker: FaceLandmarker
+) -> DetectedFace | None:
+    """A face with its mesh, where its tracker has none: in a region of its 68 points."""
+    if face is None or face.mesh_px is not None:
+        return face
+    return replace(face, mesh_px=mesh_of(frame.rgb, face.landmarks_px, landmarker))
 
 
 def mesh_of(rgb: U8, points_px: F32, landmarker: FaceLandmarker) -> F32:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from merkit.spotting.quality import quality_of
 from merkit.spotting.regions import REGIONS
 from merkit.spotting.tracked import TrackedVideo, track_video
 from merkit.types import EXPRESSIONS, Bool, Event, EventKind, RegionMotion, Stretch
+
+if TYPE_CHECKING:
+    from merkit.video.source import FrameSource
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class SpottedVideo:
 
 
 def spot_video(
-    video: Path | str,
+    video: Path | str | FrameSource,
     config: SpotConfig | None = None,
     track: TrackConfig | None = None,
     fps_hz: float | None = None,
@@ -48,21 +52,27 @@ def spot_video(
     """Every brief facial movement of a video, and what else it shows.
 
     Args:
+        video: a file, a folder of images, or what else gives frames as often as they are asked for.
         fps_hz: frame rate of an image folder.
         actions: when lids, lips and head count as moving.
 
     Raises:
         VideoError, MissingDataError: the video cannot be read.
     """
-    settings, video = config or SpotConfig(), Path(video)
+    settings, video = config or SpotConfig(), Path(video) if isinstance(video, str) else video
     seen = track_video(video, track or TrackConfig(), settings, fps_hz, progress)
     if not seen.face.found.any():
-        problem = f"{video}: no face found in any of {len(seen.face.found)} frames"
+        problem = no_face(seen.info.path, len(seen.face.found))
         return SpottedVideo(seen, seen.duration_s, (), (), problem)
     acting = actions or ActionConfig()
     did = Behaviour.of(seen.actions, acting)
     untold = stretches(seen.actions, acting)
     return SpottedVideo(seen, seen.duration_s, events_of(seen, did, settings), untold)
+
+
+def no_face(video: Path, n_frames: int) -> str:
+    """Why there can be no events where nobody was seen."""
+    return f"{video}: no face found in any of {n_frames} frames"
 
 
 def events_of(seen: TrackedVideo, did: Behaviour, config: SpotConfig) -> tuple[Event, ...]:

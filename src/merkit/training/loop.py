@@ -39,6 +39,7 @@ class FitContext:
     device: str = "cpu"
     threads: int = 1
     bf16: bool = False
+    tf32: bool = False
     token_memory_gb: float | None = None
 
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from merkit.errors import ConfigError
 from merkit.samples.batch import Inputs
+from merkit.samples.inputs import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,15 @@ class Model(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.n_classes = n_classes
+        self.register_forward_pre_hook(_refuse_other_inputs)
 
     @abstractmethod
     def forward(self, inputs: Inputs) -> Output:
-        """Logits (B,C) with features and aux."""
+        """Logits (B,C) with features and aux.
+
+        Args:
+            inputs: tensors by name, on the model's device; ``Method.inputs`` lists them.
+        """
 
     def frozen_key(self) -> str | None:
         """Identity of the frozen part whose output may be computed once, or None."""
@@ -59,6 +66,27 @@ class Model(nn.Module, ABC):
         return {name: t for name, t in self.state_dict().items() if name not in frozen}
 
 
+def _refuse_other_inputs(model: Model, given: tuple[Any, ...]) -> None:
+    """One message for whoever calls a model from a loop of their own.
+
+    Raises:
+        ConfigError: no tensors by name, or one that the model cannot do without is not there.
+    """
+    inputs = given[0] if given else {}
+    named = isinstance(inputs, Mapping)
+    if named and "tokens" in inputs:
+        return
+    listed: tuple[Input, ...] = getattr(model.config, "inputs", tuple)()
+    wanted = [one for one in listed if not one.optional]
+    if not named or any(one.name not in inputs for one in wanted):
+        came = f"only {', '.join(inputs) or 'nothing'}" if named else f"a {type(inputs).__name__}"
+        raise ConfigError(
+            f"{came} given to {type(model).__name__}",
+            f"tensors by name: {'; '.join(map(str, wanted))}",
+            f'call it as model({{"{wanted[0].name}": tensor}})' if wanted else "",
+        )
+
+
 class Network(Model):
     """Base of the models that are trained by gradient steps."""
 
@@ -70,8 +98,13 @@ class Network(Model):
         return {}
 
     @abstractmethod
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
-        """Scalar training loss for soft targets (B,C); ``class_weights`` is (C,) or None."""
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
+        """Scalar training loss, everything that the method adds to it included.
+
+        Args:
+            targets: class indices (B,), or soft targets (B,C).
+            class_weights: (C,), or None for equal ones.
+        """
 
     def extra_losses(self, output: Output) -> tuple[Tensor, ...]:
         """What ``loss`` adds to the distance from the targets, whatever these are: classes, or

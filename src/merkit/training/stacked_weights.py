@@ -21,8 +21,8 @@ class StackedWeights:
     in all of them and kept once. Each network's own tensors are slices of these.
 
     Raises:
-        Unstackable: trainings that read unlabelled clips or compute in 16 bit, or networks that
-            differ in what is frozen.
+        Unstackable: trainings that read unlabelled clips, or networks that differ in what is
+            frozen.
     """
 
     def __init__(self, trainings: Sequence[Training]) -> None:
@@ -88,8 +88,6 @@ def _check(trainings: Sequence[Training]) -> None:
     first = trainings[0]
     if any(training.clips.fold.unlabelled for training in trainings):
         raise Unstackable("unlabelled clips of the target are read")
-    if first.bf16:
-        raise Unstackable("16 bit")
     frozen = {n: p for n, p in first.model.named_parameters() if not p.requires_grad}
     for training in trainings[1:]:
         for name, parameter in frozen.items():

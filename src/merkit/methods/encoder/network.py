@@ -270,7 +270,7 @@ class EncoderNetwork(Network):
         """Frames (B,T,3,S,S) as the encoder is to read them."""
         return rgb
 
-    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None) -> Tensor:
+    def loss(self, output: Output, targets: Tensor, class_weights: Tensor | None = None) -> Tensor:
         """Cross-entropy."""
         return soft_cross_entropy(output.logits, targets, class_weights)
 
