@@ -26,6 +26,7 @@ OPTIONAL = {
     "dlib-bin": ("the face tracker of many papers, tracker dlib68", "pip install 'merkit[dlib]'"),
     "starlette": ("the local page of 'merkit app'", "pip install 'merkit[app]'"),
     "captum": ("attribution figures of 'merkit explain'", "pip install 'merkit[explain]'"),
+    "submitit": ("jobs of 'merkit evaluate --cluster'", "pip install 'merkit[cluster]'"),
     "praatio": ("TextGrids for Praat, --out FILE.TextGrid", "pip install 'merkit[export]'"),
     "submitit": ("jobs of a cluster, --cluster", "pip install 'merkit[cluster]'"),
 }
