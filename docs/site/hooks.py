@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +25,6 @@ LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
 ROW = re.compile(r"^\|.*\|$", re.MULTILINE)
 CODE = re.compile(r"`[^`]*`")
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
-
-
-def on_config(config: MkDocsConfig) -> None:
-    """Only pages that are there; one that is there and not listed is an error of the build."""
-    config.nav = _there(config.nav)
-
-
-def _there(nav: Any) -> Any:
-    if isinstance(nav, str):
-        return nav if nav in OUTSIDE or (ROOT / "docs" / nav).exists() else None
-    if isinstance(nav, Mapping):
-        return {name: kept for name, below in nav.items() if (kept := _there(below))}
-    assert isinstance(nav, Sequence)
-    return [kept for below in nav if (kept := _there(below))]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

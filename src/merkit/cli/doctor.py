@@ -27,8 +27,8 @@ OPTIONAL = {
     "starlette": ("the local page of 'merkit app'", "pip install 'merkit[app]'"),
     "captum": ("attribution figures of 'merkit explain'", "pip install 'merkit[explain]'"),
     "submitit": ("jobs of 'merkit evaluate --cluster'", "pip install 'merkit[cluster]'"),
+    "onnxruntime": ("ONNX files, 'merkit export'", "pip install 'merkit[onnx]'"),
     "praatio": ("TextGrids for Praat, --out FILE.TextGrid", "pip install 'merkit[export]'"),
-    "submitit": ("jobs of a cluster, --cluster", "pip install 'merkit[cluster]'"),
 }
 REQUIRED = (
     "torch",
