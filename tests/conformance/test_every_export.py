@@ -51,7 +51,7 @@ def model_of(method: Method) -> LoadedModel:
     """With random weights, also where training begins with zeros, and batch norms that have seen
     some clips, so that no answer is sure."""
     torch.manual_seed(0)
-    model = method.build(len(CLASSES))
+    model = method.build(len(CLASSES)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if not parameter.any():
@@ -73,7 +73,11 @@ def clips_of(method: Method, n: int) -> list[Arrays]:
     frames = method.most_frames or 0
     found = []
     for i in range(n):
-        shape = recipe.shape() if all(recipe.shape()) else (frames + 1 - 2 * i, *recipe.shape()[1:])
+        shape = (
+            recipe.shape()
+            if all(recipe.shape())
+            else (max(1, frames + 1 - 2 * i), *recipe.shape()[1:])
+        )
         noise = random.normal(size=shape)
         array = noise if recipe.dtype == "float32" else random.integers(0, 256, shape)
         found.append({recipe.makes: array.astype(recipe.dtype)})
