@@ -45,7 +45,7 @@ def variants(name: str, vit_s: str) -> dict[str, dict[str, Any]]:
 
 def loaded(method: Method) -> LoadedModel:
     torch.manual_seed(0)
-    model = method.build(len(CLASSES))
+    model = method.build(len(CLASSES)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if not parameter.any():
