@@ -104,7 +104,7 @@ class Stag(RegionFlowMethod):
         if self.au.source == "none":
             return super().inputs()
         shape, needed = ("B", len(self.au.vocabulary)), self.au.source == "oracle"
-        when = "" if needed else ", needed in training and not read otherwise"
+        when = " (au.source=oracle)" if needed else ", needed in training and not read otherwise"
         codes = f"1 where a coder named the action unit of au.vocabulary{when}"
         return (
             *super().inputs(),
