@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP_ARGS ?=
 
-.PHONY: demo test lint docs format clean
+.PHONY: demo test thorough lint docs format clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -15,11 +15,16 @@ demo: $(VENV)/.ready
 	$(BIN)/merkit demo --out demo
 
 # two test processes: more threads in each would only wait for each other
-test: export OMP_NUM_THREADS = 1
-test: export OPENBLAS_NUM_THREADS = 1
-test: export OPENCV_FOR_THREADS_NUM = 1
+test thorough: export OMP_NUM_THREADS = 1
+test thorough: export OPENBLAS_NUM_THREADS = 1
+test thorough: export OPENCV_FOR_THREADS_NUM = 1
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not thorough"
+
+# what takes minutes and is seldom the first to fail: code blocks of the documentation, exported files, the
+# example package, small benchmarks
+thorough: $(VENV)/.ready
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m thorough
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check --no-cache .

@@ -43,6 +43,7 @@ def test_faces_move_and_dis_is_its_preset_but_for_the_patches() -> None:
     assert 0.5 < np.linalg.norm(plain, axis=-1).max() < 8  # a micro-expression at this size
 
 
+@pytest.mark.thorough
 def test_a_small_run_is_measured_and_tvl1_agrees_to_the_bit(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

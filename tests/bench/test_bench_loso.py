@@ -24,6 +24,7 @@ def test_lines_by_hand() -> None:
     assert "(3.0 ms): by itself 5%, at once 10%" in told[3]
 
 
+@pytest.mark.thorough
 def test_a_small_run_is_measured_and_both_ways_agree(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

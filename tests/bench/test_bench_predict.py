@@ -99,6 +99,7 @@ def test_a_short_clip_goes_first() -> None:
     assert seen == [short, recording]
 
 
+@pytest.mark.thorough
 def test_a_small_run_finds_what_was_generated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

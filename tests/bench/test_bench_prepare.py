@@ -72,6 +72,7 @@ def test_every_frame_is_searched_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [(0, True), (1, True), (1, False)]
 
 
+@pytest.mark.thorough
 def test_a_small_run_is_measured_and_both_ways_agree(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,7 @@ def clips_of(method: Method, n: int) -> list[Arrays]:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", METHODS)
 def test_an_exported_model_says_what_the_model_says(
     name: str, folders: dict[str, Path], tmp_path: Path

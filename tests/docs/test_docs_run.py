@@ -30,6 +30,7 @@ CODE = ("bash", "python")
 RUN = [p for p in PAGES if any(b.language in CODE and not b.not_run for b in blocks(p))]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_blocks_run(
     page: Path, folder: Path, script: dict[str, object], capsys: pytest.CaptureFixture[str]

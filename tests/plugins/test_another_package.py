@@ -20,6 +20,7 @@ import pytest
 
 import tiny_pipeline as tiny
 
+pytestmark = pytest.mark.thorough
 TESTS = Path(__file__).resolve().parents[1]
 EXAMPLE = TESTS.parent / "examples" / "plugin"
 #: a package that cannot be imported, and one that takes a name that is taken
