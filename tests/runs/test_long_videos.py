@@ -159,6 +159,7 @@ def check_against_spotting(result: LongResult, database: Path) -> None:
         ]
 
 
+@pytest.mark.thorough
 def test_from_the_command_line_and_again(
     long_database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -188,6 +189,7 @@ def test_from_the_command_line_and_again(
     assert "is a run of task 'spotting'" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_interrupted_it_goes_on_by_recording(
     config: EvaluateConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

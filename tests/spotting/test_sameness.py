@@ -17,6 +17,9 @@ from merkit.spotting import SpottedVideo, spot_video
 from merkit.types import Event, Stretch
 from merkit.video import iter_frames, probe
 
+#: seconds of video are spotted again and again
+pytestmark = pytest.mark.thorough
+
 #: s at the ends of a copy within which an event may not be seen whole
 END_S = 1.0
 JOINED_S = OTHER_S + 2 * LENGTH_S

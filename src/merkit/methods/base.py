@@ -22,7 +22,7 @@ from merkit.samples import flow_augment
 from merkit.samples.augment import AugmentConfig, apply, draw
 from merkit.samples.batch import MIRRORED, Arrays, Inputs
 from merkit.samples.flow_augment import FlowAugmentConfig
-from merkit.samples.inputs import NOTHING, Input
+from merkit.samples.inputs import Input
 from merkit.samples.recipes import Recipe
 from merkit.training.config import TrainConfig
 from merkit.training.loop import FitContext, Fitted, Observer, Stack, Training, train
@@ -82,8 +82,9 @@ class Method(ABC):
         """
 
     def inputs(self) -> tuple[Input, ...]:
-        """The tensors that its model reads of a batch, by name: ``model({"rgb": frames})``."""
-        return (NOTHING,) if self.recipe is None else self.recipe.inputs()
+        """The tensors that its model reads of a batch, by name: ``model({"rgb": frames})``; none
+        where a method that has no recipe does not say."""
+        return () if self.recipe is None else self.recipe.inputs()
 
     @property
     def trains(self) -> bool:

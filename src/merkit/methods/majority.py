@@ -13,6 +13,7 @@ from torch import nn
 
 from merkit.methods.classical import ABSENT, ClassicalMethod, ClassicalModel
 from merkit.samples.batch import Inputs
+from merkit.samples.inputs import NOTHING, Input
 from merkit.training.loop import FitContext
 from merkit.training.network import Output
 from merkit.training.reader import ClipReader
@@ -32,6 +33,10 @@ class Majority(ClassicalMethod):
 
     def default_recipe(self) -> None:
         """None: it runs on every database."""
+
+    def inputs(self) -> tuple[Input, ...]:
+        """See ``Method.inputs``."""
+        return (NOTHING,)
 
     def names_units(self, units: Sequence[int]) -> bool:
         """Yes, any: a unit is called where half of the training clips or more show it."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from merkit.errors import ConfigError
 from merkit.samples.batch import Inputs
-from merkit.samples.inputs import NOTHING, Input
+from merkit.samples.inputs import Input
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _refuse_other_inputs(model: Model, given: tuple[Any, ...]) -> None:
     if named and "tokens" in inputs:
         return
     listed: tuple[Input, ...] = getattr(model.config, "inputs", tuple)()
-    wanted = [one for one in listed if not one.optional and one is not NOTHING]
+    wanted = [one for one in listed if not one.optional]
     if not named or any(one.name not in inputs for one in wanted):
         came = f"only {', '.join(inputs) or 'nothing'}" if named else f"a {type(inputs).__name__}"
         raise ConfigError(
