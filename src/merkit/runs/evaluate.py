@@ -56,9 +56,9 @@ def trained(
     if config.on_cluster:
         from merkit.runs.cluster.train import train_on_cluster  # submitit is an extra
 
-        train_on_cluster([config], config.out / "cluster", progress)
+        [run] = train_on_cluster([config], config.out / "cluster", progress)
     else:
         config.context()  # what cannot work is told before the long work begins
-    run = open_run(config, method, load, progress)
-    run.train(run.pending(), progress)
+        run = open_run(config, method, load, progress)
+        run.train(run.pending(), progress)
     return run.folder, run.folds, run.data

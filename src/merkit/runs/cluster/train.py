@@ -27,7 +27,7 @@ from merkit.workers import cores
 
 def train_on_cluster(
     configs: Sequence[EvaluateConfig], folder: Path, progress: Progress = silent
-) -> None:
+) -> list[OpenRun[Any]]:
     """Have jobs store every fold of these runs that is not stored yet. The first of them says how
     many jobs there are at a time; each has its own parameters.
 
@@ -38,6 +38,9 @@ def train_on_cluster(
 
     Args:
         folder: of the jobs' scripts and logs, and the list of them; every machine sees it.
+
+    Returns:
+        the runs, with nothing left to train.
 
     Raises:
         MissingPackageError: submitit is not installed, or SLURM is not here.
@@ -55,6 +58,7 @@ def train_on_cluster(
     for run in runs:
         take_up(run.folder)
         remove_leftovers(run.folder.path / "folds")
+    return runs
 
 
 def _prepare(configs: Sequence[EvaluateConfig], crew: Crew, progress: Progress) -> None:
