@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from merkit.flow.config import FlowConfig
 from merkit.methods.sim_flow_network import SimFlowNetwork
 from merkit.methods.simulated import SimulatedMethod
@@ -34,9 +32,6 @@ class SimFlow(SimulatedMethod):
     def scratch_recipe(self) -> FlowMapRecipe:
         """Flow by DIS in the tight crop."""
         return FlowMapRecipe(flow=FlowConfig(crop="tight"))
-
-    def example(self) -> Inputs:
-        return {"flow_map": torch.zeros(2, 3, 28, 28, dtype=torch.uint8)}
 
     def mirrored(self, inputs: Inputs) -> Inputs:
         return {**inputs, "flow_map": mirror_map(inputs["flow_map"])}

@@ -9,9 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
-from merkit.face.regions import region_names
 from merkit.flow.config import FlowConfig
 from merkit.methods.sim_seq_network import SimSeqNetwork
 from merkit.methods.simulated import SimulatedMethod
@@ -37,9 +34,6 @@ class SimSeq(SimulatedMethod):
     def scratch_recipe(self) -> RegionFlowRecipe:
         """Motion of eighteen regions by DIS, against the first of frames over the whole clip."""
         return RegionFlowRecipe(frames=FRAMES, flow=FlowConfig(reference="first"))
-
-    def example(self) -> Inputs:
-        return {"flow": torch.zeros(2, FRAMES, len(region_names(18)), 2)}
 
     def mirrored(self, inputs: Inputs) -> Inputs:
         return mirror(inputs)

@@ -54,10 +54,6 @@ class SimulatedMethod(Method):
         """The recipe that a recogniser is to be trained for."""
 
     @abstractmethod
-    def example(self) -> Inputs:
-        """Two clips of the form that the recipe makes, without motion."""
-
-    @abstractmethod
     def mirrored(self, inputs: Inputs) -> Inputs:
         """See ``Method.mirrored``."""
 
