@@ -21,8 +21,8 @@ test thorough: export OPENCV_FOR_THREADS_NUM = 1
 test: $(VENV)/.ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not thorough"
 
-# what takes minutes and is seldom the first to fail: code blocks of the documentation, exported files, the
-# example package, small benchmarks
+# what takes longest and is seldom the first to fail: code blocks of the documentation, exported files, the
+# example package, small benchmarks, videos that are spotted again and again
 thorough: $(VENV)/.ready
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m thorough
 

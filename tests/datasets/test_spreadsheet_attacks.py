@@ -224,6 +224,7 @@ def test_text_that_would_run_in_a_spreadsheet_program(tmp_path: Path, ask: Ask) 
 # --- the wrong sheet, empty rows, merged cells ----------------------------------------------
 
 
+@pytest.mark.thorough
 def test_100000_empty_rows_are_read_as_none(casme2: Path, ask: Ask) -> None:
     empty = "".join(
         f'<row r="{r}"><c r="A{r}" s="0"/><c r="B{r}" s="0"/></row>' for r in range(9, 100_009)

@@ -174,6 +174,7 @@ def test_where_no_frame_shows_a_face_there_is_nothing(
     assert made.box_px.shape == (1, 4)
 
 
+@pytest.mark.thorough
 def test_a_long_video_is_followed_as_a_clip_is(
     scripted: Callable[[list[Faces]], list[Frame]],
 ) -> None:

@@ -20,7 +20,7 @@ from merkit.types import Event, Recording
 from merkit.video import iter_frames, write_video
 from placeholder_recogniser import RegionRecogniser, region_folder, sim_flow_folder
 
-pytestmark = pytest.mark.usefixtures("tracked_once")
+pytestmark = [pytest.mark.usefixtures("tracked_once"), pytest.mark.thorough]
 MICRO = Event("micro", 0.5, 0.67, 0.87, 115, 120, 126, 3.0, 0.03, 0.4)
 
 

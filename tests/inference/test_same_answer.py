@@ -21,7 +21,7 @@ from merkit.spotting import spot_video
 from merkit.types import U8, Event, Recording, Sample
 from merkit.video import iter_frames, write_frames, write_video
 
-pytestmark = pytest.mark.usefixtures("tracked_once")
+pytestmark = [pytest.mark.usefixtures("tracked_once"), pytest.mark.thorough]
 FPS_HZ = 30.0
 
 

@@ -93,6 +93,7 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return made
 
 
+@pytest.mark.thorough
 def test_six_directions_with_and_without_adaptation_in_one_table(
     databases: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

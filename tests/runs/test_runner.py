@@ -115,6 +115,7 @@ def test_same_seed_same_bytes_and_another_seed_another_result(
     assert not np.allclose(a[columns], c[columns])
 
 
+@pytest.mark.thorough
 def test_the_number_of_workers_changes_nothing(config: EvaluateConfig, tiny_run: Path) -> None:
     result = evaluate(replace(config, workers=2))
     pd.testing.assert_frame_equal(result.predictions, predictions(tiny_run))
@@ -151,6 +152,7 @@ def test_the_mean_over_folds_is_said_on_the_page(config: EvaluateConfig) -> None
     ("patience", "counts", "workers"),
     [(1, "4 ended before by patience and 0", 2), (0, "0 ended before by", 1)],
 )
+@pytest.mark.thorough
 def test_averaging_that_did_not_come_about_is_on_the_page(
     patience: int, counts: str, workers: int, config: EvaluateConfig
 ) -> None:

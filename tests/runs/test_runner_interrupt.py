@@ -88,6 +88,7 @@ def test_interrupted_from_the_keyboard(
     check_resumes(tmp_path / "run", command, tiny_run, capsys)
 
 
+@pytest.mark.thorough
 def test_killed(
     tiny_database: Path,
     tiny_store: Path,

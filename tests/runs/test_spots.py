@@ -36,6 +36,7 @@ def seen(path: Path) -> Any:
     return SimpleNamespace(info=VideoInfo(path, 64, 64, 25.0, 10, 0.4))
 
 
+@pytest.mark.thorough
 def test_a_recording_is_spotted_once(
     recording: Recording, store: SpotStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,7 @@ def test_how_long_is_waited_follows_the_settings() -> None:
     assert StreamSpotter(INFO, SpotConfig(noise_window_s=40.0)).delay_s > usual + 10
 
 
+@pytest.mark.thorough
 def test_what_is_forgotten_leaves_the_rest_as_it_was(tiny_recording: Recording) -> None:
     """Six seconds, forgotten up to the second one half way through."""
     whole, part = (Watch(30.0, TrackConfig(), SpotConfig()) for _ in range(2))

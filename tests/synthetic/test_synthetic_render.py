@@ -272,6 +272,7 @@ def test_people_differ_and_come_back_the_same() -> None:
             assert difference.mean() > 4
 
 
+@pytest.mark.thorough
 def test_dlib_finds_every_face_and_its_landmarks() -> None:
     """Onset and apex of two clips of eight people, at the default nuisances and at strong ones."""
     spec = importlib.util.find_spec("face_recognition_models")

@@ -156,6 +156,7 @@ def test_where_nothing_moved_the_shares_of_the_classes_are_right(lessons: Lesson
     assert gradient.abs().max() < 1e-6
 
 
+@pytest.mark.thorough
 def test_a_pupil_comes_to_answer_as_its_teachers(lessons: Lessons) -> None:
     config = replace(QUICK, steps=30, batch_size=64)
     teachers = [fit(fresh(seed), lessons, config, seed) for seed in (1, 2)]
