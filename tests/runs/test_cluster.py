@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -20,17 +22,21 @@ import tiny_pipeline as tiny
 from cluster_machines import FakeSlurm, Forked, fork_jobs, lives
 from merkit.cli import main
 from merkit.cli.options import parse_config
-from merkit.errors import ClusterError, ConfigError, LeakError
-from merkit.runs import together
+from merkit.datasets import load_recordings
+from merkit.errors import ClusterError, ConfigError, LeakError, VideoError
+from merkit.runs import spots, together
 from merkit.runs.cluster import crew
 from merkit.runs.cluster.packing import packed
+from merkit.runs.cluster.share import take_given
 from merkit.runs.cluster.work import PrepareWork
 from merkit.runs.config import EvaluateConfig, FinalConfig
 from merkit.runs.evaluate import evaluate
 from merkit.runs.experiment import run_experiment
 from merkit.runs.fold import FoldJob, FoldOutcome
+from merkit.runs.long_videos import evaluate_spotting
 from merkit.runs.units import evaluate_units
-from merkit.types import Fold
+from merkit.spotting import SpottedVideo
+from merkit.types import Event, VideoInfo
 
 pytest.importorskip("submitit")
 SUBJECTS = 4
@@ -165,8 +171,8 @@ def test_eight_jobs_of_which_two_are_killed_give_what_the_plain_run_gives(
         for seed in (0, 1)
     }
     handed = jobs(there.out)
-    assert handed[0]["run"] == ""  # one job prepares, before the others
-    assert [len(job["folds"]) for job in handed[1:]] == [1] * 10
+    assert [job["stage"] for job in handed] == ["prepare"] + ["train"] * 10
+    assert [len(job["parts"]) for job in handed] == [1] * 11
     told = json.loads((there.out / "run.json").read_text())
     assert sorted(fold for job in told["cluster"].values() for fold in job["folds"]) == sorted(
         f"smic/s0{s} (seed {seed})" for s in (1, 2, 3, 4) for seed in (0, 1)
@@ -196,7 +202,7 @@ def test_a_node_that_dies_costs_what_its_job_had_not_stored(
     assert predictions(there.out) == predictions(config.out)
     assert set(count().values()) == {1, 2}
     assert [name for name, n in count().items() if n == 2] == ["synthetic/sub03 0"]
-    assert [len(job["folds"]) for job in jobs(there.out)] == [4, 4, 2]
+    assert [len(job["parts"]) for job in jobs(there.out)] == [4, 4, 2]
 
 
 @pytest.mark.usefixtures("forked")
@@ -412,11 +418,26 @@ def test_what_is_not_installed_is_said_first(
     assert not config.out.exists()
 
 
-def test_spotting_is_no_work_for_a_cluster(config: EvaluateConfig) -> None:
-    from merkit.runs.long_videos import evaluate_spotting
+def test_a_slurm_that_forgets_its_jobs_is_refused(config: EvaluateConfig, slurm: FakeSlurm) -> None:
+    """One that died would be waited for without end."""
+    (slurm.folder / "forgets").touch()
+    there = on(config, "slurm")
+    with pytest.raises(ConfigError, match="accounting storage is disabled"):
+        evaluate(there)
+    assert not slurm.scripts()
 
-    with pytest.raises(ConfigError, match="--cluster local"):
-        evaluate_spotting(on(config, "local", task="spotting"))
+
+def test_a_job_takes_no_more_cores_than_slurm_gave_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MERKIT_WORKER_CORES", raising=False)
+    monkeypatch.setenv("OPENCV_FOR_THREADS_NUM", "1")
+    monkeypatch.setattr("merkit.runs.cluster.share.cores", lambda: 64)
+    for given, cores in (("4", "4"), ("128", "64")):
+        monkeypatch.setenv("SLURM_CPUS_ON_NODE", given)
+        take_given()
+        assert os.environ.pop("MERKIT_WORKER_CORES") == cores
+    monkeypatch.delenv("SLURM_CPUS_ON_NODE")
+    take_given()
+    assert "MERKIT_WORKER_CORES" not in os.environ
 
 
 @pytest.mark.usefixtures("forked")
@@ -446,26 +467,129 @@ def test_runs_of_an_experiment_go_together_within_the_limit(
     assert Counter(job["run"] for job in handed) == {"one": 3, "two": 3}
 
 
+# recordings
+
+
+@pytest.fixture
+def spotting(long_database: Path, tmp_path: Path) -> EvaluateConfig:
+    """Three recordings of three people, none of them spotted yet."""
+    run, store = tmp_path / "run", tmp_path / "store"
+    return tiny.evaluation(long_database, store, run, task="spotting", resamples=20)
+
+
+def find_what_is_annotated(
+    monkeypatch: pytest.MonkeyPatch, root: Path, log: Path, deed: Callable[[str, int], None]
+) -> Callable[[], Counter[str]]:
+    """Have spotting find each annotated event, after a deed; returns as ``plant``."""
+    every = {r.media.stem: r.events for r in load_recordings("synthetic", root)}
+
+    def found(media: Path, *args: object) -> SpottedVideo:
+        with log.open("a") as stream:
+            stream.write(media.stem + "\n")
+        deed(media.stem, log.read_text().splitlines().count(media.stem))
+        frames = [(e.onset_frame, e.apex_frame, e.offset_frame) for e in every[media.stem]]
+        events = tuple(
+            Event("micro", *(n / 30 for n in three), *three, 1.0, 0.01, 0.5)  # type: ignore[arg-type, operator, misc]
+            for three in frames
+        )
+        seen: Any = SimpleNamespace(info=VideoInfo(media, 160, 160, 30.0, 90, 3.0))
+        return SpottedVideo(seen, 3.0, events, ())
+
+    monkeypatch.setattr(spots, "spot_video", found)
+    return lambda: Counter(log.read_text().splitlines())
+
+
+def check_equal(run: Path, other: Path) -> None:
+    """Tables and scores of two runs on recordings."""
+    for name in ("events", "truth", "recordings"):
+        assert (run / f"{name}.parquet").read_bytes() == (other / f"{name}.parquet").read_bytes()
+    assert json.loads((run / "metrics.json").read_text()) == json.loads(
+        (other / "metrics.json").read_text()
+    )
+
+
+@pytest.mark.usefixtures("forked")
+def test_a_recording_whose_job_died_is_spotted_by_another(
+    spotting: EvaluateConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def deed(name: str, begun: int) -> None:
+        if kills and name == names[1] and begun == 1:
+            die()
+
+    kills, root = False, spotting.root[0]
+    names = sorted(r.media.stem for r in load_recordings("synthetic", root))
+    find_what_is_annotated(monkeypatch, root, tmp_path / "plain", deed)
+    evaluate_spotting(spotting)
+    kills = True
+    count = find_what_is_annotated(monkeypatch, root, tmp_path / "begun", deed)
+    there = on(spotting, "local", jobs=2, store=tmp_path / "another")
+    evaluate_spotting(there)
+    check_equal(there.out, spotting.out)
+    assert count() == {name: 1 + (name == names[1]) for name in names}
+    assert {job["stage"] for job in jobs(there.out)} == {"spot"}
+
+
+@pytest.mark.usefixtures("forked")
+def test_what_is_spotted_is_recognised_by_jobs(
+    spotting: EvaluateConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Recordings, preparation and folds are jobs; one of the folds is killed once."""
+    hoof = {"method": "hoof", "model": {}, "training": {}, "seeds": (0, 1)}
+    spotting = replace(spotting, task="spot-recognise", **hoof)  # type: ignore[arg-type]
+    find_what_is_annotated(monkeypatch, spotting.root[0], tmp_path / "spotted", lambda *_: None)
+    evaluate_spotting(spotting)
+    [spotted] = (tmp_path / "store").glob("spotting-*")
+    shutil.rmtree(spotted)  # samples stay: what makes them has threads, which no fork takes along
+
+    def deed(name: str, begun: int) -> None:
+        if name == "synthetic/sub02 1" and begun == 1:
+            die()
+
+    count = plant(monkeypatch, tmp_path / "begun", deed)
+    there = on(spotting, "local", jobs=2)
+    evaluate_spotting(there)
+    check_equal(there.out, spotting.out)
+    folds = [p.relative_to(spotting.out) for p in spotting.out.glob("folds/*/predictions.parquet")]
+    assert len(folds) == 6
+    for fold in folds:
+        assert (there.out / fold).read_bytes() == (spotting.out / fold).read_bytes()
+    assert count()["synthetic/sub02 1"] == 2
+    assert [job["stage"] for job in jobs(there.out)] == ["spot"] * 2 + ["prepare"] + ["train"] * 3
+
+
+@pytest.mark.usefixtures("forked")
+def test_recordings_that_cannot_be_read_are_told_together(
+    spotting: EvaluateConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def deed(name: str, begun: int) -> None:
+        if name != names[0]:
+            raise VideoError(f"{name} ends too early", "a whole video")
+
+    root = spotting.root[0]
+    names = sorted(r.media.stem for r in load_recordings("synthetic", root))
+    count = find_what_is_annotated(monkeypatch, root, tmp_path / "begun", deed)
+    there = on(spotting, "local", jobs=3)
+    with pytest.raises(VideoError, match="2 of 3 recordings cannot be spotted"):
+        evaluate_spotting(there)
+    # once by its job, and once by what tells of it
+    assert count() == {names[0]: 1, names[1]: 2, names[2]: 2}
+    assert len(jobs(there.out)) == 3
+    result = evaluate_spotting(replace(there, bad_clips="skip"))
+    assert len(result.document["refused_recordings"]) == 2
+
+
 # packing
 
 
-def fold(name: str, n_train: int) -> Fold:
-    return Fold(name, tuple(map(str, range(n_train))), (), ())
-
-
 def test_parts_are_of_equal_work_and_keep_the_order() -> None:
-    folds = [fold("big", 90), *(fold(f"s{i}", 10) for i in range(9))]
-    parts = packed([(one, 0) for one in folds], 2)
-    assert [[one.name for one, _ in part] for part in parts] == [
-        ["big"],
-        [f"s{i}" for i in range(9)],
-    ]
+    parts = packed(["big", *"abcdefghi"], [90, *[10] * 9], 2)
+    assert parts == [("big",), tuple("abcdefghi")]
 
 
 @pytest.mark.parametrize(("n", "jobs", "sizes"), [(26, 8, (3, 4)), (3, 8, (1, 1)), (0, 8, ())])
 def test_as_many_parts_as_jobs_and_none_empty(n: int, jobs: int, sizes: tuple[int, ...]) -> None:
-    pending = [(fold(f"s{i}", 200), seed) for seed in (0,) for i in range(n)]
-    parts = packed(pending, jobs)
+    pending = list(range(n))
+    parts = packed(pending, [200] * n, jobs)
     assert [one for part in parts for one in part] == pending
     assert len(parts) == min(n, jobs)
     assert all(min(sizes) <= len(part) <= max(sizes) for part in parts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from merkit.config import to_mapping
@@ -12,11 +11,18 @@ from merkit.files import sole_writer
 from merkit.progress import Progress, silent
 from merkit.report.long_result import LongResult
 from merkit.runs.config import EvaluateConfig
-from merkit.runs.folder import RunFolder
+from merkit.runs.folder import CLUSTER, RunFolder
 from merkit.runs.long_summary import summarise_long
 from merkit.runs.provenance import FREE, begin_run
 from merkit.runs.spot_recognise import SpotRecognition
-from merkit.runs.watched import Watched, load_annotations, recordings_hash, spot_settings, watch
+from merkit.runs.watched import (
+    Watched,
+    load_annotations,
+    recordings_hash,
+    spot_settings,
+    watch,
+    watch_facts,
+)
 
 #: settings that say which recordings are spotted and how; nothing else decides a run of spotting
 _SETTINGS = (
@@ -44,12 +50,6 @@ def evaluate_spotting(config: EvaluateConfig, progress: Progress = silent) -> Lo
     """
     if config.task not in ("spotting", "spot-recognise"):
         raise ConfigError(f"task '{config.task}'", "spotting or spot-recognise")
-    if config.on_cluster:
-        raise ConfigError(
-            f"task '{config.task}' with --cluster {config.cluster}",
-            "task 'recognition' or 'au': of the others the long part is spotting, not training",
-            "leave out --cluster",
-        )
     with sole_writer(config.out):
         return _evaluate(config, progress)
 
@@ -59,28 +59,28 @@ def _evaluate(config: EvaluateConfig, progress: Progress) -> LongResult:
     spot_settings(config)  # what cannot work is told before the long work begins
     every = load_annotations(config)
     recognition = SpotRecognition.of(config) if config.task == "spot-recognise" else None
+    if config.on_cluster:
+        from merkit.runs.cluster.spot import spot_on_cluster  # submitit is an extra
+
+        spot_on_cluster(config, [one.recording for one in every], progress)
     watched, refused = watch(every, config, progress)
-    facts = {
-        "refused_recordings": refused,
-        "findings": [asdict(doubt) for w in watched for doubt in w.doubts()],
-        "spotting": _spotting(config),
-    }
+    facts = watch_facts(watched, refused, config)
     if recognition is None:
         _begin(config, watched, facts)
         return summarise_long(config, watched)
-    labels = recognition.labels(watched, facts, progress)
-    return summarise_long(config, watched, recognition.classes, labels)
+    if config.on_cluster:
+        from merkit.runs.cluster.train import train_on_cluster
 
-
-def _spotting(config: EvaluateConfig) -> dict[str, Any]:
-    """Settings of spotting in full."""
-    spot, track = spot_settings(config)
-    return {"spot": to_mapping(spot), "track": to_mapping(track)}
+        [run] = train_on_cluster([config], config.out / CLUSTER, progress)
+    else:
+        run = recognition.opened(watched, facts, progress)
+        run.train(run.pending(), progress)
+    return summarise_long(config, watched, recognition.classes, recognition.named(run))
 
 
 def _begin(config: EvaluateConfig, watched: Sequence[Watched], facts: Mapping[str, Any]) -> None:
     given = to_mapping(config)
-    settings = {name: given[name] for name in _SETTINGS} | _spotting(config)
+    settings = {name: given[name] for name in _SETTINGS} | facts["spotting"]
     identity = {name: value for name, value in settings.items() if name not in FREE}
     identity |= {"recordings": recordings_hash(watched)}
     begin_run(config.out, config.task, identity, {"settings": settings, **facts})

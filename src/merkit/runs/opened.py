@@ -8,7 +8,7 @@ from typing import Generic
 
 from merkit.methods.base import Method
 from merkit.progress import Progress, silent
-from merkit.protocols import FoldSet, audit_folds, make_folds
+from merkit.protocols import ClipRow, FoldSet, audit_folds, make_folds
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import L, prepare_clips
 from merkit.runs.findings import find_doubts
@@ -23,7 +23,8 @@ from merkit.types import Fold
 @dataclass(frozen=True)
 class OpenRun(Generic[L]):
     """Plain data, which can be sent to another machine that sees the same folders. ``data``: the
-    clips that were prepared. ``method``: it knows the names of the classes."""
+    clips that were prepared. ``method``: it knows the names of the classes. ``windows``: what folds
+    test beside the clips, such as what was spotted."""
 
     config: EvaluateConfig
     folder: RunFolder
@@ -31,6 +32,7 @@ class OpenRun(Generic[L]):
     data: L
     samples: SampleSet
     folds: FoldSet
+    windows: tuple[ClipRow, ...] = ()
 
     def pending(self) -> list[tuple[Fold, int]]:
         """The folds and seeds that are still to be trained."""
@@ -58,7 +60,8 @@ class OpenRun(Generic[L]):
         """
         if pending:
             trainings = self.trainings((seed for _, seed in pending), progress)
-            train_folds(self.folder, trainings, pending, self.data.rows, self.config, progress)
+            rows = [*self.data.rows, *self.windows]
+            train_folds(self.folder, trainings, pending, rows, self.config, progress)
 
 
 def check_run(

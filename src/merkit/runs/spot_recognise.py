@@ -14,16 +14,15 @@ from typing import Any
 from merkit.errors import ConfigError
 from merkit.methods.base import ORACLE_AU, Method
 from merkit.progress import Progress, silent
-from merkit.protocols import ClipRow, FoldSet, audit_windows, make_folds, window_folds
+from merkit.protocols import ClipRow, audit_windows, make_folds, window_folds
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import LabelledClips, load_clips, prepare_clips
 from merkit.runs.findings import find_doubts
-from merkit.runs.fold import Trainings
 from merkit.runs.folder import RunFolder
-from merkit.runs.together import train_folds
-from merkit.runs.watched import Watched, recordings_hash
-from merkit.samples.prepare import SampleSet, default_store, prepare
-from merkit.types import Clip, Fold
+from merkit.runs.opened import OpenRun
+from merkit.runs.watched import Watched, load_annotations, recordings_hash, watch, watch_facts
+from merkit.samples.prepare import default_store, prepare
+from merkit.types import Clip
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,11 @@ class SpotRecognition:
     def classes(self) -> tuple[str, ...]:
         return self.data.classes
 
-    def labels(
+    def opened(
         self, watched: Sequence[Watched], facts: Mapping[str, Any], progress: Progress = silent
-    ) -> dict[int, dict[str, str]]:
-        """Class of each micro-expression that was spotted, by training seed and window id. One that
-        the recipe cannot read has none.
+    ) -> OpenRun[LabelledClips]:
+        """The run whose folds train on annotated clips and test each micro-expression that was
+        spotted, but for those that the recipe cannot read.
 
         Raises:
             FaceError, LeakError: as ``evaluate_spotting``.
@@ -93,35 +92,34 @@ class SpotRecognition:
         contents = data.hashes() | samples.hashes() | self.method.hashes()
         contents |= {"recordings": recordings_hash(watched)}
         run = RunFolder(config.out)
-        pending = run.pending(config.seeds, folds)
         run.begin(config, self.method, folds, facts, contents)
         both = replace(samples, keys={**samples.keys, **windows.keys})
-        self._train(run, data, both, pending, rows, progress)
-        return {seed: self._named(run, folds, seed) for seed in config.seeds}
+        return OpenRun(config, run, self.method, data, both, folds, tuple(rows))
 
-    def _train(
-        self,
-        run: RunFolder,
-        data: LabelledClips,
-        samples: SampleSet,
-        pending: Sequence[tuple[Fold, int]],
-        windows: Sequence[ClipRow],
-        progress: Progress,
-    ) -> None:
-        config = self.config
-        trainings = Trainings(self.method, data, samples, config.context(), config.shuffle_labels)
-        if pending:
-            trainings = trainings.encoded(sorted({seed for _, seed in pending}), progress)
-        train_folds(run, trainings, pending, [*data.rows, *windows], config, progress)
+    def named(self, run: OpenRun[LabelledClips]) -> dict[int, dict[str, str]]:
+        """Class of each micro-expression that was tested, by training seed and window id."""
+        return {seed: self._of_seed(run, seed) for seed in self.config.seeds}
 
-    def _named(self, run: RunFolder, folds: FoldSet, seed: int) -> dict[str, str]:
-        """Window id -> class, from the stored folds."""
-        tables = [run.read_fold(seed, fold.name).predictions for fold in folds.folds]
+    def _of_seed(self, run: OpenRun[LabelledClips], seed: int) -> dict[str, str]:
+        tables = [run.folder.read_fold(seed, fold.name).predictions for fold in run.folds.folds]
         return {
             clip_id: self.classes[chosen]
             for table in tables
             for clip_id, chosen in zip(table.clip_id, table.y_pred, strict=True)
         }
+
+
+def open_spot_recognition(
+    config: EvaluateConfig, progress: Progress = silent
+) -> OpenRun[LabelledClips]:
+    """The run of these settings, ready to train; recordings that were not spotted yet are.
+
+    Raises:
+        MerkitError: as ``evaluate_spotting``.
+    """
+    recognition = SpotRecognition.of(config)
+    watched, refused = watch(load_annotations(config), config, progress)
+    return recognition.opened(watched, watch_facts(watched, refused, config), progress)
 
 
 def _of_windows(progress: Progress, stage: str, done: float, total: float) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
@@ -119,6 +119,8 @@ class SpotStore:
 
 
 _TABLES = ("events.parquet", "stretches.parquet")
+#: a recording and its key
+Keyed: TypeAlias = tuple[Recording, str]
 
 
 def spot_recordings(
@@ -131,30 +133,49 @@ def spot_recordings(
     """
     if store.folder.is_dir():
         remove_leftovers(store.folder)
-    n = len(recordings)
-    keys: dict[str, str] = {}
+    keyed, refused = keys_of(recordings, store, progress)
+    refused |= spot_missing(missing(keyed, store), store, workers, progress, len(recordings))
+    found = {recording.recording_id: key for recording, key in keyed}
+    return {name: store.read(found[name]) for name in sorted(found.keys() - refused)}, refused
+
+
+def keys_of(
+    recordings: Sequence[Recording], store: SpotStore, progress: Progress = silent
+) -> tuple[list[Keyed], dict[str, str]]:
+    """Recordings that are there, with their keys, and why by recording id where one is not."""
+    keyed: list[Keyed] = []
     refused: dict[str, str] = {}
-    todo: list[tuple[Recording, str]] = []
     for done, recording in enumerate(recordings, start=1):
-        name = recording.recording_id
         try:
-            keys[name] = store.key(recording)
-            todo += [] if store.has(keys[name]) else [(recording, keys[name])]
+            keyed.append((recording, store.key(recording)))
         except MerkitError as error:
-            refused[name] = str(error)
-        progress("looking at recordings", done, n)
-    before = n - len(todo)
-    progress("spotting recordings", before, n)
-    spotted = run_jobs(partial(_spot_one, store=store), todo, workers)
-    for done, (name, problem) in enumerate(spotted, start=1):
+            refused[recording.recording_id] = str(error)
+        progress("looking at recordings", done, len(recordings))
+    return keyed, refused
+
+
+def missing(keyed: Sequence[Keyed], store: SpotStore) -> list[Keyed]:
+    """Those that the store lacks."""
+    return [(recording, key) for recording, key in keyed if not store.has(key)]
+
+
+def spot_missing(
+    todo: Sequence[Keyed], store: SpotStore, workers: int, progress: Progress, total: int
+) -> dict[str, str]:
+    """Spot and store these, side by side; why by recording id where one cannot be read. ``total``:
+    how many there are with those that need no spotting."""
+    refused = {}
+    done = total - len(todo)
+    progress("spotting recordings", done, total)
+    for name, problem in run_jobs(partial(_spot_one, store=store), todo, workers):
         if problem:
             refused[name] = problem
-            del keys[name]
-        progress("spotting recordings", before + done, n)
-    return {name: store.read(key) for name, key in sorted(keys.items())}, refused
+        done += 1
+        progress("spotting recordings", done, total)
+    return refused
 
 
-def _spot_one(job: tuple[Recording, str], store: SpotStore) -> tuple[str, str]:
+def _spot_one(job: Keyed, store: SpotStore) -> tuple[str, str]:
     """Spot and store one recording; its id, and why it was refused or ""."""
     recording, key = job
     try:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from merkit.config import from_mapping, hash_of
+from merkit.config import from_mapping, hash_of, to_mapping
 from merkit.datasets import label_map, load_recordings
 from merkit.datasets.label_maps import clip_label
 from merkit.errors import DatasetError, VideoError
@@ -141,10 +142,8 @@ def watch(
         VideoError: recordings that cannot be read, unless ``bad_clips="skip"``; or none can.
         ConfigError: settings of spotting or of the tracker that do not exist.
     """
-    spot, track = spot_settings(config)
-    store = SpotStore(config.store or default_store(), spot, track)
     recordings = [one.recording for one in every]
-    found, refused = spot_recordings(recordings, store, config.workers, progress)
+    found, refused = spot_recordings(recordings, spot_store(config), config.workers, progress)
     if refused and (config.bad_clips == "refuse" or not found):
         raise _refused(refused, len(every))
     return tuple(Watched(one, found[one.name]) for one in every if one.name in found), refused
@@ -159,6 +158,28 @@ def spot_settings(config: EvaluateConfig) -> tuple[SpotConfig, TrackConfig]:
     return from_mapping(SpotConfig, config.spot, "spot"), from_mapping(
         TrackConfig, config.track, "track"
     )
+
+
+def spot_store(config: EvaluateConfig) -> SpotStore:
+    """Where recordings that are spotted with these settings are kept.
+
+    Raises:
+        ConfigError: as ``spot_settings``.
+    """
+    return SpotStore(config.store or default_store(), *spot_settings(config))
+
+
+def watch_facts(
+    watched: Sequence[Watched], refused: Mapping[str, str], config: EvaluateConfig
+) -> dict[str, Any]:
+    """What a reader of the run wants to know of its recordings: the settings of spotting in full,
+    which recordings are not in it, and what is doubtful of the others."""
+    spot, track = spot_settings(config)
+    return {
+        "refused_recordings": dict(refused),
+        "findings": [asdict(doubt) for one in watched for doubt in one.doubts()],
+        "spotting": {"spot": to_mapping(spot), "track": to_mapping(track)},
+    }
 
 
 def recordings_hash(watched: Sequence[Watched]) -> str:

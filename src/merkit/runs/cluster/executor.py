@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -27,7 +28,8 @@ def check_options(config: ClusterConfig) -> None:
 
     Raises:
         MissingPackageError: submitit is not installed, or SLURM is not here.
-        ConfigError: a parameter that submitit does not have, or several tasks.
+        ConfigError: a parameter that submitit does not have, several tasks, or a SLURM that does
+            not tell what became of a job.
     """
     if find_spec("submitit") is None:
         raise MissingPackageError(
@@ -42,6 +44,8 @@ def check_options(config: ClusterConfig) -> None:
             "a machine from which jobs are handed to SLURM",
             "run the same command on a login node of the cluster, or take --cluster local",
         )
+    if config.cluster == "slurm":
+        _check_accounts()
     for name, value in config.cluster_option.items():
         _full_name(name, config)
         if name.removeprefix("slurm_").removeprefix("local_") in _ONE and value != 1:
@@ -50,6 +54,27 @@ def check_options(config: ClusterConfig) -> None:
                 "1: a job is one process, and each of several would train the same folds",
                 "for more at a time take more --jobs, or more cpus_per_task for each",
             )
+
+
+def _check_accounts() -> None:
+    """See that SLURM says what became of a job: without, one that died would be waited for without
+    end.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    asked = ["sacct", "--noheader", "--allocations", "--starttime=now"]
+    try:
+        said = subprocess.run(asked, check=False, capture_output=True, text=True, timeout=60)
+        problem = said.stderr.strip() if said.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        problem = str(error)
+    if problem:
+        raise ConfigError(
+            f"SLURM does not tell what became of a job: {problem.splitlines()[0]}",
+            "'sacct' answers here: by it a job that died is noticed",
+            "ask who runs the cluster to turn accounting on (slurmdbd), or try again if it is away",
+        )
 
 
 def make_executor(config: ClusterConfig, folder: Path) -> AutoExecutor:

@@ -9,19 +9,20 @@ from pathlib import Path
 
 from merkit.config import validated
 from merkit.files import read_json, write_json
-from merkit.runs.cluster.work import FoldsWork, Work
+from merkit.runs.cluster.work import Stage, Work
 
-_FIX = "delete that file; jobs that still run are then not found, and their folds trained twice"
+_FIX = "delete that file; jobs that still run are then not found, and their work done twice"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A job that was handed over. ``run``: the name of the run whose folds (name, seed) it has; one
-    that prepares runs has none. ``handed_s``: when, in seconds since 1970."""
+    """A job that was handed over, with what its work says of itself. ``handed_s``: when, in seconds
+    since 1970."""
 
     job: str
+    stage: Stage
     run: str
-    folds: tuple[tuple[str, int], ...]
+    parts: tuple[str, ...]
     handed_s: float
 
 
@@ -44,11 +45,8 @@ class Ledger:
     def add(self, jobs: Iterable[str], works: Iterable[Work]) -> None:
         """Write down what was handed over."""
         for job, work in zip(jobs, works, strict=True):
-            folds: tuple[tuple[str, int], ...] = ()
-            if isinstance(work, FoldsWork):
-                folds = tuple((fold.name, seed) for fold, seed in work.folds)
-            run = work.run.out.name if folds else ""
-            self.entries.append(Entry(job, run, folds, time.time()))
+            name = work.run.out.name
+            self.entries.append(Entry(job, work.stage, name, work.parts, time.time()))
         self._write()
 
     def end(self, job: str) -> None:
@@ -56,9 +54,10 @@ class Ledger:
         self.ended.add(job)
         self._write()
 
-    def open(self) -> list[Entry]:
-        """Jobs that ran when the head was last seen."""
-        return [entry for entry in self.entries if entry.job not in self.ended]
+    def open(self, stage: Stage) -> list[Entry]:
+        """Jobs of a stage that ran when the head was last seen."""
+        alive = (entry for entry in self.entries if entry.job not in self.ended)
+        return [entry for entry in alive if entry.stage == stage]
 
     def _write(self) -> None:
         jobs = [asdict(entry) for entry in self.entries]

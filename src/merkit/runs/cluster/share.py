@@ -1,4 +1,4 @@
-"""A job on the head's own machine: its share of the cores, and whom it ends with."""
+"""What a job may take of its machine; on the head's own, also whom it ends with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from merkit.files import process_lives
-from merkit.workers import take_share
+from merkit.workers import cores, take_share
 
 _LOOK_S = 0.5
 
@@ -32,3 +32,11 @@ class Share:
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True, name="end with the head").start()
+
+
+def take_given() -> None:
+    """Take no more cores than SLURM gave the job. Where it does not bind jobs to cores, each sees
+    all of its machine, and would begin as many workers beside the jobs of others."""
+    given = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    if given.isdecimal():
+        take_share(min(cores(), int(given)))

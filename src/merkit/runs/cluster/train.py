@@ -65,21 +65,21 @@ def _prepare(configs: Sequence[EvaluateConfig], crew: Crew, progress: Progress) 
     todo = tuple(config for config in configs if not (config.out / "metrics.json").is_file())
     if not todo:
         return
-    work = PrepareWork(code=code_hash(), share=_share(crew.config, 1), configs=todo)
-    found = [crew.find(entry, work) for entry in crew.ledger.open() if not entry.run]
+    work = PrepareWork(code=code_hash(), share=share_of(crew.config, 1), configs=todo)
+    found = [crew.find(entry, work) for entry in crew.ledger.open(work.stage)]
 
     def tell() -> None:
         done = sum(prepared_mark(config).exists() for config in todo)
         progress(f"preparing by a job ({crew.config.cluster})", done, len(todo))
 
     crew.do([] if any(found) else [work], tell)
-    _refuse_lost(crew, 0)
+    refuse_lost(crew, "the clips were not prepared")
 
 
 def _train(runs: Sequence[OpenRun[Any]], crew: Crew, progress: Progress) -> None:
     pending = [(run, run.pending()) for run in runs]
     missing = [(run.folder, fold.name, seed) for run, folds in pending for fold, seed in folds]
-    total, share = len(missing), _share(crew.config, len(missing))
+    total, share = len(missing), share_of(crew.config, len(missing))
     works = [work for run, folds in pending for work in _dealt(run, folds, share, crew)]
 
     def tell() -> None:
@@ -87,7 +87,7 @@ def _train(runs: Sequence[OpenRun[Any]], crew: Crew, progress: Progress) -> None
         progress("training folds", total - len(missing), total)
 
     crew.do(works, tell)
-    _refuse_lost(crew, total)
+    refuse_lost(crew, f"{{n}} of {total} folds were not trained")
 
 
 def _dealt(
@@ -96,23 +96,30 @@ def _dealt(
     """The folds in parts for a job each, without those that a job of an earlier head still has."""
     opened = replace(run, folds=replace(run.folds, folds=()))  # a job needs its own alone
     whole = FoldsWork(code=code_hash(), share=share, opened=opened, folds=tuple(pending))
-    for entry in crew.ledger.open():
-        its = tuple(one for one in whole.folds if (one[0].name, one[1]) in entry.folds)
-        if entry.run == run.config.out.name and crew.find(entry, replace(whole, folds=its)):
-            rest = tuple(one for one in whole.folds if one not in its)
-            whole = replace(whole, folds=rest)
-    return [replace(whole, folds=part) for part in packed(whole.folds, crew.config.jobs)]
+    for entry in crew.ledger.open(whole.stage):
+        if entry.run == run.config.out.name:
+            named = zip(whole.folds, whole.parts, strict=True)
+            its = tuple(one for one, name in named if name in entry.parts)
+            if crew.find(entry, replace(whole, folds=its)):
+                rest = tuple(one for one in whole.folds if one not in its)
+                whole = replace(whole, folds=rest)
+    # a training goes over its clips so often: that is its work
+    clips = [len(fold.train) for fold, _ in whole.folds]
+    return [replace(whole, folds=part) for part in packed(whole.folds, clips, crew.config.jobs)]
 
 
-def _share(config: ClusterConfig, wanted: int) -> Share | None:
+def share_of(config: ClusterConfig, wanted: int) -> Share | None:
     """What a job may take of this machine, where that is the one it runs on."""
     if config.cluster != "local":
         return None
     return Share(max(1, cores() // max(1, min(config.jobs, wanted))), os.getpid())
 
 
-def _refuse_lost(crew: Crew, total: int) -> None:
+def refuse_lost(crew: Crew, told: str) -> None:
     """Say what was given up, now that all else is done: an error of merkit's own as it is.
+
+    Args:
+        told: what was not done; ``{n}`` in it becomes how much.
 
     Raises:
         MerkitError: something was.
@@ -122,10 +129,9 @@ def _refuse_lost(crew: Crew, total: int) -> None:
     for one in crew.lost:
         if one.error is not None:
             raise one.error
-    n = sum(one.work.size for one in crew.lost)
-    of = f"{n} of {total} folds were not trained" if total else "the clips were not prepared"
+    what = told.format(n=sum(one.work.size for one in crew.lost))
     raise ClusterError(
-        f"{of}:\n" + "\n".join(map(_told, crew.lost)),
+        f"{what}:\n" + "\n".join(map(_told, crew.lost)),
         "jobs that end well; what was stored is kept",
         "read the logs (killed: more mem_gb; out of time: more timeout_min, or more --jobs), and "
         "run the same command again: it does what is missing",

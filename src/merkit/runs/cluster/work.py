@@ -1,35 +1,41 @@
-"""What a job of the cluster does: prepare runs, or train some folds of one and store them.
+"""What a job of the cluster does: spot recordings, prepare runs, or train some folds of one.
 
-A job may be killed at any moment and begun again anywhere: it does what is missing, and a fold is
-stored whole or not at all. An error of merkit's own is what it returns, since to try again would
-not help; any other ends it.
+A job may be killed at any moment and begun again anywhere: it does what is missing, and a recording
+or a fold is stored whole or not at all. An error of merkit's own is what it returns, since to try
+again would not help; any other ends it.
 """
 
 from __future__ import annotations
 
 import platform
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 from merkit.errors import ConfigError, MerkitError
 from merkit.files import write_text
 from merkit.methods.base import Method
 from merkit.progress import Lines, Progress
 from merkit.runs.cluster.records import JobFolder
-from merkit.runs.cluster.share import Share
+from merkit.runs.cluster.share import Share, take_given
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import load_clips
 from merkit.runs.folder import CLUSTER
 from merkit.runs.opened import OpenRun, check_run, open_run
 from merkit.runs.provenance import code_hash
+from merkit.runs.spot_recognise import SpotRecognition, open_spot_recognition
+from merkit.runs.spots import Keyed, missing, spot_missing
 from merkit.runs.unit_clips import unit_method
+from merkit.runs.watched import spot_store
 from merkit.types import Fold
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
+
+
+Stage: TypeAlias = Literal["spot", "prepare", "train"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +43,7 @@ class Work(ABC):
     """``code``: that of the merkit that handed it over. ``share``: of the machine, where that is
     the head's own."""
 
+    stage: ClassVar[Stage]
     code: str
     share: Share | None
 
@@ -50,6 +57,8 @@ class Work(ABC):
                 )
             if self.share is not None:
                 self.share.take()
+            else:
+                take_given()
             self.do(Lines())
         except MerkitError as error:
             return error
@@ -67,8 +76,13 @@ class Work(ABC):
 
     @property
     @abstractmethod
+    def parts(self) -> tuple[str, ...]:
+        """Names of what it does, one of each."""
+
+    @property
     def size(self) -> int:
         """How much it is."""
+        return len(self.parts)
 
     @abstractmethod
     def do(self, progress: Progress) -> None:
@@ -90,9 +104,50 @@ class Work(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpotWork(Work):
+    """Spots some recordings of a run. One that cannot be read is marked and left: the head tells of
+    all such together."""
+
+    stage = "spot"
+    config: EvaluateConfig
+    recordings: tuple[Keyed, ...]
+
+    @property
+    def run(self) -> EvaluateConfig:
+        return self.config
+
+    @property
+    def told(self) -> str:
+        return f"{self.run.out.name}: {_some(self.parts)}"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(recording.recording_id for recording, _ in self.recordings)
+
+    def do(self, progress: Progress) -> None:
+        rest = self.left()
+        if rest is None:
+            return
+        store, workers = spot_store(self.config), self.config.workers
+        refused = spot_missing(rest.recordings, store, workers, progress, self.size)
+        for recording, key in rest.recordings:
+            if recording.recording_id in refused:
+                write_text(unread_mark(self.config, key), refused[recording.recording_id])
+
+    def left(self) -> SpotWork | None:
+        lacking = missing(self.recordings, spot_store(self.config))
+        rest = [one for one in lacking if not unread_mark(self.config, one[1]).exists()]
+        return replace(self, recordings=tuple(rest)) if rest else None
+
+    def later(self) -> SpotWork:
+        return replace(self, recordings=(*self.recordings[1:], self.recordings[0]))
+
+
+@dataclass(frozen=True, kw_only=True)
 class PrepareWork(Work):
     """Makes samples, and tokens of what is frozen, of several runs, and begins their folders."""
 
+    stage = "prepare"
     configs: tuple[EvaluateConfig, ...]
 
     @property
@@ -101,7 +156,11 @@ class PrepareWork(Work):
 
     @property
     def told(self) -> str:
-        return f"preparing {', '.join(config.out.name for config in self.configs)}"
+        return f"preparing {', '.join(self.parts)}"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(config.out.name for config in self.configs)
 
     def do(self, progress: Progress) -> None:
         for config in self.configs:
@@ -109,10 +168,6 @@ class PrepareWork(Work):
             if run.pending():
                 run.trainings(config.seeds, progress)
             write_text(prepared_mark(config), "")
-
-    @property
-    def size(self) -> int:
-        return len(self.configs)
 
     def left(self) -> PrepareWork | None:
         rest = tuple(config for config in self.configs if not prepared_mark(config).exists())
@@ -126,6 +181,7 @@ class PrepareWork(Work):
 class FoldsWork(Work):
     """Trains some folds of an open run."""
 
+    stage = "train"
     opened: OpenRun[Any]
     folds: tuple[tuple[Fold, int], ...]
 
@@ -135,19 +191,17 @@ class FoldsWork(Work):
 
     @property
     def told(self) -> str:
-        names = [f"{fold.name} (seed {seed})" for fold, seed in self.folds]
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        return f"{self.run.out.name}: {', '.join(names[:5])}{more}"
+        return f"{self.run.out.name}: {_some(self.parts)}"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        return tuple(f"{fold.name} (seed {seed})" for fold, seed in self.folds)
 
     def do(self, progress: Progress) -> None:
         rest = self.left()
         if rest is not None:
             folder = JobFolder(self.run.out, self.run.device)
             replace(self.opened, folder=folder).train(rest.folds, progress)
-
-    @property
-    def size(self) -> int:
-        return len(self.folds)
 
     def left(self) -> FoldsWork | None:
         folder = self.opened.folder
@@ -162,8 +216,11 @@ def open_task(config: EvaluateConfig, progress: Progress) -> OpenRun[Any]:
     """The run of these settings, ready to train.
 
     Raises:
-        MerkitError: as ``runs.evaluate.evaluate``, and ``runs.units.evaluate_units``.
+        MerkitError: as ``runs.evaluate.evaluate``, ``runs.units.evaluate_units``, and
+            ``runs.long_videos.evaluate_spotting``.
     """
+    if config.task == "spot-recognise":
+        return open_spot_recognition(config, progress)
     return open_run(config, *_asked(config), progress)
 
 
@@ -173,6 +230,8 @@ def check_task(config: EvaluateConfig) -> bool:
     Returns:
         whether there is something to prepare.
     """
+    if config.task == "spot-recognise":
+        return SpotRecognition.of(config).method.recipe is not None
     _, method, _ = check_run(config, *_asked(config))
     return method.recipe is not None
 
@@ -180,6 +239,16 @@ def check_task(config: EvaluateConfig) -> bool:
 def _asked(config: EvaluateConfig) -> tuple[Method, Callable[[EvaluateConfig], Any]]:
     """The method of a run, and what opens its clips."""
     return unit_method(config) if config.task == "au" else (config.make(), load_clips)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{', '.join(names[:5])}{more}"
+
+
+def unread_mark(config: EvaluateConfig, key: str) -> Path:
+    """A file that is there when a job could not read the recording of this key."""
+    return config.out / CLUSTER / f"unread-{key}"
 
 
 def prepared_mark(config: EvaluateConfig) -> Path:
