@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from merkit import workers
+from merkit.errors import WorkerError
 
 _JOBS = """
 import sys, time
@@ -72,3 +74,36 @@ def test_workers_share_the_cores():
 
 
 _COUNTS = (("cv2", "getNumThreads"), ("merkit.workers", "cores"))
+
+
+def test_a_script_without_a_main_guard_is_told_so_and_not_run_twice(tmp_path: Path):
+    """Workers begin by running the script: there it ends where merkit would begin to work."""
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from merkit.files import sole_writer\n"
+        "from merkit.workers import run_jobs\n"
+        "with sole_writer(Path('out')):\n"
+        "    with open('begun', 'a') as stream:\n"
+        "        stream.write('again ')\n"
+        "    print(list(run_jobs(abs, [-1, -2], 2)))\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert (tmp_path / "begun").read_text() == "again "
+    assert ran.stderr.count("Traceback") == 1
+    assert 'below: if __name__ == "__main__":' in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda: list(workers.run_jobs(os._exit, [1, 1], 2)),
+        lambda: workers.in_a_process(os._exit, 1),
+    ],
+)
+def test_a_worker_that_is_killed_is_told(run: Callable[[], object]):
+    with pytest.raises(WorkerError, match="take fewer workers"):
+        run()

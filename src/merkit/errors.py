@@ -63,6 +63,10 @@ class LeakError(MerkitError):
     """Knowledge of a test subject would reach training. Names the clip and the rule."""
 
 
+class WorkerError(MerkitError):
+    """A process that did a part of the work ended before it was done."""
+
+
 class ClusterError(MerkitError):
     """Jobs of a cluster died again and again. Names them and their logs."""
 

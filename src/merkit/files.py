@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from merkit.errors import ConfigError, StoreError
+from merkit.workers import end_if_begun_again
 
 T = TypeVar("T")
 
@@ -154,6 +155,7 @@ def sole_writer(
     Raises:
         ConfigError: another process is writing it.
     """
+    end_if_begun_again()
     name = hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest()[:24]
     user = getattr(os, "getuid", int)()  # not every system has one
     folder = Path(tempfile.gettempdir()) / f"merkit-locks-{user}"

@@ -8,14 +8,25 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 from multiprocessing import connection, get_context
 from typing import Any, TypeVar
+
+from merkit.errors import WorkerError
 
 J = TypeVar("J")
 R = TypeVar("R")
 
 
+#: what a worker that ended too early may mean
+_BROKEN = (
+    "a worker process ended before its work was done",
+    "processes that live until then",
+    'in a script, call merkit below: if __name__ == "__main__": (a worker begins by running the '
+    "script). Where it is so, the process was killed, most often for want of memory: take fewer "
+    "workers, or 1",
+)
 #: in the environment of a worker: the cores that are its share
 _SHARE = "MERKIT_WORKER_CORES"
 
@@ -37,7 +48,11 @@ def run_jobs(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterato
     Processes are spawned, not forked: threads of torch and OpenCV do not survive a fork. An
     error in one job, or an interrupt, ends all of them and is raised here. A worker ends when this
     process does, however that ends.
+
+    Raises:
+        WorkerError: a process ended before its job was done.
     """
+    end_if_begun_again()
     count = worker_count(workers, len(jobs))
     if count == 1:
         yield from map(work, jobs)
@@ -48,6 +63,8 @@ def run_jobs(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterato
     try:
         for future in as_completed([pool.submit(work, job) for job in jobs]):
             yield future.result()
+    except BrokenProcessPool:
+        raise WorkerError(*_BROKEN) from None
     except BaseException:
         for process in set(multiprocessing.active_children()) - before:
             process.terminate()  # nobody waits for what it makes; files appear whole or not at all
@@ -58,9 +75,25 @@ def run_jobs(work: Callable[[J], R], jobs: Sequence[J], workers: int) -> Iterato
 
 def in_a_process(work: Callable[..., R], *given: Any) -> R:
     """``work`` of what is given, in a fresh process, so that its memory is its own. It ends when
-    this process does; an error in it is raised here."""
+    this process does; an error in it is raised here.
+
+    Raises:
+        WorkerError: the process ended before that.
+    """
+    end_if_begun_again()
     with ProcessPoolExecutor(1, get_context("spawn"), initializer=end_with_parent) as pool:
-        return pool.submit(work, *given).result()
+        try:
+            return pool.submit(work, *given).result()
+        except BrokenProcessPool:
+            raise WorkerError(*_BROKEN) from None
+
+
+def end_if_begun_again() -> None:
+    """End this process where it is a worker that runs the script of its parent, as each does before
+    its first job: a script that does not keep its work below ``if __name__ == "__main__":`` would
+    do all of it again. The parent then tells (``WorkerError``)."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        sys.exit(1)
 
 
 def _begin(share: int) -> None:
