@@ -1,4 +1,5 @@
-# merkit for a CPU, with all that its commands can use; it needs no network when it runs.
+# merkit for a CPU, with all that its commands can use but dlib (its landmark file is not free) and
+# clusters; it needs no network when it runs.
 #   docker build -t merkit .
 #   docker run --rm --network none -v "$PWD:/data" merkit predict interview.mp4
 FROM python:3.11-slim-bookworm AS build
@@ -14,7 +15,7 @@ COPY constraints.txt /wheels/constraints.txt
 COPY --from=build /wheels /wheels
 RUN python -m pip install --no-cache-dir --disable-pip-version-check \
         --extra-index-url "$TORCH_INDEX" --constraint /wheels/constraints.txt \
-        "$(echo /wheels/merkit-*.whl)[app,explain,export]" \
+        "$(echo /wheels/merkit-*.whl)[app,explain,export,onnx]" \
     && rm -r /wheels \
     && merkit --version
 # Whoever runs it ('docker run --user') can keep samples and caches there.
