@@ -47,6 +47,7 @@ def evaluate_spotting(config: EvaluateConfig, progress: Progress = silent) -> Lo
         VideoError: recordings that cannot be read (unless ``bad_clips="skip"``).
         FaceError: annotated clips that cannot be prepared (unless ``bad_clips="skip"``).
         LeakError: a model would classify what was spotted of a subject that it was trained on.
+        MissingPackageError, ClusterError: as ``runs.cluster.train.train_on_cluster``.
     """
     if config.task not in ("spotting", "spot-recognise"):
         raise ConfigError(f"task '{config.task}'", "spotting or spot-recognise")

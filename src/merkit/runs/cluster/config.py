@@ -1,4 +1,4 @@
-"""Where the folds of a run are trained, as settings; none of them decides a result."""
+"""Where a run is computed, as settings; none of them decides a result."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ Cluster: TypeAlias = Literal["none", "local", "slurm"]
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterConfig:
-    """Whether folds go to other processes or machines, and how many jobs they become.
+    """Whether folds, and long recordings to be spotted, go to other processes or machines, and how
+    many jobs they become.
 
     Args:
-        cluster: ``slurm`` hands the folds to SLURM as jobs, ``local`` to as many processes of this
-            machine, ``none`` trains them here. The run folder and the store must be seen by all.
+        cluster: ``slurm`` hands them to SLURM as jobs, ``local`` to as many processes of this
+            machine, ``none`` does them here. The run folder and the store must be seen by all.
         jobs: that many at a time, of all runs together; the folds of a run are dealt to as many.
         tries: a job that dies is handed over again for what is missing, until it has died so often
-            without storing a fold.
+            without storing anything.
         cluster_option: parameters of submitit, by its names.
     """
 
