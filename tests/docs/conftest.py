@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+import cv2
 import pytest
 from docs_study import write_study
 
@@ -32,6 +33,7 @@ from merkit.spotting import TrackedVideo
 from merkit.types import Clip, Sample
 from merkit.video.source import FrameSource, VideoSource
 
+_VIDEO_CAPTURE = cv2.VideoCapture
 _REGISTRIES = (DATASETS, EXPORTERS, METHODS, METRICS, PROTOCOLS, TRACKERS)
 
 
@@ -110,8 +112,15 @@ def folder(
     monkeypatch.syspath_prepend(str(tmp_path))
     if "study" in request.node.callspec.params["page"].read_text(encoding="utf-8"):
         write_study(Path("study"), [Path(name) for name in ("interview.mp4", *names)])
+    monkeypatch.setattr("cv2.VideoCapture", _camera)
     with _forgotten(tmp_path):
         yield tmp_path
+
+
+def _camera(device: int) -> cv2.VideoCapture:
+    """A camera that shows a video, and then no more."""
+    assert device == 0
+    return _VIDEO_CAPTURE("interview.mp4")
 
 
 def _as_the_demo_leaves_it(folder: Path) -> None:
