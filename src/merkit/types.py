@@ -8,9 +8,9 @@ decoding position in a video file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,29 @@ Bool: TypeAlias = npt.NDArray[np.bool_]
 Number: TypeAlias = Annotated[
     float, BeforeValidator(lambda value: np.nan if value is None else value)
 ]
+T = TypeVar("T")
+
+
+def nan_equal(cls: type[T]) -> type[T]:
+    """Two of a dataclass are equal where their fields are, and NaN is equal to NaN. By itself that
+    depends on the Python: up to 3.12 one NaN object is equal to itself, from 3.13 on none is."""
+    names = [f.name for f in fields(cls) if f.compare]  # type: ignore[arg-type]
+
+    def equal(self: object, other: object) -> Any:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(_alike(getattr(self, name), getattr(other, name)) for name in names)
+
+    cls.__eq__ = equal  # type: ignore[method-assign]
+    return cls
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, float) and isinstance(other, float):
+        return bool(one == other or (np.isnan(one) and np.isnan(other)))
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_alike(one[k], other[k]) for k in one)
+    return bool(one == other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +198,7 @@ StretchKind = Literal[
 FacePart = Literal["face", "lower face"]
 
 
+@nan_equal
 @dataclass(frozen=True, slots=True)
 class RegionMotion:
     """How far one region of the face moved from the onset to the apex.
@@ -194,6 +218,7 @@ class RegionMotion:
         return float(np.hypot(self.right_px, self.down_px))
 
 
+@nan_equal
 @dataclass(frozen=True, slots=True)
 class UnitScore:
     """How probable an action unit is on the person's left and right, 0 to 1, and on which sides a
@@ -214,6 +239,7 @@ class UnitScore:
         return f"{side}{self.number}"
 
 
+@nan_equal
 @dataclass(frozen=True, slots=True)
 class Event:
     """A facial movement found in a longer recording.

@@ -17,7 +17,7 @@ from merkit.face import TrackConfig
 from merkit.inference.answer import Vocabulary
 from merkit.progress import Progress, silent
 from merkit.spotting import SpotConfig, SpottedVideo, spot_video
-from merkit.types import Event, FacePart, Number, Stretch
+from merkit.types import Event, FacePart, Number, Stretch, nan_equal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +55,7 @@ class Namer(Protocol):
     ) -> tuple[Event, ...]: ...
 
 
+@nan_equal
 @dataclass(frozen=True)
 class Analysis:
     """What was found in one video.

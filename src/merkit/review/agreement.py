@@ -17,12 +17,13 @@ from merkit.review.review import Review
 from merkit.review.things import ReviewedEvent
 from merkit.scoring.spotted_times import EdgeError, edge_error
 from merkit.scoring.spotting import Edge, Hit, Kind, Span, match_spans
-from merkit.types import Number
+from merkit.types import Number, nan_equal
 
 if TYPE_CHECKING:
     from merkit.review.project import Project
 
 
+@nan_equal
 @dataclass(frozen=True)
 class Kappa:
     """Agreement on names beyond chance. ``n``: things that both named; ``alike``: those they named
@@ -35,6 +36,7 @@ class Kappa:
     why: str = ""
 
 
+@nan_equal
 @dataclass(frozen=True)
 class Agreement:
     """Two coders on the ``n_videos`` videos that both have reviewed.

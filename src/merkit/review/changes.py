@@ -88,7 +88,7 @@ def added(edit: Edit, clock: Clock) -> ReviewedEvent | Exclusion:
 
 
 def _empty_event(kind: EventKind) -> Event:
-    nan = np.nan  # one object, so that two such events are equal
+    nan = np.nan
     return Event(kind, nan, nan, nan, 0, 0, 0, nan, nan, nan, quality=nan, found_share=nan)
 
 

@@ -14,7 +14,7 @@ from merkit.config import validated
 from merkit.errors import ConfigError, MerkitError, StoreError
 from merkit.files import once_a_version, read_json, relative_path, write_json
 from merkit.inference.analysis import Analysis
-from merkit.types import Number, VideoInfo
+from merkit.types import Number, VideoInfo, nan_equal
 
 VERSION = 1
 #: bytes that are read at the begin, in the middle and at the end of a file
@@ -26,6 +26,7 @@ _REFUSED = frozenset('/\\:*?"<>|')
 State = Literal["there", "missing", "changed"]
 
 
+@nan_equal
 @dataclass(frozen=True)
 class VideoEntry:
     """One video of a project.

@@ -23,7 +23,7 @@ from merkit.config import check_settings
 from merkit.errors import ConfigError
 from merkit.scoring.metrics import UF1, Metric
 from merkit.scoring.subjects import SubjectTables
-from merkit.types import F64, I64, Number
+from merkit.types import F64, I64, Number, nan_equal
 
 IntervalMethod: TypeAlias = Literal["percentile", "bca"]
 
@@ -63,6 +63,7 @@ class Resampling:
         return f"{self.n_resamples} resamples of subjects, {self.method}"
 
 
+@nan_equal
 @dataclass(frozen=True, slots=True)
 class Interval:
     """A value with its interval; ``low`` and ``high`` are NaN over fewer than two subjects, and

@@ -11,7 +11,7 @@ import numpy as np
 from merkit.scoring.spotted_classes import Recognition
 from merkit.scoring.spotting import Kind
 from merkit.scoring.spotting_scores import SpottingScores
-from merkit.types import Number
+from merkit.types import Number, nan_equal
 
 #: borders of the groups of events, in pixels of the normalised face
 AMPLITUDES_PX = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
@@ -49,6 +49,7 @@ def by_amplitude(events: Iterable[tuple[Kind, float, bool]]) -> tuple[AmplitudeS
     return tuple(AmplitudeScore(*group, len(groups[group]), sum(groups[group])) for group in order)
 
 
+@nan_equal
 @dataclass(frozen=True)
 class SeedRecognition:
     """Recognition of what was spotted, by the models of one training seed. ``strs``: see

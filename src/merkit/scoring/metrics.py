@@ -25,7 +25,7 @@ import numpy.typing as npt
 from merkit.errors import ConfigError, MerkitWarning
 from merkit.registry import Registry
 from merkit.scoring.given_labels import class_places
-from merkit.types import F64, I64, Number
+from merkit.types import F64, I64, Number, nan_equal
 
 Absent: TypeAlias = Literal["skip", "zero"]
 
@@ -101,6 +101,7 @@ METRICS: Registry[Metric] = Registry(
 )
 
 
+@nan_equal
 @dataclass(frozen=True, slots=True)
 class ClassScore:
     """One class, of which ``support`` clips are. A ratio without a denominator is NaN."""

@@ -13,9 +13,10 @@ from merkit.errors import ConfigError
 from merkit.scoring.intervals import Interval, Resampling, bootstrap_interval
 from merkit.scoring.metrics import MAIN_METRIC, ClassScore, Metric, class_scores, metrics_of
 from merkit.scoring.subjects import Pooling, SubjectScore, SubjectTables, tabulate
-from merkit.types import Averaging, EpochRecord, Number
+from merkit.types import Averaging, EpochRecord, Number, nan_equal
 
 
+@nan_equal
 @dataclass(frozen=True)
 class PartScore:
     """Every metric of a part of a run: a database, a fold or a seed. ``n``: its clips."""
@@ -52,6 +53,7 @@ class TrainingCost:
     chosen_max: int
 
 
+@nan_equal
 @dataclass(frozen=True)
 class Scores:
     """A scored run.

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from merkit.scoring.spotting import Edge, Hit
-from merkit.types import F64, Number
+from merkit.types import F64, Number, nan_equal
 
 
+@nan_equal
 @dataclass(frozen=True, slots=True)
 class EdgeError:
     """How far the onset, apex or offset of ``n`` true positives lies from the annotated one: median

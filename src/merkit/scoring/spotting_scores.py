@@ -19,7 +19,7 @@ from merkit.scoring.spotted_classes import Recognition, recognise
 from merkit.scoring.spotted_times import EdgeError, edge_error
 from merkit.scoring.spotting import Counts, Edge, Matching, Scope, Span, match_spans
 from merkit.scoring.subjects import SubjectTables
-from merkit.types import Number
+from merkit.types import Number, nan_equal
 
 #: F1 of spotting is that of the first class of [[TP, FN], [FP, 0]]: no true negatives are counted
 _F1 = F1.of_class(0, "event")
@@ -65,6 +65,7 @@ class VideoEvents:
         return watched + self.duration_s - reached
 
 
+@nan_equal
 @dataclass(frozen=True)
 class KindScore:
     """Spotting of one kind, or of both together. ``f1`` has its interval over subjects."""

@@ -20,9 +20,10 @@ from merkit.scoring.unit_counts import (
     unit_cells,
     unit_metrics,
 )
-from merkit.types import F64, Number
+from merkit.types import F64, Number, nan_equal
 
 
+@nan_equal
 @dataclass(frozen=True)
 class UnitScore:
     """One unit, which ``clips`` show. ``tp``, ``fp`` and ``fn`` are of all seeds together, and so
@@ -40,6 +41,7 @@ class UnitScore:
     floor: Number
 
 
+@nan_equal
 @dataclass(frozen=True)
 class UnitPart:
     """A part of a run: a database, a fold or a seed. ``n``: its clips; ``clips``: those that show
@@ -54,6 +56,7 @@ class UnitPart:
     floor: Mapping[str, Number]
 
 
+@nan_equal
 @dataclass(frozen=True)
 class UnitScores:
     """A scored run on action units.
