@@ -152,13 +152,13 @@ def existing(path: PathInput) -> Path:
     source = Path(path)
     wanted = "a video file or a folder of images"
     try:
-        there = source.exists()
+        source.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise MissingDataError(f"'{source}' does not exist", wanted, "check the path") from None
     except OSError as error:  # such as too long a name
         raise MissingDataError(
             f"{str(source)[:200]!r}: {error}", wanted, "check the path"
         ) from None
-    if not there:
-        raise MissingDataError(f"'{source}' does not exist", wanted, "check the path")
     if not (source.is_file() or source.is_dir()):
         raise VideoError(f"'{source}' is a pipe or a device", wanted, "save it as a file")
     return source
