@@ -23,7 +23,7 @@ from cluster_machines import FakeSlurm, Forked, fork_jobs, lives
 from merkit.cli import main
 from merkit.cli.options import parse_config
 from merkit.datasets import load_recordings
-from merkit.errors import ClusterError, ConfigError, LeakError, VideoError
+from merkit.errors import ClusterError, ConfigError, LeakError, VideoError, WorkerError
 from merkit.runs import spots, together
 from merkit.runs.cluster import crew
 from merkit.runs.cluster.packing import packed
@@ -234,6 +234,26 @@ def test_a_job_that_always_dies_is_named_and_the_rest_kept(
     evaluate(there)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
     assert predictions(there.out) == expected
+
+
+@pytest.mark.usefixtures("forked")
+def test_a_job_that_lost_a_worker_is_tried_again(
+    config: EvaluateConfig,
+    expected: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """What killed it, such as want of memory, may kill a job too."""
+
+    def deed(name: str, begun: int) -> None:
+        if name == "synthetic/sub02 1" and begun == 1:
+            raise WorkerError("a worker process ended")
+
+    count = plant(monkeypatch, tmp_path / "begun", deed)
+    there = on(config, "local", jobs=2)
+    evaluate(there)
+    assert predictions(there.out) == expected
+    assert count()["synthetic/sub02 1"] == 2
 
 
 @pytest.mark.usefixtures("forked")

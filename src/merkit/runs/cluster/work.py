@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from merkit.errors import ConfigError, MerkitError
+from merkit.errors import ConfigError, MerkitError, WorkerError
 from merkit.files import write_text
 from merkit.methods.base import Method
 from merkit.progress import Lines, Progress
@@ -60,6 +60,8 @@ class Work(ABC):
             else:
                 take_given()
             self.do(Lines())
+        except WorkerError as error:  # it was killed, as the job itself may be: to be tried again
+            raise RuntimeError(error.found) from error
         except MerkitError as error:
             return error
         return None
