@@ -408,7 +408,7 @@ def test_a_time_is_no_number_in_base_60() -> None:
 
 
 def test_a_job_works_under_the_code_that_handed_it_over_alone(config: EvaluateConfig) -> None:
-    work = PrepareWork(code="of another day", share=None, configs=(config,))
+    work = PrepareWork(code="of another day", share=None, items=(config,))
     said = work()
     assert isinstance(said, ConfigError)
     assert "another merkit" in said.found

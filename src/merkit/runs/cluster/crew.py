@@ -8,18 +8,21 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from merkit.errors import MerkitError
 from merkit.runs.cluster.config import ClusterConfig
 from merkit.runs.cluster.executor import make_executor, outcome, submit
 from merkit.runs.cluster.ledger import Entry, Ledger
+from merkit.runs.cluster.packing import packed
 from merkit.runs.cluster.work import Work
 
 if TYPE_CHECKING:
     from submitit import Job
+
+W = TypeVar("W", bound=Work[Any])
 
 #: seconds between two looks at the jobs; SLURM itself is asked more seldom, by submitit
 LOOK_S = {"local": 0.2, "slurm": 5.0}
@@ -38,7 +41,7 @@ class Running:
     """A job with what it does. ``deaths``: how often that ended without storing anything."""
 
     job: Job[Any]
-    work: Work
+    work: Work[Any]
     deaths: int = 0
 
 
@@ -46,7 +49,7 @@ class Running:
 class Lost:
     """What was given up: ``error`` where merkit itself refused, else only why the job ended."""
 
-    work: Work
+    work: Work[Any]
     job: str
     why: str
     log: Path
@@ -63,7 +66,7 @@ class Crew:
         self._preempted_s: dict[str, float] = {}
         self.lost: list[Lost] = []
 
-    def find(self, entry: Entry, work: Work) -> bool:
+    def find(self, entry: Entry, work: Work[Any]) -> bool:
         """Whether a job of an earlier head still waits or runs; then it is watched too, and what
         it does not handed over again. Those of this machine ended with their head."""
         if self.config.cluster == "slurm":
@@ -77,7 +80,23 @@ class Crew:
         self.ledger.end(entry.job)
         return False
 
-    def do(self, works: Sequence[Work], tell: Callable[[], None]) -> None:
+    def dealt(self, whole: W, size: Callable[[Any], float]) -> list[W]:
+        """What of a run is to be handed over, in parts for a job each: all but what a job of an
+        earlier head still has.
+
+        Args:
+            size: how much work an item is.
+        """
+        for entry in self.ledger.open(whole.stage):
+            if entry.run == whole.run.out.name:
+                its = tuple(item for item in whole.items if whole.name(item) in entry.parts)
+                if self.find(entry, replace(whole, items=its)):
+                    rest = tuple(item for item in whole.items if item not in its)
+                    whole = replace(whole, items=rest)
+        parts = packed(whole.items, [*map(size, whole.items)], self.config.jobs)
+        return [replace(whole, items=part) for part in parts]
+
+    def do(self, works: Sequence[Work[Any]], tell: Callable[[], None]) -> None:
         """Hand all of this over, and wait until it is done or given up (``lost``).
 
         Args:
@@ -101,11 +120,11 @@ class Crew:
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self._going_on()) from None
 
-    def _hand_over(self, waiting: deque[tuple[Work, int]]) -> None:
+    def _hand_over(self, waiting: deque[tuple[Work[Any], int]]) -> None:
         """As much of what waits as there is room for; what is of one run, as one array of jobs."""
         while waiting and len(self.running) < self.config.jobs:
             run = waiting[0][0].run
-            batch: list[tuple[Work, int]] = []
+            batch: list[tuple[Work[Any], int]] = []
             room = self.config.jobs - len(self.running)
             while waiting and waiting[0][0].run is run and len(batch) < room:
                 batch.append(waiting.popleft())
@@ -125,7 +144,7 @@ class Crew:
         since_s = self._preempted_s.setdefault(job.job_id, time.monotonic())
         return time.monotonic() - since_s > PREEMPTED_S
 
-    def _ended(self, one: Running) -> tuple[Work, int] | None:
+    def _ended(self, one: Running) -> tuple[Work[Any], int] | None:
         """What is to be handed over again of a job that has ended."""
         error, why = outcome(one.job)
         rest = one.work.left() if why else _awaited(one.work)
@@ -152,7 +171,7 @@ class Crew:
         return f"jobs {', '.join(jobs)} go on (scancel {' '.join(jobs)} ends them)"
 
 
-def _awaited(work: Work) -> Work | None:
+def _awaited(work: Work[Any]) -> Work[Any] | None:
     """What is left of work that was done: nothing, once this machine sees it."""
     until = time.monotonic() + SEEN_S
     while (rest := work.left()) is not None and time.monotonic() < until:

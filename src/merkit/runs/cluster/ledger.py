@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from merkit.config import validated
 from merkit.files import read_json, write_json
@@ -42,7 +43,7 @@ class Ledger:
             self.entries = [validated(Entry, one, self.path, "a job", _FIX) for one in told["jobs"]]
             self.ended = set(told["ended"])
 
-    def add(self, jobs: Iterable[str], works: Iterable[Work]) -> None:
+    def add(self, jobs: Iterable[str], works: Iterable[Work[Any]]) -> None:
         """Write down what was handed over."""
         for job, work in zip(jobs, works, strict=True):
             name = work.run.out.name

@@ -14,7 +14,6 @@ from merkit.progress import Progress, silent
 from merkit.runs.cluster.config import ClusterConfig
 from merkit.runs.cluster.crew import Crew, Lost
 from merkit.runs.cluster.executor import check_options
-from merkit.runs.cluster.packing import packed
 from merkit.runs.cluster.records import take_up
 from merkit.runs.cluster.share import Share
 from merkit.runs.cluster.work import FoldsWork, PrepareWork, check_task, open_task, prepared_mark
@@ -65,7 +64,7 @@ def _prepare(configs: Sequence[EvaluateConfig], crew: Crew, progress: Progress) 
     todo = tuple(config for config in configs if not (config.out / "metrics.json").is_file())
     if not todo:
         return
-    work = PrepareWork(code=code_hash(), share=share_of(crew.config, 1), configs=todo)
+    work = PrepareWork(code=code_hash(), share=share_of(crew.config, 1), items=todo)
     found = [crew.find(entry, work) for entry in crew.ledger.open(work.stage)]
 
     def tell() -> None:
@@ -80,7 +79,11 @@ def _train(runs: Sequence[OpenRun[Any]], crew: Crew, progress: Progress) -> None
     pending = [(run, run.pending()) for run in runs]
     missing = [(run.folder, fold.name, seed) for run, folds in pending for fold, seed in folds]
     total, share = len(missing), share_of(crew.config, len(missing))
-    works = [work for run, folds in pending for work in _dealt(run, folds, share, crew)]
+    works = [
+        work
+        for run, folds in pending
+        for work in crew.dealt(_folds_work(run, folds, share), _clips)
+    ]
 
     def tell() -> None:
         missing[:] = [one for one in missing if not one[0].has_fold(one[2], one[1])]
@@ -90,22 +93,17 @@ def _train(runs: Sequence[OpenRun[Any]], crew: Crew, progress: Progress) -> None
     refuse_lost(crew, f"{{n}} of {total} folds were not trained")
 
 
-def _dealt(
-    run: OpenRun[Any], pending: Sequence[tuple[Fold, int]], share: Share | None, crew: Crew
-) -> list[FoldsWork]:
-    """The folds in parts for a job each, without those that a job of an earlier head still has."""
+def _folds_work(
+    run: OpenRun[Any], pending: Sequence[tuple[Fold, int]], share: Share | None
+) -> FoldsWork:
     opened = replace(run, folds=replace(run.folds, folds=()))  # a job needs its own alone
-    whole = FoldsWork(code=code_hash(), share=share, opened=opened, folds=tuple(pending))
-    for entry in crew.ledger.open(whole.stage):
-        if entry.run == run.config.out.name:
-            named = zip(whole.folds, whole.parts, strict=True)
-            its = tuple(one for one, name in named if name in entry.parts)
-            if crew.find(entry, replace(whole, folds=its)):
-                rest = tuple(one for one in whole.folds if one not in its)
-                whole = replace(whole, folds=rest)
-    # a training goes over its clips so often: that is its work
-    clips = [len(fold.train) for fold, _ in whole.folds]
-    return [replace(whole, folds=part) for part in packed(whole.folds, clips, crew.config.jobs)]
+    return FoldsWork(code=code_hash(), share=share, opened=opened, items=tuple(pending))
+
+
+def _clips(item: tuple[Fold, int]) -> float:
+    """How much a training is: it goes over its clips, as often as any other."""
+    fold, _ = item
+    return len(fold.train)
 
 
 def share_of(config: ClusterConfig, wanted: int) -> Share | None:

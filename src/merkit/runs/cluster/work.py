@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Self, TypeAlias, TypeVar
 
 from merkit.errors import ConfigError, MerkitError, WorkerError
 from merkit.files import write_text
@@ -26,7 +26,7 @@ from merkit.runs.folder import CLUSTER
 from merkit.runs.opened import OpenRun, check_run, open_run
 from merkit.runs.provenance import code_hash
 from merkit.runs.spot_recognise import SpotRecognition, open_spot_recognition
-from merkit.runs.spots import Keyed, missing, spot_missing
+from merkit.runs.spots import Keyed, spot_missing
 from merkit.runs.unit_clips import unit_method
 from merkit.runs.watched import spot_store
 from merkit.types import Fold
@@ -36,16 +36,18 @@ if TYPE_CHECKING:
 
 
 Stage: TypeAlias = Literal["spot", "prepare", "train"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work(ABC):
+class Work(ABC, Generic[T]):
     """``code``: that of the merkit that handed it over. ``share``: of the machine, where that is
-    the head's own."""
+    the head's own. ``items``: what it does, one after the other or side by side."""
 
     stage: ClassVar[Stage]
     code: str
     share: Share | None
+    items: tuple[T, ...]
 
     def __call__(self) -> MerkitError | None:
         try:
@@ -76,27 +78,36 @@ class Work(ABC):
     def told(self) -> str:
         """What it is, for a message."""
 
-    @property
     @abstractmethod
-    def parts(self) -> tuple[str, ...]:
-        """Names of what it does, one of each."""
+    def name(self, item: T) -> str:
+        """Name of an item, one of each."""
 
-    @property
-    def size(self) -> int:
-        """How much it is."""
-        return len(self.parts)
+    @abstractmethod
+    def is_done(self, item: T) -> bool:
+        """Whether an item need not be done any more."""
 
     @abstractmethod
     def do(self, progress: Progress) -> None:
         """The work itself."""
 
-    @abstractmethod
-    def left(self) -> Work | None:
-        """What of it is still to be done; None: nothing."""
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of what it does."""
+        return tuple(map(self.name, self.items))
 
-    @abstractmethod
-    def later(self) -> Work:
+    @property
+    def size(self) -> int:
+        """How much it is."""
+        return len(self.items)
+
+    def left(self) -> Self | None:
+        """What of it is still to be done; None: nothing."""
+        rest = tuple(item for item in self.items if not self.is_done(item))
+        return replace(self, items=rest) if rest else None
+
+    def later(self) -> Self:
         """The same, with what came first put last."""
+        return replace(self, items=(*self.items[1:], self.items[0]))
 
     def checkpoint(self) -> DelayedSubmission:
         """What submitit hands over again when the job's time is up or its place is wanted."""
@@ -106,13 +117,12 @@ class Work(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpotWork(Work):
+class SpotWork(Work[Keyed]):
     """Spots some recordings of a run. One that cannot be read is marked and left: the head tells of
     all such together."""
 
     stage = "spot"
     config: EvaluateConfig
-    recordings: tuple[Keyed, ...]
 
     @property
     def run(self) -> EvaluateConfig:
@@ -122,70 +132,59 @@ class SpotWork(Work):
     def told(self) -> str:
         return f"{self.run.out.name}: {_some(self.parts)}"
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        return tuple(recording.recording_id for recording, _ in self.recordings)
+    def name(self, item: Keyed) -> str:
+        recording, _ = item
+        return recording.recording_id
+
+    def is_done(self, item: Keyed) -> bool:
+        _, key = item
+        return spot_store(self.config).has(key) or unread_mark(self.config, key).exists()
 
     def do(self, progress: Progress) -> None:
         rest = self.left()
         if rest is None:
             return
         store, workers = spot_store(self.config), self.config.workers
-        refused = spot_missing(rest.recordings, store, workers, progress, self.size)
-        for recording, key in rest.recordings:
+        refused = spot_missing(rest.items, store, workers, progress, self.size)
+        for recording, key in rest.items:
             if recording.recording_id in refused:
                 write_text(unread_mark(self.config, key), refused[recording.recording_id])
 
-    def left(self) -> SpotWork | None:
-        lacking = missing(self.recordings, spot_store(self.config))
-        rest = [one for one in lacking if not unread_mark(self.config, one[1]).exists()]
-        return replace(self, recordings=tuple(rest)) if rest else None
-
-    def later(self) -> SpotWork:
-        return replace(self, recordings=(*self.recordings[1:], self.recordings[0]))
-
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareWork(Work):
+class PrepareWork(Work[EvaluateConfig]):
     """Makes samples, and tokens of what is frozen, of several runs, and begins their folders."""
 
     stage = "prepare"
-    configs: tuple[EvaluateConfig, ...]
 
     @property
     def run(self) -> EvaluateConfig:
-        return self.configs[0]
+        return self.items[0]
 
     @property
     def told(self) -> str:
         return f"preparing {', '.join(self.parts)}"
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        return tuple(config.out.name for config in self.configs)
+    def name(self, item: EvaluateConfig) -> str:
+        return item.out.name
+
+    def is_done(self, item: EvaluateConfig) -> bool:
+        return prepared_mark(item).exists()
 
     def do(self, progress: Progress) -> None:
-        for config in self.configs:
+        for config in self.items:
             run = open_task(config, progress)
             if run.pending():
                 run.trainings(config.seeds, progress)
             write_text(prepared_mark(config), "")
 
-    def left(self) -> PrepareWork | None:
-        rest = tuple(config for config in self.configs if not prepared_mark(config).exists())
-        return replace(self, configs=rest) if rest else None
-
-    def later(self) -> PrepareWork:
-        return replace(self, configs=(*self.configs[1:], self.configs[0]))
-
 
 @dataclass(frozen=True, kw_only=True)
-class FoldsWork(Work):
-    """Trains some folds of an open run."""
+class FoldsWork(Work[tuple[Fold, int]]):
+    """Trains some folds, each with a seed, of an open run."""
 
     stage = "train"
     opened: OpenRun[Any]
-    folds: tuple[tuple[Fold, int], ...]
 
     @property
     def run(self) -> EvaluateConfig:
@@ -195,23 +194,19 @@ class FoldsWork(Work):
     def told(self) -> str:
         return f"{self.run.out.name}: {_some(self.parts)}"
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        return tuple(f"{fold.name} (seed {seed})" for fold, seed in self.folds)
+    def name(self, item: tuple[Fold, int]) -> str:
+        fold, seed = item
+        return f"{fold.name} (seed {seed})"
+
+    def is_done(self, item: tuple[Fold, int]) -> bool:
+        fold, seed = item
+        return self.opened.folder.has_whole(seed, fold)
 
     def do(self, progress: Progress) -> None:
         rest = self.left()
         if rest is not None:
             folder = JobFolder(self.run.out, self.run.device)
-            replace(self.opened, folder=folder).train(rest.folds, progress)
-
-    def left(self) -> FoldsWork | None:
-        folder = self.opened.folder
-        rest = tuple((f, seed) for f, seed in self.folds if not folder.has_whole(seed, f))
-        return replace(self, folds=rest) if rest else None
-
-    def later(self) -> FoldsWork:
-        return replace(self, folds=(*self.folds[1:], self.folds[0]))
+            replace(self.opened, folder=folder).train(rest.items, progress)
 
 
 def open_task(config: EvaluateConfig, progress: Progress) -> OpenRun[Any]:
