@@ -13,7 +13,7 @@ from merkit.report.result import Result
 from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import L, load_clips
 from merkit.runs.folder import RunFolder
-from merkit.runs.opened import open_run
+from merkit.runs.opened import OpenRun, open_run, trained_run
 from merkit.runs.summary import summarise
 
 
@@ -53,12 +53,10 @@ def trained(
     Raises:
         MerkitError: as ``evaluate``.
     """
-    if config.on_cluster:
-        from merkit.runs.cluster.train import train_on_cluster  # submitit is an extra
 
-        [run] = train_on_cluster([config], config.out / "cluster", progress)
-    else:
+    def open_here() -> OpenRun[L]:
         config.context()  # what cannot work is told before the long work begins
-        run = open_run(config, method, load, progress)
-        run.train(run.pending(), progress)
+        return open_run(config, method, load, progress)
+
+    run = trained_run(config, open_here, progress)
     return run.folder, run.folds, run.data

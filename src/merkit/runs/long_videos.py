@@ -11,8 +11,9 @@ from merkit.files import sole_writer
 from merkit.progress import Progress, silent
 from merkit.report.long_result import LongResult
 from merkit.runs.config import EvaluateConfig
-from merkit.runs.folder import CLUSTER, RunFolder
+from merkit.runs.folder import RunFolder
 from merkit.runs.long_summary import summarise_long
+from merkit.runs.opened import trained_run
 from merkit.runs.provenance import FREE, begin_run
 from merkit.runs.spot_recognise import SpotRecognition
 from merkit.runs.watched import (
@@ -69,13 +70,7 @@ def _evaluate(config: EvaluateConfig, progress: Progress) -> LongResult:
     if recognition is None:
         _begin(config, watched, facts)
         return summarise_long(config, watched)
-    if config.on_cluster:
-        from merkit.runs.cluster.train import train_on_cluster
-
-        [run] = train_on_cluster([config], config.out / CLUSTER, progress)
-    else:
-        run = recognition.opened(watched, facts, progress)
-        run.train(run.pending(), progress)
+    run = trained_run(config, lambda: recognition.opened(watched, facts, progress), progress)
     return summarise_long(config, watched, recognition.classes, recognition.named(run))
 
 

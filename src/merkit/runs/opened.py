@@ -13,7 +13,7 @@ from merkit.runs.config import EvaluateConfig
 from merkit.runs.data import L, prepare_clips
 from merkit.runs.findings import find_doubts
 from merkit.runs.fold import Trainings
-from merkit.runs.folder import RunFolder
+from merkit.runs.folder import CLUSTER, RunFolder
 from merkit.runs.together import train_folds
 from merkit.samples.looks import stored_looks
 from merkit.samples.prepare import SampleSet
@@ -108,3 +108,24 @@ def open_run(
     facts = data.facts() | {"refused_clips": dict(samples.refused), "findings": doubts}
     run.begin(config, method, folds, facts, data.hashes() | samples.hashes() | method.hashes())
     return OpenRun(config, run, method, data, samples, folds)
+
+
+def trained_run(
+    config: EvaluateConfig, open_here: Callable[[], OpenRun[L]], progress: Progress = silent
+) -> OpenRun[L]:
+    """The run of these settings with every fold stored: trained on this machine, or by jobs.
+
+    Args:
+        open_here: opens it where no cluster is asked for; its jobs open it themselves.
+
+    Raises:
+        MerkitError: as ``runs.evaluate.evaluate``.
+    """
+    if config.on_cluster:
+        from merkit.runs.cluster.train import train_on_cluster  # submitit is an extra
+
+        [run] = train_on_cluster([config], config.out / CLUSTER, progress)
+        return run
+    run = open_here()
+    run.train(run.pending(), progress)
+    return run
